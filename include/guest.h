@@ -1,0 +1,66 @@
+/* The seam between a guest architecture and everything else: const Guest (frontend/<isa>) says how its instructions become
+ * IR, const Abi (runtime/<isa>) how its programs speak to Linux. A new guest is new folders that define the two. */
+#ifndef DRAGOMAN_GUEST_H
+#define DRAGOMAN_GUEST_H
+
+#include "base.h"
+#include "ir.h"
+#include "task.h"
+
+/* A guest register as debuggers and logs name it. */
+typedef struct GuestReg {
+    const char *name;
+    u16 offset; /* in Task.state */
+    u8 type;    /* Type */
+} GuestReg;
+
+/* Lifting of one block. Guests embed nothing in it: their private state is `flags`-like scratch in `priv`. */
+typedef struct Lift {
+    Ir *ir;
+    const Guest *guest;
+    u64 pc;            /* address of the instruction being lifted */
+    u64 next;          /* address of the one after it */
+    bool ended;        /* a terminator has been emitted */
+    bool unimplemented; /* the instruction at pc didn't decode or isn't implemented */
+    /* Values known to be in the guest state, so that a get after a put costs nothing. One entry per 8 bytes of state. */
+    Val known[STATE_BYTES / 8];
+    u8 known_type[STATE_BYTES / 8];
+    /* The operation that last set the flags in this block (lifter/flags.h). */
+    struct {
+        bool set;
+        FlagKind kind;
+        Val a, b;
+        /* conditional compare: flags are those of (kind, a, b) if cond != 0, else the constant nzcv */
+        Val cond;
+        u32 nzcv;
+    } flags;
+} Lift;
+
+/* A helper: called from translated code with exact guest state; returns its result. */
+typedef u64 GuestHelper(Task *t, u64 a, u64 b);
+
+struct Guest {
+    const char *name;         /* "aarch64", also qemu-NAME and --guest NAME */
+    const char *cpu;          /* the CPU model that -cpu help lists */
+    u16 elf_machine;          /* EM_* */
+    u8 elf_class;             /* ELFCLASS* */
+    u8 insn_align;            /* bytes */
+    const char *llvm_triple;  /* for LLVM's disassembler */
+    const char *llvm_features;
+    const GuestReg *regs;
+    size_t nregs;
+    u16 off_flag_kind, off_flag_a, off_flag_b; /* Task.state offsets of the lazily kept flags; kind is 32 bits */
+    u16 off_sp;
+    GuestHelper *const *helpers;
+    const char *const *helper_names;
+    size_t nhelpers;
+    /* Lifts the instruction at l->pc into l->ir, sets l->next; on an encoding it doesn't know sets l->unimplemented and emits
+     * nothing. `bytes` holds `size` readable bytes of guest code at pc (size may be less than the longest instruction). */
+    void (*lift)(Lift *l, const u8 *bytes, size_t size);
+    /* Sets a fresh Task's registers to what the kernel gives a new program. */
+    void (*reset)(Task *t, u64 entry, u64 sp);
+};
+
+extern const Guest guest_aarch64;
+
+#endif

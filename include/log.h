@@ -1,0 +1,83 @@
+/* Diagnostics: -d items, one a stage, and counters for --stats. */
+#ifndef DRAGOMAN_LOG_H
+#define DRAGOMAN_LOG_H
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base.h"
+
+/* Items of -d; qemu-user's names where it has the item. ITEM(name, help) */
+#define LOG_ITEMS(ITEM) \
+    ITEM(in_asm, "guest instructions of each translated block") \
+    ITEM(op, "IR of each block") \
+    ITEM(llvm, "LLVM IR of each region before optimisation") \
+    ITEM(op_opt, "LLVM IR of each region after optimisation") \
+    ITEM(out_asm, "host instructions of each block and region") \
+    ITEM(block, "blocks as they are translated") \
+    ITEM(region, "regions as they are formed") \
+    ITEM(tier, "hot blocks and their promotion") \
+    ITEM(cache, "code cache: invalidations and flushes") \
+    ITEM(exec, "each block as the dispatcher enters it") \
+    ITEM(cpu, "guest registers as the dispatcher enters a block") \
+    ITEM(strace, "system calls") \
+    ITEM(int, "signals and faults") \
+    ITEM(page, "the guest's memory map after loading and after each change") \
+    ITEM(unimp, "unimplemented instructions and system calls")
+
+enum {
+#define LOG_ENUM(name, help) LOG_BIT_##name,
+    LOG_ITEMS(LOG_ENUM)
+#undef LOG_ENUM
+        LOG_COUNT
+};
+#define LOG(name) (1u << LOG_BIT_##name)
+
+/* Counters of --stats. COUNTER(name, help) */
+#define COUNTERS(COUNTER) \
+    COUNTER(blocks, "baseline blocks translated") \
+    COUNTER(block_insns, "guest instructions in baseline blocks") \
+    COUNTER(block_bytes, "bytes of baseline host code") \
+    COUNTER(regions, "LLVM regions translated") \
+    COUNTER(region_insns, "guest instructions in LLVM regions") \
+    COUNTER(region_bytes, "bytes of LLVM host code") \
+    COUNTER(regions_failed, "regions LLVM could not compile") \
+    COUNTER(lift_ns, "ns lifting guest code to IR") \
+    COUNTER(baseline_ns, "ns in the baseline's code generation") \
+    COUNTER(llvm_ir_ns, "ns building LLVM IR") \
+    COUNTER(llvm_opt_ns, "ns in LLVM's passes") \
+    COUNTER(llvm_codegen_ns, "ns in LLVM's code generation and linking") \
+    COUNTER(dispatches, "returns to the dispatcher") \
+    COUNTER(exit_link, "exits to connect a direct link") \
+    COUNTER(exit_lookup, "exits for an indirect target not in the jump cache") \
+    COUNTER(exit_signal, "exits at a safepoint") \
+    COUNTER(exit_syscall, "system calls") \
+    COUNTER(exit_fault, "guest faults") \
+    COUNTER(exit_hot, "hot blocks reported") \
+    COUNTER(invalidations, "code invalidations") \
+    COUNTER(invalidated_blocks, "blocks dropped by invalidation") \
+    COUNTER(flushes, "whole-cache flushes")
+
+typedef struct Log {
+    FILE *file;      /* -D, else stderr */
+    u32 items;       /* LOG() bits */
+    bool stats;      /* --stats */
+#define COUNTER_FIELD(name, help) _Atomic u64 name;
+    COUNTERS(COUNTER_FIELD)
+#undef COUNTER_FIELD
+} Log;
+
+/* The process's one log: what every stage reports to, and so the one mutable global there is. */
+extern Log log_;
+
+#define log_on(name) unlikely(log_.items & LOG(name))
+#define count(name, n) atomic_fetch_add_explicit(&log_.name, (n), memory_order_relaxed)
+
+/* printf to the log; each call is one write of whole lines. */
+void log_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Parses a comma-separated -d list into bits; returns NULL, or the item that isn't known. "help" prints the list to f. */
+const char *log_parse(const char *list, u32 *items);
+void log_help(FILE *f);
+void log_print_stats(FILE *f);
+
+#endif

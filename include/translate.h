@@ -1,0 +1,128 @@
+/* The seam between lifter (guest code -> IR -> host code) and runtime (which runs it): blocks, links, tiers.
+ *
+ * Calling convention of translated code, the same in every tier: clang's preserve_none,
+ *     void code(Task *t, u64 a, u64 b)
+ * so the Task is in r12, a in r13, b in r14. It ends in a jump to other code, or returns to code_enter with Task.exit set.
+ * A direct exit to a known guest address goes through a Link: b = link, jump *link->code. A fresh link's code is
+ * link_stub, which stores b in Task.exit_link, EXIT_LINK in Task.exit, and returns; the dispatcher then finds or makes the
+ * target and stores its code in the link. Connecting, disconnecting and moving to a better tier are one pointer store: no
+ * code is ever patched after it was made. */
+#ifndef DRAGOMAN_TRANSLATE_H
+#define DRAGOMAN_TRANSLATE_H
+
+#include "base.h"
+#include "guest.h"
+#include "ir.h"
+#include "task.h"
+
+typedef __attribute__((preserve_none)) void Code(Task *t, u64 a, u64 b);
+
+/* A direct exit. Lives in the low 2 GiB (arena_data), because stencils hold its address in 32 bits. */
+struct Link {
+    _Atomic(const void *) code; /* offset 0: stencils jump through it */
+    u64 pc;                     /* guest target */
+    Block *to;                  /* block it is connected to, or NULL */
+    Link *next_in;              /* list of links connected to the same block (Block.incoming) */
+};
+
+typedef enum Tier { TIER_INTERP, TIER_BASELINE, TIER_LLVM } Tier;
+
+/* Where an instruction's host code begins; sorted by host offset. */
+typedef struct PcMap {
+    u32 host; /* bytes from Block.code */
+    u32 guest; /* bytes from Block.pc (as i32: regions may reach back) */
+} PcMap;
+
+/* One translated unit: a baseline block, or an LLVM region entered at pc. In the low 2 GiB (arena_data). */
+struct Block {
+    _Atomic i32 counter;  /* offset 0: counts down at every entry; EXIT_HOT when it gets below 0 (baseline under auto) */
+    u8 tier;              /* Tier */
+    _Atomic bool dead;    /* invalidated: nothing may be connected to it any more */
+    u16 nlinks;
+    const void *code;     /* host entry; NULL for the interpreter */
+    u32 code_size;
+    u32 nmap;
+    PcMap *map;           /* baseline: one per instruction. LLVM regions: none unless exact */
+    u64 pc, end;          /* guest range [pc, end) it was made from (for regions: the hull) */
+    u32 insns;
+    Link *links;          /* nlinks exits */
+    Link *incoming;       /* links of others connected here */
+    Block *next_hash;
+    Block *better;        /* the LLVM region that replaces it, once there */
+    Ir *ir;               /* interpreter tier only */
+};
+
+/* -- lifter/discover.c: guest code to IR ------------------------------------------------------------------------------ */
+
+/* Lifts the block at pc: up to max_insns instructions, ending at the first control transfer or page whose code can't be
+ * read. An undecodable first instruction gives EXIT_UNDEF at pc. The result has been through ir_finish. */
+void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out);
+
+/* -- runtime/baseline: IR to host code by copy-and-patch -------------------------------------------------------------- */
+
+/* Compiles ir (finished, verified) into a fresh Block from the code arena with its links and pc map; counter_start < 0
+ * leaves the hot counter out. NULL if the arena is full (the caller flushes and tries again). Caller holds the translation
+ * lock. */
+Block *baseline_compile(const Ir *ir, i32 counter_start);
+
+/* -- lifter/interp.c: the IR run directly, op by op; the reference for both code generators ------------------------------ */
+
+/* Runs one finished block on t; sets t->exit and t->pc, as `exit` ops do: jumps end with EXIT_CONTINUE. */
+void interp_run(Task *t, const Ir *ir);
+
+/* -- lifter/llvm.c, orc.c: regions ------------------------------------------------------------------------------------ */
+
+/* A region: blocks of one function that have run, entry first. */
+typedef struct Region {
+    const Guest *guest;
+    u64 pc;
+    Ir **blocks;      /* owned */
+    size_t nblocks;
+    bool exact;       /* registers and pc exact at every faulting access */
+    int opt;          /* 1: the short pipeline, 2: O2 */
+} Region;
+
+/* Compiles a region and returns its Block (tier LLVM, links unconnected, not yet in the index), or NULL with one line in
+ * `why`. Called from a compile thread or, under --tier=llvm, from the guest's thread; takes no lock of the runtime's but
+ * the arena's. */
+Block *orc_compile(const Region *r, char *why, size_t size);
+
+/* -- runtime/arena.c: memory for code and for the data that code names with 32-bit addresses ----------------------------- */
+
+/* Reserves the low address range; call before the guest image is mapped. False with errno set if it can't be had. */
+bool arena_init(void);
+/* Room for `size` bytes of code, 16-byte aligned: *write is where to write it, the result where it runs. NULL if full. */
+u8 *arena_code(size_t size, u8 **write);
+/* Zeroed data in the low 2 GiB, 16-byte aligned, never freed singly. NULL if full. */
+void *arena_data(size_t size);
+/* True if the host address is inside code. */
+bool arena_is_code(u64 host);
+/* Memory for objects ORC links: readable and writable until arena_object_seal makes code executable and read-only. */
+u8 *arena_object(size_t size, bool code);
+bool arena_object_seal(void);
+/* In the child of a fork: shared pages are the parent's; continue in fresh ones. */
+void arena_after_fork(void);
+
+/* -- runtime/stubs (dispatch.c): addresses that code generators jump to ------------------------------------------------- */
+
+void code_enter(Task *t, const void *code, u64 b);
+Code link_stub;    /* b = Link */
+Code lookup_stub;  /* Task.pc = target: EXIT_LOOKUP */
+Code signal_stub;  /* Task.pc = where to go on: EXIT_SIGNAL */
+Code hot_stub;     /* b = Block; Task.pc set: EXIT_HOT */
+Code exit_stub;    /* Task.exit and Task.pc set */
+
+/* Ends translated code or a helper with a guest fault at the current instruction; doesn't return. Callable only from a
+ * helper or an op body reached from translated code, or from the interpreter. */
+_Noreturn void task_raise(Task *t, int signo, int code, u64 addr);
+
+/* Slot of the jump cache for a guest pc. */
+static inline size_t jump_slot(u64 pc)
+{
+    return (pc >> 2 ^ pc >> 14) & (JUMP_CACHE - 1);
+}
+
+/* Forgets every translation that overlaps [addr, addr+size), in all threads. */
+void cache_invalidate(u64 addr, u64 size);
+
+#endif

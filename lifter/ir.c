@@ -1,0 +1,209 @@
+/* The IR itself: appending, finishing (dead state writes, dead values, use counts), verifying, printing. */
+#include "../include/ir.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+#define SIG(token, n, a, b, c, imm, task) \
+    NARGS_##token = n, A0_##token = TYPE_##a, A1_##token = TYPE_##b, A2_##token = TYPE_##c, IMM_##token = imm, \
+    TASK_##token = task,
+#include "sigs.def"
+};
+
+const OpInfo ir_ops[IR_COUNT] = {
+#define OP(op, res, sig, effects) \
+    [IR_##op] = {.name = #op, \
+                 .result = TYPE_##res, \
+                 .arg = {A0_##sig, A1_##sig, A2_##sig}, \
+                 .nargs = NARGS_##sig, \
+                 .imm = IMM_##sig, \
+                 .task = TASK_##sig, \
+                 .fx = (effects) | (TASK_##sig ? FX_FP : 0)},
+#include "ir.def"
+};
+
+Ir *ir_new(void)
+{
+    return calloc(1, sizeof(Ir));
+}
+
+void ir_free(Ir *ir)
+{
+    if (ir)
+        free(ir->ops);
+    free(ir);
+}
+
+void ir_reset(Ir *ir, u64 pc)
+{
+    ir->count = 0;
+    ir->insns = 0;
+    ir->pc = ir->end = pc;
+}
+
+Val ir_emit(Ir *ir, OpCode code, Val a, Val b, Val c, i64 imm)
+{
+    if (ir->count == ir->cap) {
+        ir->cap = ir->cap ? 2 * ir->cap : 256;
+        ir->ops = realloc(ir->ops, ir->cap * sizeof(Op));
+        if (!ir->ops)
+            abort();
+    }
+    ir->ops[ir->count] = (Op){.code = code, .arg = {a, b, c}, .imm = imm};
+    return ir->count++;
+}
+
+static u32 put_bytes(u16 code)
+{
+    switch (code) {
+    case IR_put32:
+        return 4;
+    case IR_put64:
+        return 8;
+    case IR_put128:
+        return 16;
+    default:
+        return 0;
+    }
+}
+
+static u32 get_bytes(u16 code)
+{
+    switch (code) {
+    case IR_get32:
+        return 4;
+    case IR_get64:
+        return 8;
+    case IR_get128:
+        return 16;
+    default:
+        return 0;
+    }
+}
+
+enum { STATE_UNITS = 1024 / 4 };
+
+/* Walking backwards, `hidden` holds the 4-byte units of state that are written again before anything can observe them. */
+static void drop_hidden_puts(Ir *ir)
+{
+    u8 hidden[STATE_UNITS];
+    memset(hidden, 0, sizeof hidden);
+    for (u32 n = ir->count; n-- > 0;) {
+        Op *op = &ir->ops[n];
+        u32 bytes = put_bytes(op->code);
+        if (bytes) {
+            u8 *unit = hidden + op->imm / 4;
+            bool dead = true;
+            for (u32 i = 0; i < bytes / 4; i++)
+                dead &= unit[i];
+            memset(unit, 1, bytes / 4);
+            if (dead)
+                *op = (Op){.code = IR_nop, .arg = {NO_VAL, NO_VAL, NO_VAL}};
+        } else if ((bytes = get_bytes(op->code))) {
+            memset(hidden + op->imm / 4, 0, bytes / 4);
+        } else if (ir_ops[op->code].fx & (FX_READ | FX_WRITE | FX_STATE | FX_RAISE | FX_END)) {
+            memset(hidden, 0, sizeof hidden);
+        }
+    }
+}
+
+void ir_finish(Ir *ir)
+{
+    drop_hidden_puts(ir);
+    for (u32 n = 0; n < ir->count; n++)
+        ir->ops[n].uses = 0;
+    for (u32 n = ir->count; n-- > 0;) {
+        Op *op = &ir->ops[n];
+        const OpInfo *info = &ir_ops[op->code];
+        bool removable = !(info->fx & ~(FX_BODY | FX_CALL | FX_COMM)) || get_bytes(op->code);
+        if (removable && !op->uses && op->code != IR_nop) {
+            *op = (Op){.code = IR_nop, .arg = {NO_VAL, NO_VAL, NO_VAL}};
+            continue;
+        }
+        for (u32 i = 0; i < info->nargs; i++) {
+            Op *def = &ir->ops[op->arg[i]];
+            if (def->uses != UINT16_MAX)
+                def->uses++;
+        }
+    }
+}
+
+bool ir_verify(const Ir *ir, char *why, size_t size)
+{
+    static const char letter[] = "VWXQ";
+    for (u32 n = 0; n < ir->count; n++) {
+        const Op *op = &ir->ops[n];
+        if (op->code >= IR_COUNT) {
+            snprintf(why, size, "%%%u: no such op %u", n, op->code);
+            return false;
+        }
+        const OpInfo *info = &ir_ops[op->code];
+        for (u32 i = 0; i < info->nargs; i++) {
+            Val v = op->arg[i];
+            if (v >= n) {
+                snprintf(why, size, "%%%u = %s: operand %u is %%%d, not an earlier op", n, info->name, i, (int)v);
+                return false;
+            }
+            u8 have = ir_ops[ir->ops[v].code].result;
+            if (have != info->arg[i]) {
+                snprintf(why, size, "%%%u = %s: operand %u (%%%u = %s) is %c, not %c", n, info->name, i, v,
+                         ir_ops[ir->ops[v].code].name, letter[have], letter[info->arg[i]]);
+                return false;
+            }
+        }
+        u32 bytes = put_bytes(op->code) | get_bytes(op->code);
+        if (bytes && (op->imm < 0 || op->imm % bytes || op->imm + bytes > STATE_UNITS * 4)) {
+            snprintf(why, size, "%%%u = %s: bad state offset %" PRId64, n, info->name, op->imm);
+            return false;
+        }
+        if (!(info->fx & FX_END) != (n + 1 != ir->count)) {
+            snprintf(why, size, "%%%u = %s: %s", n, info->name,
+                     n + 1 == ir->count ? "the last op is not a terminator" : "a terminator before the end");
+            return false;
+        }
+    }
+    if (!ir->count)
+        snprintf(why, size, "empty block");
+    return ir->count > 0;
+}
+
+void ir_print(const Ir *ir, void *FILE_out, const char *(*reg_name)(u32 offset))
+{
+    FILE *f = FILE_out;
+    for (u32 n = 0; n < ir->count; n++) {
+        const Op *op = &ir->ops[n];
+        const OpInfo *info = &ir_ops[op->code];
+        if (op->code == IR_nop)
+            continue;
+        if (op->code == IR_insn) {
+            fprintf(f, "  ; 0x%" PRIx64 "\n", (u64)op->imm);
+            continue;
+        }
+        fputs("  ", f);
+        if (info->result != TYPE_V)
+            fprintf(f, "%%%u = ", n);
+        fputs(info->name, f);
+        if (put_bytes(op->code) || get_bytes(op->code)) {
+            const char *name = reg_name ? reg_name((u32)op->imm) : NULL;
+            if (name)
+                fprintf(f, " %s", name);
+            else
+                fprintf(f, " [%" PRId64 "]", op->imm);
+        }
+        for (u32 i = 0; i < info->nargs; i++)
+            fprintf(f, " %%%u", op->arg[i]);
+        bool is_mem = info->fx & (FX_READ | FX_WRITE) && !(info->fx & FX_STATE);
+        if (op->code == IR_const32 || op->code == IR_const64 || info->imm || info->fx & FX_END || op->code == IR_helper ||
+            op->code == IR_fence || op->code == IR_align)
+            fprintf(f, " 0x%" PRIx64, (u64)op->imm);
+        else if (is_mem && op->imm)
+            fprintf(f, " %+" PRId64, op->imm);
+        if (op->imm2)
+            fprintf(f, " 0x%" PRIx64, op->imm2);
+        fputc('\n', f);
+    }
+}

@@ -1,0 +1,126 @@
+/* The runtime's private header: the process, its options, the ABI seam, guest memory access. */
+#ifndef DRAGOMAN_RUNTIME_H
+#define DRAGOMAN_RUNTIME_H
+
+#include <sys/types.h>
+
+#include "../include/guest.h"
+#include "../include/log.h"
+#include "../include/task.h"
+#include "../include/translate.h"
+
+typedef struct Options {
+    const char *sysroot;       /* -L / QEMU_LD_PREFIX, absolute, without trailing slash; NULL for none */
+    const char *argv0;         /* -0: replaces the guest's argv[0] */
+    const char *release;       /* -r: uname's release */
+    char **env;                /* the guest's environment after -E and -U, NULL-terminated */
+    u64 stack_size;            /* -s, bytes; 0: from RLIMIT_STACK */
+    u64 guest_base;            /* -B */
+    u64 reserved_va;           /* -R */
+    int cpus;                  /* --cpus: 0 for the host's */
+    int tier;                  /* Tier, or TIER_AUTO */
+    bool strace;
+    u64 seed;                  /* -seed: AT_RANDOM and getrandom made repeatable */
+    bool has_seed;
+} Options;
+enum { TIER_AUTO = -1 };
+
+/* What the loader found out about a guest image (frontend/image.c fills it). */
+typedef struct Segment {
+    u64 vaddr, memsz, offset, filesz;
+    int prot; /* PROT_* */
+    u64 align;
+} Segment;
+
+typedef struct Image {
+    int fd;                 /* open, for mapping */
+    bool pie;               /* ET_DYN */
+    u64 entry;              /* unrelocated */
+    u64 phoff;              /* file offset of the program headers */
+    u16 phnum, phentsize;
+    u64 phdr_vaddr;         /* where the program headers will be, unrelocated; 0 if not in any segment */
+    Segment *segments;      /* owned; sorted by vaddr */
+    size_t nsegments;
+    bool exec_stack;
+    char interp[4096];      /* PT_INTERP, or "" */
+    const Guest *guest;
+} Image;
+
+/* Reads and checks the ELF headers of `fd` (whose name is `path`, for messages). Returns 0, or -errno with one line for the
+ * user in `why`: -ENOEXEC for anything that isn't a loadable executable of a guest we have. Keeps fd in image->fd. */
+int image_open(Image *image, int fd, const char *path, char *why, size_t size);
+void image_close(Image *image);
+
+/* One per guest process; shared by its Tasks. */
+struct Process {
+    Options options;
+    const Guest *guest;
+    const Abi *abi;
+    char *exe_path;        /* host path of the guest executable (absolute), what /proc/self/exe shows after mapping back */
+    char *guest_exe;       /* the same as the guest sees it */
+    int exe_fd;            /* its open file, or -1 */
+    char **argv;           /* the guest's */
+    u64 brk_start, brk;    /* guest heap */
+    u64 stack_lo, stack_hi;
+    u64 auxv, auxv_size;   /* guest address and bytes, for /proc/self/auxv */
+    u64 arg_start, arg_end, env_start, env_end;
+    u64 vdso;              /* guest address of the vDSO image */
+    u64 code_start, code_end, data_start, data_end, entry, load_bias, interp_base;
+    struct MemMap *mem;    /* runtime/mem.c: guest mappings, for protections and translated pages */
+    pthread_mutex_t lock;  /* protects the list of tasks and brk */
+    Task *tasks;           /* linked by Task.next_task */
+    _Atomic bool exiting;
+};
+extern Process *the_process; /* one guest process in a host process: the signal handlers' way in */
+
+/* -- the ABI seam (runtime/<isa>/abi.c) ----------------------------------------------------------------------------------- */
+
+struct Abi {
+    const char *machine;          /* uname -m */
+    const char *platform;         /* AT_PLATFORM */
+    const u16 *sysno;             /* guest syscall number -> Sys (runtime/linux/syscalls.def), 0 for none */
+    u32 nsysno;
+    u16 off_sysno, off_args[6], off_ret; /* Task.state offsets of 64-bit registers */
+    u64 (*hwcap)(void), (*hwcap2)(void);
+    const u8 *vdso;               /* ELF image, mapped at start-up */
+    size_t vdso_size;
+    /* Signal frames, see runtime/signal.h. */
+    bool (*push_frame)(Task *t, const struct GuestSignal *s);
+    bool (*pop_frame)(Task *t);   /* rt_sigreturn: false if the frame is bad (the guest gets SIGSEGV) */
+    /* A new thread's registers: result 0, stack if not 0, TLS if set_tls. */
+    void (*clone_regs)(Task *child, u64 stack, bool set_tls, u64 tls);
+    void (*cpuinfo)(FILE *f, int cpu); /* one processor's paragraph of /proc/cpuinfo */
+};
+extern const Abi abi_aarch64;
+
+/* -- guest memory from the runtime: guest addresses are host addresses (base 0), but may fault ------------------------------- */
+
+/* Copies; 0 or -EFAULT. */
+int mem_read(void *dst, u64 guest_src, size_t size);
+int mem_write(u64 guest_dst, const void *src, size_t size);
+/* Length of a guest string, or -EFAULT; -ENAMETOOLONG past max. */
+ssize_t mem_strlen(u64 guest, size_t max);
+/* Host signal handler's question: if rip is inside one of the copy routines, the address to go on at (which makes the routine
+ * return -EFAULT), else 0. */
+u64 mem_fixup(u64 rip);
+
+/* -- dispatch.c, cache.c ------------------------------------------------------------------------------------------------- */
+
+/* Runs the task until it exits (thread exit or process exit end inside). */
+_Noreturn void task_loop(Task *t);
+Task *task_new(Process *p);
+void task_free(Task *t);
+extern __thread Task *self; /* this thread's Task */
+/* The block whose host code contains `host`, and the guest pc of the instruction there; NULL if it isn't code of ours. */
+Block *cache_find_host(const void *host, u64 *guest_pc);
+/* Before and after fork: holds the translation lock so that the child's copy is consistent. */
+void cache_before_fork(void);
+void cache_after_fork(bool child);
+/* From the moment a handler for SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP is installed, regions must be exact: drops those that
+ * aren't and makes later ones so. Idempotent and cheap the second time. */
+void cache_require_exact(void);
+/* Host pc continuation that makes code_enter return, for the signal handler: sets rip/rsp/r12 in uc so that the thread goes
+ * on in the dispatcher with t->exit. */
+void code_leave(Task *t, void *ucontext);
+
+#endif
