@@ -73,6 +73,8 @@ struct Process {
 };
 extern Process *the_process; /* one guest process in a host process: the signal handlers' way in */
 
+struct GuestSignal; /* runtime/signal.h */
+
 /* -- the ABI seam (runtime/<isa>/abi.c) ----------------------------------------------------------------------------------- */
 
 struct Abi {
