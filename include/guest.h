@@ -49,6 +49,7 @@ struct Guest {
     const char *llvm_features;
     const GuestReg *regs;
     size_t nregs;
+    const char *(*reg_at)(u32 offset); /* name of the register at a state offset, or NULL; for the IR printer */
     u16 off_flag_kind, off_flag_a, off_flag_b; /* Task.state offsets of the lazily kept flags; kind is 32 bits */
     u16 off_sp;
     GuestHelper *const *helpers;

@@ -79,5 +79,7 @@ void log_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *log_parse(const char *list, u32 *items);
 void log_help(FILE *f);
 void log_print_stats(FILE *f);
+/* Nanoseconds of a monotonic clock, or 0 when nobody asked for --stats. */
+u64 log_clock(void);
 
 #endif

@@ -100,8 +100,9 @@ bool arena_is_code(u64 host);
 /* Memory for objects ORC links: readable and writable until arena_object_seal makes code executable and read-only. */
 u8 *arena_object(size_t size, bool code);
 bool arena_object_seal(void);
-/* In the child of a fork: shared pages are the parent's; continue in fresh ones. */
-void arena_after_fork(void);
+/* Around fork. In the child the shared code pages are the parent's to fill: it continues in fresh ones. */
+void arena_before_fork(void);
+void arena_after_fork(bool child);
 
 /* -- runtime/stubs (dispatch.c): addresses that code generators jump to ------------------------------------------------- */
 

@@ -106,23 +106,17 @@ ssize_t mem_strlen(u64 guest, size_t max);
  * return -EFAULT), else 0. */
 u64 mem_fixup(u64 rip);
 
-/* -- dispatch.c, cache.c ------------------------------------------------------------------------------------------------- */
+/* -- dispatch.c ---------------------------------------------------------------------------------------------------------- */
 
 /* Runs the task until it exits (thread exit or process exit end inside). */
 _Noreturn void task_loop(Task *t);
+/* A Task with fresh registers, on Process.tasks; NULL without memory. */
 Task *task_new(Process *p);
+/* Takes it off the list and frees it. */
 void task_free(Task *t);
 extern __thread Task *self; /* this thread's Task */
-/* The block whose host code contains `host`, and the guest pc of the instruction there; NULL if it isn't code of ours. */
-Block *cache_find_host(const void *host, u64 *guest_pc);
-/* Before and after fork: holds the translation lock so that the child's copy is consistent. */
-void cache_before_fork(void);
-void cache_after_fork(bool child);
-/* From the moment a handler for SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP is installed, regions must be exact: drops those that
- * aren't and makes later ones so. Idempotent and cheap the second time. */
-void cache_require_exact(void);
-/* Host pc continuation that makes code_enter return, for the signal handler: sets rip/rsp/r12 in uc so that the thread goes
- * on in the dispatcher with t->exit. */
+/* Makes code_enter return, for the signal handler: changes the ucontext_t so that the thread goes on in the dispatcher, which
+ * looks at t->exit. */
 void code_leave(Task *t, void *ucontext);
 
 #endif

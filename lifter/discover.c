@@ -1,0 +1,53 @@
+/* Guest code to IR: one block at a time. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../include/guest.h"
+#include "../include/log.h"
+#include "../include/translate.h"
+#include "build.h"
+
+enum { PAGE = 4096 };
+
+void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
+{
+    Lift l = {.ir = out, .guest = guest};
+    ir_reset(out, pc);
+    for (size_t i = 0; i < LEN(l.known); i++)
+        l.known[i] = NO_VAL;
+
+    /* A block that runs on into the next page could fault in the middle of being read, or be made of two mappings: it ends
+     * at the page's end, and the next one begins there. */
+    u64 page_end = (pc | (PAGE - 1)) + 1;
+    for (l.pc = pc; !l.ended; l.pc = l.next) {
+        if (out->insns == max_insns || l.pc >= page_end) {
+            end_jump(&l, l.pc);
+            break;
+        }
+        u32 mark = out->count;
+        Val head = ir_emit(out, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)l.pc);
+        guest->lift(&l, (const u8 *)l.pc, page_end - l.pc);
+        if (l.unimplemented) {
+            out->count = mark;
+            ir_emit(out, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)l.pc);
+            l.ended = false;
+            end_exit(&l, EXIT_UNDEF, l.pc);
+            l.next = l.pc + guest->insn_align;
+        } else {
+            out->ops[head].imm2 = l.next - l.pc;
+        }
+        out->insns++;
+        out->end = l.next;
+    }
+    ir_finish(out);
+#ifndef NDEBUG
+    char why[200];
+    if (!ir_verify(out, why, sizeof why)) {
+        fprintf(stderr, "dragoman: bad IR for the block at 0x%llx: %s\n", (unsigned long long)pc, why);
+        ir_print(out, stderr, NULL);
+        abort();
+    }
+#endif
+}

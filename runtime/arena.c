@@ -1,0 +1,170 @@
+/* Memory for translated code, and for the data that code names with 32-bit addresses.
+ *
+ * Everything lies in the low 2 GiB below the executable's own text (linked at 0x70000000), so that calls from code to the
+ * translator are rel32 and links and counters are imm32. Nothing is reserved ahead (a reservation would count against
+ * the guest's RLIMIT_AS): chunks are mapped one after another where the address space is still free.
+ *
+ * No page is ever writable and executable at once. Baseline code is written through a second mapping of the same shared
+ * pages, because other threads run in a chunk while it fills. A forked child shares those pages with its parent: it may
+ * run them, since nothing in a chunk is ever overwritten, and continues in chunks of its own. Objects that ORC links are
+ * private pages, written first and made executable when they are complete. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "../include/translate.h"
+
+enum : u64 {
+    CODE_LO = 0x50000000,
+    CODE_HI = 0x58000000,
+    DATA_LO = 0x58000000,
+    DATA_HI = 0x60000000,
+    OBJECT_CODE_LO = 0x60000000,
+    OBJECT_CODE_HI = 0x68000000,
+    OBJECT_DATA_LO = 0x68000000,
+    OBJECT_DATA_HI = 0x6f000000,
+    CODE_CHUNK = 1 << 20,
+    DATA_CHUNK = 1 << 18,
+    OBJECT_CHUNK = 1 << 16,
+    PAGE = 4096,
+};
+
+/* A bump allocator over one address range, growing chunk by chunk. */
+typedef struct Range {
+    u64 lo, hi;
+    u64 next;      /* where the next chunk may begin */
+    u64 at, end;   /* free part of the current chunk */
+    u64 sealed;    /* objects: everything below is executable already */
+} Range;
+
+static struct Arena {
+    pthread_mutex_t lock;
+    Range code, data, object_code, object_data;
+    i64 write_offset; /* from a code address in the current chunk to its writable twin */
+} arena = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .code = {CODE_LO, CODE_HI, CODE_LO, 0, 0, 0},
+    .data = {DATA_LO, DATA_HI, DATA_LO, 0, 0, 0},
+    .object_code = {OBJECT_CODE_LO, OBJECT_CODE_HI, OBJECT_CODE_LO, 0, 0, OBJECT_CODE_LO},
+    .object_data = {OBJECT_DATA_LO, OBJECT_DATA_HI, OBJECT_DATA_LO, 0, 0, 0},
+};
+
+/* Maps the next `size` bytes of the range that are free; 0 if none are left. */
+static u64 map_chunk(Range *r, u64 size, int flags)
+{
+    for (; r->next + size <= r->hi; r->next += size) {
+        void *p = mmap((void *)r->next, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        if (p == (void *)r->next) {
+            r->next += size;
+            return (u64)p;
+        }
+        if (p != MAP_FAILED) /* a kernel that takes the address as a hint only */
+            munmap(p, size);
+        else if (errno != EEXIST)
+            return 0;
+    }
+    return 0;
+}
+
+bool arena_init(void)
+{
+    return arena_data(16) != NULL;
+}
+
+static bool new_code_chunk(void)
+{
+    u64 run = map_chunk(&arena.code, CODE_CHUNK, MAP_SHARED | MAP_NORESERVE);
+    if (!run)
+        return false;
+    /* Growing a shared mapping from size 0 makes a second view of the same pages. */
+    void *write = mremap((void *)run, 0, CODE_CHUNK, MREMAP_MAYMOVE);
+    if (write == MAP_FAILED || mprotect((void *)run, CODE_CHUNK, PROT_READ | PROT_EXEC)) {
+        munmap((void *)run, CODE_CHUNK);
+        return false;
+    }
+    arena.write_offset = (i64)((u64)write - run);
+    arena.code.at = run;
+    arena.code.end = run + CODE_CHUNK;
+    return true;
+}
+
+u8 *arena_code(size_t size, u8 **write)
+{
+    size = (size + 15) & ~(size_t)15;
+    u8 *run = NULL;
+    pthread_mutex_lock(&arena.lock);
+    if (size <= CODE_CHUNK && (size <= arena.code.end - arena.code.at || new_code_chunk())) {
+        run = (u8 *)arena.code.at;
+        *write = run + arena.write_offset;
+        arena.code.at += size;
+    }
+    pthread_mutex_unlock(&arena.lock);
+    return run;
+}
+
+/* Room in a private range, growing it by whole chunks; contiguous chunks continue one another. */
+static u64 bump(Range *r, u64 size, u64 chunk)
+{
+    if (size > r->end - r->at) {
+        u64 want = (size + chunk - 1) / chunk * chunk;
+        u64 p = map_chunk(r, want, MAP_PRIVATE | MAP_NORESERVE);
+        if (!p)
+            return 0;
+        if (p != r->end)
+            r->at = p;
+        r->end = p + want;
+    }
+    u64 p = r->at;
+    r->at += size;
+    return p;
+}
+
+void *arena_data(size_t size)
+{
+    pthread_mutex_lock(&arena.lock);
+    u64 p = bump(&arena.data, (size + 15) & ~(size_t)15, DATA_CHUNK);
+    pthread_mutex_unlock(&arena.lock);
+    return (void *)p;
+}
+
+bool arena_is_code(u64 host)
+{
+    return (host >= CODE_LO && host < CODE_HI) || (host >= OBJECT_CODE_LO && host < OBJECT_CODE_HI);
+}
+
+u8 *arena_object(size_t size, bool code)
+{
+    Range *r = code ? &arena.object_code : &arena.object_data;
+    pthread_mutex_lock(&arena.lock);
+    u64 p = bump(r, (size + PAGE - 1) & ~(u64)(PAGE - 1), OBJECT_CHUNK);
+    pthread_mutex_unlock(&arena.lock);
+    return (u8 *)p;
+}
+
+bool arena_object_seal(void)
+{
+    pthread_mutex_lock(&arena.lock);
+    Range *r = &arena.object_code;
+    bool ok = true;
+    if (r->sealed < r->at) {
+        ok = !mprotect((void *)r->sealed, r->at - r->sealed, PROT_READ | PROT_EXEC);
+        r->sealed = r->at;
+    }
+    pthread_mutex_unlock(&arena.lock);
+    return ok;
+}
+
+void arena_before_fork(void)
+{
+    pthread_mutex_lock(&arena.lock);
+}
+
+void arena_after_fork(bool child)
+{
+    if (child) {
+        /* The open chunk is the parent's to fill. */
+        arena.code.at = arena.code.end = 0;
+    }
+    pthread_mutex_unlock(&arena.lock);
+}

@@ -1,0 +1,343 @@
+/* The in-memory index of translations.
+ *
+ * Blocks are found by guest pc in a hash table read without a lock; everything that changes it holds the translation lock.
+ * A dropped block is taken out of every place from where it could be entered (hash, links, jump caches), but its memory
+ * stays: another thread may be running in it, and leaves at its next exit. */
+#include "cache.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PAGE_BITS = 12,
+    HASH_BITS = 16,
+    PAGE_HASH_BITS = 12,
+    HOST_LEAF = 4096,  /* blocks in a leaf of the host index */
+    HOST_LEAVES = 1024,
+};
+
+/* The blocks that were made from bytes of one guest page. */
+typedef struct Page {
+    u64 number;
+    Block **blocks;
+    u32 count, cap;
+    struct Page *next;
+} Page;
+
+/* Blocks in the order of their host code, which each arena hands out upwards: leaves never move, so that a signal handler
+ * can search without a lock. */
+typedef struct HostIndex {
+    Block **leaf[HOST_LEAVES];
+    _Atomic u32 count;
+} HostIndex;
+
+static struct Cache {
+    pthread_mutex_t lock;
+    _Atomic(Block *) hash[1 << HASH_BITS];
+    Page *pages[1 << PAGE_HASH_BITS];
+    u32 npages;
+    HostIndex baseline, regions;
+    _Atomic u64 generation;
+    _Atomic bool exact;
+} cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void cache_lock(void)
+{
+    pthread_mutex_lock(&cache.lock);
+}
+
+void cache_unlock(void)
+{
+    pthread_mutex_unlock(&cache.lock);
+}
+
+static size_t hash_of(u64 pc)
+{
+    return (pc >> 2 ^ pc >> (2 + HASH_BITS)) & ((1 << HASH_BITS) - 1);
+}
+
+Block *cache_lookup(u64 pc)
+{
+    for (Block *b = atomic_load_explicit(&cache.hash[hash_of(pc)], memory_order_acquire); b; b = b->next_hash)
+        if (b->pc == pc)
+            return b;
+    return NULL;
+}
+
+static Page **page_slot(u64 number)
+{
+    Page **p = &cache.pages[(number ^ number >> PAGE_HASH_BITS) & ((1 << PAGE_HASH_BITS) - 1)];
+    while (*p && (*p)->number != number)
+        p = &(*p)->next;
+    return p;
+}
+
+static void *checked(void *p)
+{
+    if (!p) {
+        fputs("dragoman: out of memory in the translation index\n", stderr);
+        abort();
+    }
+    return p;
+}
+
+static void page_add(u64 number, Block *b)
+{
+    Page **slot = page_slot(number);
+    if (!*slot) {
+        *slot = checked(calloc(1, sizeof(Page)));
+        (*slot)->number = number;
+        cache.npages++;
+    }
+    Page *p = *slot;
+    if (p->count == p->cap) {
+        p->cap = p->cap ? 2 * p->cap : 8;
+        p->blocks = checked(realloc(p->blocks, p->cap * sizeof *p->blocks));
+    }
+    p->blocks[p->count++] = b;
+}
+
+static Block *host_get(const HostIndex *x, u32 i)
+{
+    return x->leaf[i / HOST_LEAF][i % HOST_LEAF];
+}
+
+static void host_add(HostIndex *x, Block *b)
+{
+    u32 n = atomic_load_explicit(&x->count, memory_order_relaxed);
+    if (n == HOST_LEAF * HOST_LEAVES)
+        return; /* faults in the blocks beyond are reported at the block's start */
+    if (!x->leaf[n / HOST_LEAF])
+        x->leaf[n / HOST_LEAF] = checked(calloc(HOST_LEAF, sizeof(Block *)));
+    /* Compile threads may finish out of order: keep the order by host address. */
+    u32 at = n;
+    for (; at > 0 && host_get(x, at - 1)->code > b->code; at--)
+        x->leaf[at / HOST_LEAF][at % HOST_LEAF] = host_get(x, at - 1);
+    x->leaf[at / HOST_LEAF][at % HOST_LEAF] = b;
+    atomic_store_explicit(&x->count, n + 1, memory_order_release);
+}
+
+void cache_insert(Block *b)
+{
+    _Atomic(Block *) *head = &cache.hash[hash_of(b->pc)];
+    b->next_hash = atomic_load_explicit(head, memory_order_relaxed);
+    atomic_store_explicit(head, b, memory_order_release);
+    for (u64 n = b->pc >> PAGE_BITS; n <= (b->end - 1) >> PAGE_BITS; n++)
+        page_add(n, b);
+    if (b->tier != TIER_INTERP)
+        host_add(b->tier == TIER_LLVM ? &cache.regions : &cache.baseline, b);
+}
+
+void cache_connect(Link *link, Block *to)
+{
+    if (link->to || to->dead || to->tier == TIER_INTERP)
+        return;
+    link->to = to;
+    link->next_in = to->incoming;
+    to->incoming = link;
+    atomic_store_explicit(&link->code, to->code, memory_order_release);
+}
+
+void cache_fill_jump(Task *t, const Block *b)
+{
+    if (b->tier == TIER_INTERP || b->dead)
+        return;
+    JumpEntry *e = &t->jump_cache[jump_slot(b->pc)];
+    e->pc = (u64)-1;
+    e->code = b->code;
+    atomic_signal_fence(memory_order_seq_cst);
+    e->pc = b->pc;
+}
+
+u64 cache_generation(void)
+{
+    return atomic_load(&cache.generation);
+}
+
+/* What enters `from` enters `to` instead, or, if that is NULL, the dispatcher. */
+static void redirect(Block *from, Block *to)
+{
+    for (Link *l = from->incoming, *next; l; l = next) {
+        next = l->next_in;
+        l->to = NULL;
+        l->next_in = NULL;
+        atomic_store_explicit(&l->code, (const void *)link_stub, memory_order_release);
+        if (to)
+            cache_connect(l, to);
+    }
+    from->incoming = NULL;
+    pthread_mutex_lock(&the_process->lock);
+    for (Task *t = the_process->tasks; t; t = t->next_task) {
+        JumpEntry *e = &t->jump_cache[jump_slot(from->pc)];
+        if (e->pc == from->pc)
+            e->pc = (u64)-1;
+    }
+    pthread_mutex_unlock(&the_process->lock);
+}
+
+bool cache_publish_region(Block *baseline, Block *region, u64 generation)
+{
+    cache_lock();
+    bool current = !baseline->dead && generation == cache.generation;
+    if (current) {
+        cache_insert(region);
+        baseline->better = region;
+        redirect(baseline, region);
+    }
+    cache_unlock();
+    return current;
+}
+
+static void unhash(Block *b)
+{
+    _Atomic(Block *) *head = &cache.hash[hash_of(b->pc)];
+    Block *p = atomic_load_explicit(head, memory_order_relaxed);
+    if (p == b) {
+        atomic_store_explicit(head, b->next_hash, memory_order_release);
+        return;
+    }
+    for (; p; p = p->next_hash) {
+        if (p->next_hash == b) {
+            __atomic_store_n(&p->next_hash, b->next_hash, __ATOMIC_RELEASE);
+            return;
+        }
+    }
+}
+
+static void drop(Block *b)
+{
+    b->dead = true;
+    unhash(b);
+    redirect(b, NULL);
+    count(invalidated_blocks, 1);
+}
+
+/* Drops the page's blocks that overlap [lo, hi); a region is listed on several pages and is dropped once. */
+static bool drop_on_page(Page *p, u64 lo, u64 hi)
+{
+    bool any = false;
+    u32 kept = 0;
+    for (u32 i = 0; i < p->count; i++) {
+        Block *b = p->blocks[i];
+        if (!b->dead && b->pc < hi && b->end > lo) {
+            drop(b);
+            any = true;
+        }
+        if (!b->dead)
+            p->blocks[kept++] = b;
+    }
+    p->count = kept;
+    return any;
+}
+
+void cache_invalidate(u64 addr, u64 size)
+{
+    if (!size)
+        return;
+    u64 last = addr + size - 1;
+    u64 hi = last == UINT64_MAX ? last : last + 1;
+    bool any = false;
+    cache_lock();
+    u64 first_page = addr >> PAGE_BITS, last_page = last >> PAGE_BITS;
+    if (last_page - first_page < cache.npages) {
+        for (u64 n = first_page; n <= last_page; n++) {
+            Page *p = *page_slot(n);
+            if (p)
+                any |= drop_on_page(p, addr, hi);
+        }
+    } else if (cache.npages) {
+        for (size_t i = 0; i < LEN(cache.pages); i++)
+            for (Page *p = cache.pages[i]; p; p = p->next)
+                if (p->number >= first_page && p->number <= last_page)
+                    any |= drop_on_page(p, addr, hi);
+    }
+    if (any) {
+        cache.generation++;
+        count(invalidations, 1);
+        if (log_on(cache))
+            log_printf("cache: invalidated 0x%llx..0x%llx\n", (unsigned long long)addr, (unsigned long long)hi);
+    }
+    cache_unlock();
+}
+
+void cache_flush(void)
+{
+    for (size_t i = 0; i < LEN(cache.pages); i++)
+        for (Page *p = cache.pages[i]; p; p = p->next)
+            drop_on_page(p, 0, UINT64_MAX);
+    cache.generation++;
+    count(flushes, 1);
+    if (log_on(cache))
+        log_printf("cache: flushed\n");
+}
+
+bool cache_is_exact(void)
+{
+    return atomic_load_explicit(&cache.exact, memory_order_relaxed);
+}
+
+void cache_require_exact(void)
+{
+    if (cache_is_exact())
+        return;
+    cache_lock();
+    if (!cache.exact) {
+        cache.exact = true;
+        cache.generation++; /* regions being compiled now aren't exact */
+        u32 n = cache.regions.count;
+        for (u32 i = 0; i < n; i++) {
+            Block *b = host_get(&cache.regions, i);
+            if (!b->dead)
+                drop(b);
+        }
+        /* Other threads may be inside a region's loop: have them leave at its back-edge. */
+        pthread_mutex_lock(&the_process->lock);
+        for (Task *t = the_process->tasks; t; t = t->next_task)
+            atomic_store(&t->attention, 1);
+        pthread_mutex_unlock(&the_process->lock);
+    }
+    cache_unlock();
+}
+
+static Block *host_find(const HostIndex *x, const void *host)
+{
+    u32 lo = 0, hi = atomic_load_explicit(&x->count, memory_order_acquire);
+    while (lo < hi) {
+        u32 mid = lo + (hi - lo) / 2;
+        if ((const u8 *)host_get(x, mid)->code <= (const u8 *)host)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (!lo)
+        return NULL;
+    Block *b = host_get(x, lo - 1);
+    return (const u8 *)host < (const u8 *)b->code + b->code_size ? b : NULL;
+}
+
+Block *cache_find_host(const Task *t, const void *host, u64 *guest_pc)
+{
+    Block *b = host_find(&cache.baseline, host);
+    if (!b)
+        b = host_find(&cache.regions, host);
+    if (!b)
+        return NULL;
+    *guest_pc = b->tier == TIER_LLVM ? t->pc : b->pc;
+    u32 offset = (u32)((const u8 *)host - (const u8 *)b->code);
+    for (u32 i = 0; i < b->nmap && b->map[i].host <= offset; i++)
+        *guest_pc = b->pc + (u64)(i32)b->map[i].guest;
+    return b;
+}
+
+void cache_before_fork(void)
+{
+    cache_lock();
+    arena_before_fork();
+}
+
+void cache_after_fork(bool child)
+{
+    arena_after_fork(child);
+    cache_unlock();
+}

@@ -1,0 +1,37 @@
+/* The in-memory index of translations: by guest pc, by guest page (for invalidation), by host address (for faults). */
+#ifndef DRAGOMAN_RUNTIME_CACHE_H
+#define DRAGOMAN_RUNTIME_CACHE_H
+
+#include "runtime.h"
+
+/* The translation lock: held while blocks are made, connected and dropped, and while jump caches are filled. */
+void cache_lock(void);
+void cache_unlock(void);
+
+/* The newest translation of the block at pc, or NULL. Needs no lock: blocks are never freed while a task could see them. */
+Block *cache_lookup(u64 pc);
+/* Enters a fresh block. Lock held. */
+void cache_insert(Block *b);
+/* Connects a direct exit to its target, unless either is no longer current. Lock held. */
+void cache_connect(Link *link, Block *to);
+/* Enters pc into the task's own jump cache. Lock held. */
+void cache_fill_jump(Task *t, const Block *b);
+/* Puts a region in the place of a baseline block: its links and jump-cache entries move over. False if code has been
+ * invalidated since `generation` was read, in which case the region must be forgotten. Takes the lock. */
+bool cache_publish_region(Block *baseline, Block *region, u64 generation);
+/* Counts invalidations that dropped a block. */
+u64 cache_generation(void);
+/* Forgets everything (the arena is full). Lock held. */
+void cache_flush(void);
+/* The block whose host code contains `host`, and the guest pc of the instruction there (the task's pc where the block has
+ * no map); NULL if it isn't translated code. Callable from a signal handler. */
+Block *cache_find_host(const Task *t, const void *host, u64 *guest_pc);
+/* Around fork: the child's copy of the index is consistent. */
+void cache_before_fork(void);
+void cache_after_fork(bool child);
+/* From the moment a handler for SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP is installed, regions must be exact: drops those
+ * that aren't. Idempotent and cheap the second time. */
+void cache_require_exact(void);
+bool cache_is_exact(void);
+
+#endif
