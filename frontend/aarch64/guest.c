@@ -1,0 +1,198 @@
+/* const Guest guest_aarch64: registers, helpers, lifting one instruction.
+ *
+ * What is odd about A64: register 31 is the zero register or SP by position; NZCV is kept as the operation that set it
+ * (lifter/flags.h); FPCR and FPSR live mostly in the host's MXCSR while the thread runs; exclusives are compare-and-swap
+ * against the value that was loaded, so that a store by another thread of the same value goes unnoticed. */
+#include <elf.h>
+#include <string.h>
+#include <time.h>
+#include <xmmintrin.h>
+
+#include "../../include/translate.h"
+#include "a64.h"
+
+u32 a64_nzcv(const A64State *s)
+{
+    u64 a = s->flag_a, b = s->flag_b, r;
+    bool wide = s->flag_kind == FLAG_ADD64 || s->flag_kind == FLAG_SUB64 || s->flag_kind == FLAG_AND64;
+    u32 top = wide ? 63 : 31;
+    bool carry = false, overflow = false;
+    switch ((FlagKind)s->flag_kind) {
+    case FLAG_BITS:
+        return (u32)a & 0xf0000000;
+    case FLAG_ADD32:
+    case FLAG_ADD64:
+        r = a + b;
+        carry = wide ? r < a : (u32)r < (u32)a;
+        overflow = (a ^ r) & (b ^ r) & 1ull << top;
+        break;
+    case FLAG_SUB32:
+    case FLAG_SUB64:
+        r = a - b;
+        carry = wide ? a >= b : (u32)a >= (u32)b;
+        overflow = (a ^ b) & (a ^ r) & 1ull << top;
+        break;
+    default:
+        r = a;
+        break;
+    }
+    if (!wide)
+        r = (u32)r;
+    return (u32)(r >> top & 1) << 31 | (u32)!r << 30 | (u32)carry << 29 | (u32)overflow << 28;
+}
+
+void a64_set_nzcv(A64State *s, u32 nzcv)
+{
+    s->flag_kind = FLAG_BITS;
+    s->flag_a = nzcv & 0xf0000000;
+    s->flag_b = 0;
+}
+
+/* MXCSR: exception flags 0..5, DAZ 6, masks 7..12, rounding 13..14, FTZ 15. */
+enum { MX_IE = 1, MX_DE = 2, MX_ZE = 4, MX_OE = 8, MX_UE = 16, MX_PE = 32, MX_FLAGS = 63, MX_DAZ = 64, MX_MASKS = 0x1f80, MX_FTZ = 0x8000 };
+
+static u32 fpsr_of_mxcsr(u32 mxcsr)
+{
+    return (mxcsr & MX_IE ? FPSR_IOC : 0) | (mxcsr & MX_ZE ? FPSR_DZC : 0) | (mxcsr & MX_OE ? FPSR_OFC : 0) |
+           (mxcsr & MX_UE ? FPSR_UFC : 0) | (mxcsr & MX_PE ? FPSR_IXC : 0);
+}
+
+/* RMode 0..3 is nearest, up, down, zero; the host's is nearest, down, up, zero. */
+static u32 mxcsr_of_fpcr(u32 fpcr)
+{
+    static const u16 rounding[] = {0, 0x4000, 0x2000, 0x6000};
+    return MX_MASKS | rounding[fpcr >> FPCR_RMODE_SHIFT & 3] | (fpcr & FPCR_FZ ? MX_FTZ | MX_DAZ : 0);
+}
+
+static bool any_bit(V128 v)
+{
+    u64 half[2];
+    memcpy(half, &v, sizeof half);
+    return half[0] | half[1];
+}
+
+u32 a64_fpsr(Task *t)
+{
+    A64State *s = a64(t);
+    return (u32)s->fpsr | fpsr_of_mxcsr(_mm_getcsr()) | (any_bit(s->qc) ? FPSR_QC : 0);
+}
+
+void a64_set_fpsr(Task *t, u32 fpsr)
+{
+    A64State *s = a64(t);
+    _mm_setcsr(_mm_getcsr() & ~MX_FLAGS);
+    s->fpsr = fpsr & FPSR_MASK & ~FPSR_QC;
+    s->qc = (V128){fpsr & FPSR_QC ? 1 : 0};
+}
+
+u32 a64_fpcr(const Task *t)
+{
+    return (u32)((const A64State *)t->state)->fpcr;
+}
+
+void a64_set_fpcr(Task *t, u32 fpcr)
+{
+    A64State *s = a64(t);
+    s->fpcr = fpcr & FPCR_MASK;
+    _mm_setcsr(mxcsr_of_fpcr((u32)s->fpcr) | (_mm_getcsr() & MX_FLAGS));
+}
+
+void a64_enter_thread(Task *t)
+{
+    _mm_setcsr(mxcsr_of_fpcr(a64_fpcr(t)));
+}
+
+/* -- helpers ---------------------------------------------------------------------------------------------------------- */
+
+static u64 helper_get_fpsr(Task *t, u64 a, u64 b)
+{
+    return a64_fpsr(t);
+}
+
+static u64 helper_set_fpsr(Task *t, u64 fpsr, u64 b)
+{
+    a64_set_fpsr(t, (u32)fpsr);
+    return 0;
+}
+
+static u64 helper_set_fpcr(Task *t, u64 fpcr, u64 b)
+{
+    a64_set_fpcr(t, (u32)fpcr);
+    return 0;
+}
+
+/* CNTVCT_EL0 at the 1 GHz that CNTFRQ_EL0 gives. */
+static u64 helper_counter(Task *t, u64 a, u64 b)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
+}
+
+static u64 helper_ic_ivau(Task *t, u64 line, u64 size)
+{
+    cache_invalidate(line, size);
+    return 0;
+}
+
+#define HELPER_ROW(name) helper_##name,
+#define HELPER_NAME(name) #name,
+static GuestHelper *const helpers[] = {A64_HELPERS(HELPER_ROW)};
+static const char *const helper_names[] = {A64_HELPERS(HELPER_NAME)};
+#undef HELPER_ROW
+#undef HELPER_NAME
+
+/* -- the guest -------------------------------------------------------------------------------------------------------- */
+
+static const GuestReg regs[] = {
+#define REG(name, field, type) {name, offsetof(A64State, field), TYPE_##type},
+#include "regs.def"
+};
+
+#define LIFT_ROW(name) [INSN_##name] = lift_##name,
+static void (*const lift_row[])(Lift *l, const Insn *i) = {INSNS(LIFT_ROW)};
+#undef LIFT_ROW
+
+static void lift(Lift *l, const u8 *bytes, size_t size)
+{
+    Insn insn;
+    u32 word;
+    l->next = l->pc + 4;
+    if (size < sizeof word) {
+        l->unimplemented = true;
+        return;
+    }
+    memcpy(&word, bytes, sizeof word);
+    if (a64_decode(word, &insn))
+        lift_row[insn.op](l, &insn);
+    else
+        l->unimplemented = true;
+}
+
+static void reset(Task *t, u64 entry, u64 sp)
+{
+    *a64(t) = (A64State){.sp = sp, .excl_addr = NO_EXCL};
+    t->pc = entry;
+    a64_enter_thread(t);
+}
+
+const Guest guest_aarch64 = {
+    .name = "aarch64",
+    .cpu = "neoverse-n1",
+    .elf_machine = EM_AARCH64,
+    .elf_class = ELFCLASS64,
+    .insn_align = 4,
+    .llvm_triple = "aarch64-unknown-linux-gnu",
+    .llvm_features = "+all",
+    .regs = regs,
+    .nregs = LEN(regs),
+    .off_flag_kind = OFF_FLAG_KIND,
+    .off_flag_a = OFF_FLAG_A,
+    .off_flag_b = OFF_FLAG_B,
+    .off_sp = OFF_SP,
+    .helpers = helpers,
+    .helper_names = helper_names,
+    .nhelpers = LEN(helpers),
+    .lift = lift,
+    .reset = reset,
+};

@@ -1,0 +1,69 @@
+/* An AArch64 thread's registers, in Task.state, and their parts that are not kept as the architecture shows them. */
+#ifndef DRAGOMAN_A64_STATE_H
+#define DRAGOMAN_A64_STATE_H
+
+#include "../../include/task.h"
+
+typedef struct A64State {
+    u64 x[31];
+    u64 sp;
+    /* NZCV, lazily: kind is a FlagKind (a u32 that a 64-bit access may not be used on), see include/ir.h. */
+    u32 flag_kind, flag_pad;
+    u64 flag_a, flag_b;
+    u64 fpcr; /* AHP, DN, FZ, RMode as written; the host's MXCSR holds what it can of them */
+    V128 v[32];
+    V128 qc;  /* FPSR.QC: set if any bit of it is. A saturating instruction ors the difference in. */
+    u64 fpsr; /* the cumulative bits that MXCSR no longer holds: N,Z,C,V 31..28 and IDC, IXC, UFC, OFC, DZC, IOC */
+    u64 tpidr, tpidrro;
+    u64 excl_addr; /* what the exclusive monitor watches, or NO_EXCL */
+    V128 excl_val; /* what was loaded from it; a store exclusive succeeds if it is still there */
+} A64State;
+
+#define NO_EXCL (~0ull)
+
+#define OFF_X(n) ((u32)(offsetof(A64State, x) + 8 * (n)))
+#define OFF_SP ((u32)offsetof(A64State, sp))
+#define OFF_V(n) ((u32)(offsetof(A64State, v) + 16 * (n)))
+#define OFF_FPCR ((u32)offsetof(A64State, fpcr))
+#define OFF_FPSR ((u32)offsetof(A64State, fpsr))
+#define OFF_QC ((u32)offsetof(A64State, qc))
+#define OFF_TPIDR ((u32)offsetof(A64State, tpidr))
+#define OFF_TPIDRRO ((u32)offsetof(A64State, tpidrro))
+#define OFF_EXCL_ADDR ((u32)offsetof(A64State, excl_addr))
+#define OFF_EXCL_VAL ((u32)offsetof(A64State, excl_val))
+#define OFF_FLAG_KIND ((u32)offsetof(A64State, flag_kind))
+#define OFF_FLAG_A ((u32)offsetof(A64State, flag_a))
+#define OFF_FLAG_B ((u32)offsetof(A64State, flag_b))
+
+_Static_assert(sizeof(A64State) <= STATE_BYTES, "Task.state holds the registers");
+_Static_assert(offsetof(A64State, sp) == OFF_X(31), "register 31 of the SP forms");
+_Static_assert(offsetof(A64State, v) % 16 == 0 && offsetof(A64State, qc) % 16 == 0 && offsetof(A64State, excl_val) % 16 == 0,
+               "get128 and put128 want 16-byte alignment");
+
+static inline A64State *a64(Task *t)
+{
+    return (A64State *)t->state;
+}
+
+/* FPCR fields, Arm ARM C5.2.8. */
+enum { FPCR_RMODE_SHIFT = 22, FPCR_FZ = 1 << 24, FPCR_DN = 1 << 25, FPCR_AHP = 1 << 26, FPCR_MASK = 0x07c00000 };
+/* FPSR fields, C5.2.10. */
+enum { FPSR_IOC = 1, FPSR_DZC = 2, FPSR_OFC = 4, FPSR_UFC = 8, FPSR_IXC = 16, FPSR_IDC = 128, FPSR_QC = 1 << 27 };
+#define FPSR_MASK 0xf800009fu
+
+/* The MIDR_EL1 the guest sees, also in /proc/cpuinfo: Neoverse N1 r4p1, for which libraries choose their SIMD routines. */
+enum { A64_MIDR = 0x414fd0c1 };
+
+/* NZCV in bits 31..28, as MRS NZCV and PSTATE show it. */
+u32 a64_nzcv(const A64State *s);
+void a64_set_nzcv(A64State *s, u32 nzcv);
+
+/* FPSR and FPCR as MRS shows and MSR takes them. They read and write this host thread's MXCSR, so t must be the caller's own. */
+u32 a64_fpsr(Task *t);
+void a64_set_fpsr(Task *t, u32 fpsr);
+u32 a64_fpcr(const Task *t);
+void a64_set_fpcr(Task *t, u32 fpcr);
+/* Sets up MXCSR on a host thread that is about to run t, from t's FPCR; a new thread's flags are in A64State.fpsr. */
+void a64_enter_thread(Task *t);
+
+#endif
