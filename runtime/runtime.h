@@ -74,6 +74,7 @@ struct Process {
 extern Process *the_process; /* one guest process in a host process: the signal handlers' way in */
 
 struct GuestSignal; /* runtime/signal.h */
+struct Layout;      /* runtime/linux/layout.h */
 
 /* -- the ABI seam (runtime/<isa>/abi.c) ----------------------------------------------------------------------------------- */
 
@@ -82,6 +83,7 @@ struct Abi {
     const char *platform;         /* AT_PLATFORM */
     const u16 *sysno;             /* guest syscall number -> Sys (runtime/linux/syscalls.def), 0 for none */
     u32 nsysno;
+    const struct Layout *layout;  /* how its structs differ */
     u16 off_sysno, off_args[6], off_ret; /* Task.state offsets of 64-bit registers */
     u64 (*hwcap)(void), (*hwcap2)(void);
     const u8 *vdso;               /* ELF image, mapped at start-up */

@@ -1,0 +1,53 @@
+/* The guest's mappings: what the guest may touch of the address space it shares with the translator. */
+#ifndef DRAGOMAN_MEM_H
+#define DRAGOMAN_MEM_H
+
+#include "../include/base.h"
+
+/* One range of guest memory with the protection and kind the guest asked for. The host's protection is the same without
+ * execution: guest code is data here. */
+typedef struct Mapping {
+    u64 start, end; /* page-aligned, half open */
+    u16 prot;       /* PROT_* as the guest sees it */
+    u16 kind;       /* MEM_* */
+} Mapping;
+enum {
+    MEM_SHARED = 1,
+    MEM_STACK = 2, /* [stack] of /proc/self/maps */
+    MEM_HEAP = 4,  /* [heap] */
+    MEM_VDSO = 8,  /* [vdso] */
+};
+
+/* Sorted, disjoint mappings. Every change of guest memory goes through the functions below, which hold the lock over the
+ * host's call and the change here, so both always agree. */
+struct MemMap;
+
+struct MemMap *mem_new(void);
+
+/* As mmap, munmap, mprotect and mremap for the guest: return the address (0 for the latter two), or -errno. They
+ * invalidate translations of code that goes away or changes, never disturb memory of the translator's (MAP_FIXED over it is
+ * -ENOMEM), and map PROT_EXEC as readable. `kind` is added to what flags say. */
+i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u64 offset, int kind);
+i64 mem_unmap(struct MemMap *m, u64 addr, u64 size);
+i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot);
+i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags, u64 new_addr);
+/* Moves the end of the heap as brk does; returns the end there is then. p->brk is where it stands; Process.lock is taken. */
+struct Process;
+u64 mem_brk(struct Process *p, u64 end);
+/* Attaches a System V segment (shmat, shmdt). */
+i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags);
+i64 mem_shm_detach(struct MemMap *m, u64 addr);
+
+/* Guest protection at addr, or -1 where the guest has nothing mapped. */
+int mem_prot(struct MemMap *m, u64 addr);
+/* The first mapping that ends above addr; false if there is none. For walking: the copy is taken under the lock. */
+bool mem_next(struct MemMap *m, u64 addr, Mapping *out);
+
+/* Held over fork, so that the child's map is whole. */
+void mem_before_fork(struct MemMap *m);
+void mem_after_fork(struct MemMap *m);
+
+/* Copies a guest string, NUL included, into dst; its length, -EFAULT, or -ENAMETOOLONG if it has no end in `max` bytes. */
+i64 mem_string(char *dst, u64 guest_src, size_t max);
+
+#endif
