@@ -1,0 +1,30 @@
+/* The first call into LLVM: its deferred static constructors, then its targets. */
+#include "llvm_init.h"
+
+#include <llvm-c/Target.h>
+#include <pthread.h>
+
+/* The link collects LLVM's constructors here (tools/defer_ctors.cmake). */
+typedef void Ctor(int argc, char **argv, char **envp);
+extern Ctor *const __start_llvm_ctors[], *const __stop_llvm_ctors[];
+
+static void init(void)
+{
+    static char *no_args[] = {"dragoman", NULL};
+    for (Ctor *const *c = __start_llvm_ctors; c != __stop_llvm_ctors; c++)
+        (*c)(1, no_args, no_args + 1);
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeX86Disassembler();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64Disassembler();
+}
+
+void llvm_init(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init);
+}

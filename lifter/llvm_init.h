@@ -1,0 +1,9 @@
+/* The first call into LLVM of a process goes through here. */
+#ifndef DRAGOMAN_LIFTER_LLVM_INIT_H
+#define DRAGOMAN_LIFTER_LLVM_INIT_H
+
+/* Runs LLVM's static constructors, which the link keeps out of the program's start (tools/defer_ctors.cmake), and registers
+ * the host's code generator and all guests' disassemblers. Idempotent, thread-safe. */
+void llvm_init(void);
+
+#endif

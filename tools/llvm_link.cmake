@@ -1,0 +1,31 @@
+# dragoman_link: what an executable that contains the core links with. LLVM statically, constructors deferred; one static non-PIE
+# executable at 0x70000000, which leaves 0x400000 free for non-PIE guests and keeps calls from translated code rel32.
+find_program(LLVM_CONFIG NAMES llvm-config-19 llvm-config-20 llvm-config-21 llvm-config-22 REQUIRED)
+find_program(LLVM_OBJCOPY NAMES llvm-objcopy-19 llvm-objcopy-20 llvm-objcopy-21 llvm-objcopy-22 objcopy REQUIRED)
+execute_process(
+    COMMAND ${LLVM_CONFIG} --link-static --libfiles x86codegen x86info x86desc x86disassembler orcjit passes
+            aarch64info aarch64desc aarch64disassembler
+    OUTPUT_VARIABLE llvm_archives OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+separate_arguments(llvm_archives)
+execute_process(COMMAND ${LLVM_CONFIG} --includedir OUTPUT_VARIABLE LLVM_INCLUDE OUTPUT_STRIP_TRAILING_WHITESPACE)
+
+set(deferred_dir ${CMAKE_BINARY_DIR}/llvm)
+set(deferred)
+foreach(archive IN LISTS llvm_archives)
+    get_filename_component(name ${archive} NAME)
+    list(APPEND deferred ${deferred_dir}/${name})
+endforeach()
+add_custom_command(
+    OUTPUT ${deferred_dir}/done
+    BYPRODUCTS ${deferred}
+    COMMAND ${CMAKE_COMMAND} -DOBJCOPY=${LLVM_OBJCOPY} -DOUT=${deferred_dir} "-DARCHIVES=${llvm_archives}" -P
+            ${CMAKE_SOURCE_DIR}/tools/defer_ctors.cmake
+    DEPENDS ${CMAKE_SOURCE_DIR}/tools/defer_ctors.cmake
+    COMMENT "Deferring LLVM's static constructors"
+    VERBATIM)
+add_custom_target(deferred_llvm DEPENDS ${deferred_dir}/done)
+
+add_library(dragoman_link INTERFACE)
+add_dependencies(dragoman_link deferred_llvm)
+target_link_libraries(dragoman_link INTERFACE core ${deferred} elf zstd z stdc++ rt dl pthread m)
+target_link_options(dragoman_link INTERFACE -static -fuse-ld=lld -Wl,--image-base=0x70000000 -Wl,--gc-sections)
