@@ -44,6 +44,7 @@ struct Task {
     Link *exit_link;           /* EXIT_LINK, EXIT_HOT: the link or block that asks */
     u64 host_sp;               /* stack pointer at entry to translated code, for leaving it from a signal handler */
     JumpEntry *jump_cache;     /* JUMP_CACHE entries */
+    u32 saturated;             /* sticky: 1 once a vector op saturated; the guest's status register takes it in */
     _Alignas(64) u8 state[STATE_BYTES];
     _Alignas(16) V128 spill[SPILL_SLOTS];
 
