@@ -53,7 +53,7 @@ struct Task {
     const Guest *guest;
     const Abi *abi;
     Fault fault;
-    bool in_code;              /* between code_enter and its return */
+    _Atomic bool in_code;      /* between code_enter and its return */
     pthread_t thread;
     i32 tid;
     u64 clear_child_tid;       /* guest address, 0 for none: CLONE_CHILD_CLEARTID */

@@ -100,6 +100,12 @@ bool arena_is_code(u64 host);
 /* Memory for objects ORC links: readable and writable until arena_object_seal makes code executable and read-only. */
 u8 *arena_object(size_t size, bool code);
 bool arena_object_seal(void);
+/* Whoever keeps pointers into the arena while holding no translation lock (a compile thread) says so around it. */
+void arena_use(void);
+void arena_unuse(void);
+/* Waits until nobody uses the arena and keeps it so; then frees all of it. The caller sees to it that no code runs. */
+void arena_reset_begin(void);
+void arena_reset_end(void);
 /* Around fork. In the child the shared code pages are the parent's to fill: it continues in fresh ones. */
 void arena_before_fork(void);
 void arena_after_fork(bool child);

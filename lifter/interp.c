@@ -116,7 +116,7 @@ static void *host(u64 addr)
         v[n].field = a; \
         break; \
     }
-#define ATOMIC(name, expr) \
+#define ATOMIC_OP(name, expr) \
     ATOMIC1(name##8, u8, w, expr) ATOMIC1(name##16, u16, w, expr) ATOMIC1(name##32, u32, w, expr) \
         ATOMIC1(name##64, u64, x, expr)
 /* Signed views of the unsigned a and b, at their own width. */
@@ -212,15 +212,15 @@ void interp_run(Task *t, const Ir *ir)
             memcpy(&v[n].q, &old, 16);
             break;
         }
-        ATOMIC(aswap, b)
-        ATOMIC(aadd, a + b)
-        ATOMIC(aand, a & b)
-        ATOMIC(aor, a | b)
-        ATOMIC(axor, a ^ b)
-        ATOMIC(asmax, SIGNED_LESS(a, b) ? b : a)
-        ATOMIC(asmin, SIGNED_LESS(a, b) ? a : b)
-        ATOMIC(aumax, a < b ? b : a)
-        ATOMIC(aumin, a < b ? a : b)
+        ATOMIC_OP(aswap, b)
+        ATOMIC_OP(aadd, a + b)
+        ATOMIC_OP(aand, a & b)
+        ATOMIC_OP(aor, a | b)
+        ATOMIC_OP(axor, a ^ b)
+        ATOMIC_OP(asmax, SIGNED_LESS(a, b) ? b : a)
+        ATOMIC_OP(asmin, SIGNED_LESS(a, b) ? a : b)
+        ATOMIC_OP(aumax, a < b ? b : a)
+        ATOMIC_OP(aumin, a < b ? a : b)
 
         case IR_helper:
             v[n].x = t->guest->helpers[op->imm](t, A(0).x, A(1).x);

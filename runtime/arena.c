@@ -41,30 +41,33 @@ typedef struct Range {
 static struct Arena {
     pthread_mutex_t lock;
     Range code, data, object_code, object_data;
+    void *twin[(CODE_HI - CODE_LO) / CODE_CHUNK]; /* writable views of the code chunks */
     i64 write_offset; /* from a code address in the current chunk to its writable twin */
+    pthread_rwlock_t in_use; /* read: somebody keeps pointers into the arena; written: it is being emptied */
 } arena = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
+    .in_use = PTHREAD_RWLOCK_INITIALIZER,
     .code = {CODE_LO, CODE_HI, CODE_LO, 0, 0, 0},
     .data = {DATA_LO, DATA_HI, DATA_LO, 0, 0, 0},
     .object_code = {OBJECT_CODE_LO, OBJECT_CODE_HI, OBJECT_CODE_LO, 0, 0, OBJECT_CODE_LO},
     .object_data = {OBJECT_DATA_LO, OBJECT_DATA_HI, OBJECT_DATA_LO, 0, 0, 0},
 };
 
-/* Maps the next `size` bytes of the range that are free; 0 if none are left. */
+/* Maps the next `size` bytes of the range; 0 if there is no room. A range ends where something else has got in its way, so
+ * that all of [lo, next) is always ours. */
 static u64 map_chunk(Range *r, u64 size, int flags)
 {
-    for (; r->next + size <= r->hi; r->next += size) {
-        void *p = mmap((void *)r->next, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-        if (p == (void *)r->next) {
-            r->next += size;
-            return (u64)p;
-        }
-        if (p != MAP_FAILED) /* a kernel that takes the address as a hint only */
-            munmap(p, size);
-        else if (errno != EEXIST)
-            return 0;
+    if (r->next + size > r->hi)
+        return 0;
+    void *p = mmap((void *)r->next, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (p == MAP_FAILED)
+        return 0;
+    if (p != (void *)r->next) { /* a kernel before 4.17 takes the address as a hint */
+        munmap(p, size);
+        return 0;
     }
-    return 0;
+    r->next += size;
+    return (u64)p;
 }
 
 bool arena_init(void)
@@ -83,6 +86,7 @@ static bool new_code_chunk(void)
         munmap((void *)run, CODE_CHUNK);
         return false;
     }
+    arena.twin[(run - CODE_LO) / CODE_CHUNK] = write;
     arena.write_offset = (i64)((u64)write - run);
     arena.code.at = run;
     arena.code.end = run + CODE_CHUNK;
@@ -153,6 +157,45 @@ bool arena_object_seal(void)
     }
     pthread_mutex_unlock(&arena.lock);
     return ok;
+}
+
+void arena_use(void)
+{
+    pthread_rwlock_rdlock(&arena.in_use);
+}
+
+void arena_unuse(void)
+{
+    pthread_rwlock_unlock(&arena.in_use);
+}
+
+static void empty(Range *r)
+{
+    munmap((void *)r->lo, r->next - r->lo);
+    r->next = r->sealed = r->lo;
+    r->at = r->end = 0;
+}
+
+void arena_reset_begin(void)
+{
+    pthread_rwlock_wrlock(&arena.in_use);
+}
+
+void arena_reset_end(void)
+{
+    pthread_mutex_lock(&arena.lock);
+    for (size_t i = 0; i < LEN(arena.twin); i++) {
+        if (arena.twin[i])
+            munmap(arena.twin[i], CODE_CHUNK);
+        arena.twin[i] = NULL;
+    }
+    /* Fresh pages rather than the old ones: a forked child may still run what lies in those. */
+    empty(&arena.code);
+    empty(&arena.data);
+    empty(&arena.object_code);
+    empty(&arena.object_data);
+    pthread_mutex_unlock(&arena.lock);
+    pthread_rwlock_unlock(&arena.in_use);
 }
 
 void arena_before_fork(void)

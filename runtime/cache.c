@@ -5,7 +5,7 @@
  * stays: another thread may be running in it, and leaves at its next exit. */
 #include "cache.h"
 
-#include <assert.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +40,7 @@ static struct Cache {
     HostIndex baseline, regions;
     _Atomic u64 generation;
     _Atomic bool exact;
+    _Atomic bool stopping; /* no task may enter translated code */
 } cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void cache_lock(void)
@@ -261,15 +262,48 @@ void cache_invalidate(u64 addr, u64 size)
     cache_unlock();
 }
 
-void cache_flush(void)
+void cache_flush(Task *t)
 {
+    arena_reset_begin();
+    cache_lock();
+    /* Stop the other tasks outside translated code; from there they take the lock before they go back. */
+    atomic_store(&cache.stopping, true);
+    pthread_mutex_lock(&the_process->lock);
+    for (Task *other = the_process->tasks; other; other = other->next_task) {
+        while (other != t && atomic_load(&other->in_code)) {
+            atomic_store(&other->attention, 1);
+            sched_yield();
+        }
+        memset(other->jump_cache, 0, JUMP_CACHE * sizeof *other->jump_cache);
+    }
+    pthread_mutex_unlock(&the_process->lock);
+
+    for (size_t i = 0; i < LEN(cache.hash); i++)
+        cache.hash[i] = NULL;
     for (size_t i = 0; i < LEN(cache.pages); i++)
         for (Page *p = cache.pages[i]; p; p = p->next)
-            drop_on_page(p, 0, UINT64_MAX);
+            p->count = 0;
+    for (u32 i = 0; i < cache.baseline.count; i++)
+        free(host_get(&cache.baseline, i)->map);
+    cache.baseline.count = cache.regions.count = 0;
     cache.generation++;
     count(flushes, 1);
     if (log_on(cache))
-        log_printf("cache: flushed\n");
+        log_printf("cache: full, flushed\n");
+    arena_reset_end();
+    atomic_store(&cache.stopping, false);
+    cache_unlock();
+}
+
+bool cache_enter(Task *t, u64 generation)
+{
+    atomic_store(&t->in_code, true);
+    if (likely(!atomic_load(&cache.stopping) && atomic_load(&cache.generation) == generation))
+        return true;
+    atomic_store(&t->in_code, false);
+    cache_lock(); /* held for as long as it is being emptied */
+    cache_unlock();
+    return false;
 }
 
 bool cache_is_exact(void)

@@ -21,8 +21,12 @@ void cache_fill_jump(Task *t, const Block *b);
 bool cache_publish_region(Block *baseline, Block *region, u64 generation);
 /* Counts invalidations that dropped a block. */
 u64 cache_generation(void);
-/* Forgets everything (the arena is full). Lock held. */
-void cache_flush(void);
+/* Forgets everything because the arena is full: waits until t is the only task that could be in translated code and frees it
+ * all. Takes the lock; t holds no block any more. */
+void cache_flush(Task *t);
+/* Before translated code is entered: sets t->in_code, or returns false if the cache has changed since `generation` was read, in
+ * which case the block must be looked up anew. */
+bool cache_enter(Task *t, u64 generation);
 /* The block whose host code contains `host`, and the guest pc of the instruction there (the task's pc where the block has
  * no map); NULL if it isn't translated code. Callable from a signal handler. */
 Block *cache_find_host(const Task *t, const void *host, u64 *guest_pc);
