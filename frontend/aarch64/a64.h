@@ -105,6 +105,72 @@ static inline void put_q(Lift *l, u32 n, Val v)
 /* The low half of v, the upper zeroed: what the forms with Q = 0 leave. */
 #define put_d(l, n, v) put_q(l, n, vlow64(l, v))
 
+/* -- the same with the width as data: sf is 1 for X, 0 for W -- */
+
+static inline Val r(Lift *l, bool sf, u32 n)
+{
+    return sf ? x(l, n) : w(l, n);
+}
+
+static inline Val rsp(Lift *l, bool sf, u32 n)
+{
+    return sf ? xsp(l, n) : wsp(l, n);
+}
+
+static inline void put_r(Lift *l, bool sf, u32 n, Val v)
+{
+    if (sf)
+        put_x(l, n, v);
+    else
+        put_w(l, n, v);
+}
+
+static inline void put_rsp(Lift *l, bool sf, u32 n, Val v)
+{
+    if (sf)
+        put_xsp(l, n, v);
+    else
+        put_wsp(l, n, v);
+}
+
+static inline Val k_r(Lift *l, bool sf, u64 v)
+{
+    return sf ? k64(l, v) : k32(l, (u32)v);
+}
+
+#define OP2_R(name) \
+    static inline Val name##_r(Lift *l, bool sf, Val a, Val b) \
+    { \
+        return sf ? name##64(l, a, b) : name##32(l, a, b); \
+    }
+#define OP1_R(name) \
+    static inline Val name##_r(Lift *l, bool sf, Val a) \
+    { \
+        return sf ? name##64(l, a) : name##32(l, a); \
+    }
+OP2_R(add) OP2_R(sub) OP2_R(mul) OP2_R(and) OP2_R(or) OP2_R(xor) OP2_R(andn) OP2_R(shl) OP2_R(shr) OP2_R(sar) OP2_R(ror)
+OP2_R(udiv) OP2_R(sdiv) OP2_R(eq) OP2_R(ne)
+OP1_R(not) OP1_R(neg) OP1_R(clz) OP1_R(cls) OP1_R(rbit) OP1_R(rev16_)
+#undef OP1_R
+#undef OP2_R
+
+static inline Val select_r(Lift *l, bool sf, Val cond, Val a, Val b)
+{
+    return sf ? select64(l, cond, a, b) : select32(l, cond, a, b);
+}
+
+/* FlagKind of a width. */
+_Static_assert(FLAG_ADD64 == FLAG_ADD32 + 1 && FLAG_SUB64 == FLAG_SUB32 + 1 && FLAG_AND64 == FLAG_AND32 + 1, "kind + sf");
+#define ADD_FLAGS(sf) ((FlagKind)(FLAG_ADD32 + (sf)))
+#define SUB_FLAGS(sf) ((FlagKind)(FLAG_SUB32 + (sf)))
+#define AND_FLAGS(sf) ((FlagKind)(FLAG_AND32 + (sf)))
+
+/* DecodeBitMasks (shared/functions/common): the mask that N:imms:immr of a logical immediate stand for, in 64 bits; false if
+ * reserved. */
+bool a64_logical_imm(u32 n, u32 imms, u32 immr, u64 *mask);
+/* Rm of an extended-register operand: option is UXTB..SXTX, then shifted left (DecodeRegExtend, ExtendReg). */
+Val a64_extended(Lift *l, bool sf, u32 rm, u32 option, u32 shift);
+
 /* value of a field of `bits` bits, sign-extended */
 static inline i64 sext(u64 value, u32 bits)
 {

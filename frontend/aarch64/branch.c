@@ -1,0 +1,82 @@
+/* Branches and exception generation: C4.1.93. */
+#include "a64.h"
+
+static u64 target(const Lift *l, u32 offset, u32 bits)
+{
+    return l->pc + (u64)sext(offset, bits) * 4;
+}
+
+LIFT(b_cond)
+{
+    u64 to = target(l, i->imm19, 19);
+    if (i->cond >= CC_AL)
+        end_jump(l, to);
+    else
+        end_branch(l, flags_cond(l, (Cond)i->cond), to, l->next);
+}
+
+LIFT(b)
+{
+    end_jump(l, target(l, i->imm26, 26));
+}
+
+LIFT(bl)
+{
+    put_x(l, 30, k64(l, l->next));
+    end_call(l, target(l, i->imm26, 26), l->next);
+}
+
+LIFT(br)
+{
+    end_jumpi(l, x(l, i->rn));
+}
+
+LIFT(blr)
+{
+    Val to = x(l, i->rn);
+    put_x(l, 30, k64(l, l->next));
+    end_calli(l, to, l->next);
+}
+
+LIFT(ret)
+{
+    end_ret(l, x(l, i->rn));
+}
+
+LIFT(cbz)
+{
+    end_branch(l, eq_r(l, i->sf, r(l, i->sf, i->rt), k_r(l, i->sf, 0)), target(l, i->imm19, 19), l->next);
+}
+
+LIFT(cbnz)
+{
+    end_branch(l, ne_r(l, i->sf, r(l, i->sf, i->rt), k_r(l, i->sf, 0)), target(l, i->imm19, 19), l->next);
+}
+
+/* The bit that TBZ and TBNZ test: a W that is 0 if it is clear. */
+static Val tested_bit(Lift *l, const Insn *i)
+{
+    if (!i->b5)
+        return and32(l, w(l, i->rt), k32(l, 1u << i->b40));
+    return ne64(l, and64(l, x(l, i->rt), k64(l, 1ull << (32 + i->b40))), k64(l, 0));
+}
+
+LIFT(tbz)
+{
+    end_branch(l, tested_bit(l, i), l->next, target(l, i->imm14, 14));
+}
+
+LIFT(tbnz)
+{
+    end_branch(l, tested_bit(l, i), target(l, i->imm14, 14), l->next);
+}
+
+LIFT(svc)
+{
+    end_exit(l, EXIT_SYSCALL, l->next);
+}
+
+LIFT(brk)
+{
+    end_exit(l, EXIT_BREAK, l->pc);
+}

@@ -1,0 +1,155 @@
+/* Hints, barriers, system registers, cache maintenance: C4.1.93. */
+#include "a64.h"
+
+/* YIELD, WFE, SEV ..., and what architectures after 8.0 made of the free ones: pointer authentication, BTI, CSDB. */
+LIFT(hint)
+{
+}
+
+/* CRm's low bits say which accesses: 1 loads before anything, 2 stores before stores, else all. */
+LIFT(dmb)
+{
+    u32 types = i->CRm & 3;
+    fence(l, types == 1 || types == 2 ? (int)types : 3);
+}
+
+LIFT(dsb)
+{
+    fence(l, 3);
+}
+
+/* Code that was changed before is seen from here on. */
+LIFT(isb)
+{
+    end_exit(l, EXIT_CONTINUE, l->next);
+}
+
+/* -- system registers -- */
+
+static Val read_counter(Lift *l)
+{
+    return call_helper(l, HELPER_counter, NO_VAL, NO_VAL);
+}
+
+static Val read_nzcv(Lift *l)
+{
+    return zx32_64(l, flags_bits(l));
+}
+
+static void write_nzcv(Lift *l, Val v)
+{
+    flags_set(l, FLAG_BITS, and32(l, lo32(l, v), k32(l, 0xf0000000)), NO_VAL);
+}
+
+static Val read_fpcr(Lift *l)
+{
+    return get64(l, OFF_FPCR);
+}
+
+static void write_fpcr(Lift *l, Val v)
+{
+    call_helper(l, HELPER_set_fpcr, v, NO_VAL);
+}
+
+static Val read_fpsr(Lift *l)
+{
+    return call_helper(l, HELPER_get_fpsr, NO_VAL, NO_VAL);
+}
+
+static void write_fpsr(Lift *l, Val v)
+{
+    call_helper(l, HELPER_set_fpsr, v, NO_VAL);
+}
+
+static Val read_tpidr(Lift *l)
+{
+    return get64(l, OFF_TPIDR);
+}
+
+static void write_tpidr(Lift *l, Val v)
+{
+    put64(l, OFF_TPIDR, v);
+}
+
+static Val read_tpidrro(Lift *l)
+{
+    return get64(l, OFF_TPIDRRO);
+}
+
+typedef struct SysReg {
+    const char *name;
+    u32 key;
+    u64 value; /* if read is NULL */
+    Val (*read)(Lift *l);
+    void (*write)(Lift *l, Val v);
+} SysReg;
+
+#define KEY(op0, op1, crn, crm, op2) ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
+
+static const SysReg sysregs[] = {
+#define CONST(name, op0, op1, crn, crm, op2, value) {#name, KEY(op0, op1, crn, crm, op2), value, NULL, NULL},
+#define REG(name, op0, op1, crn, crm, op2, read, write) {#name, KEY(op0, op1, crn, crm, op2), 0, read, write},
+#include "sysregs.def"
+};
+
+static const SysReg *find_sysreg(const Insn *i)
+{
+    u32 key = KEY(2u + i->o0, (u32)i->op1, (u32)i->CRn, (u32)i->CRm, (u32)i->op2);
+    for (size_t n = 0; n < LEN(sysregs); n++)
+        if (sysregs[n].key == key)
+            return &sysregs[n];
+    return NULL;
+}
+
+LIFT(mrs)
+{
+    const SysReg *reg = find_sysreg(i);
+    if (reg)
+        put_x(l, i->rt, reg->read ? reg->read(l) : k64(l, reg->value));
+    else if (i->o0 && i->op1 == 0 && i->CRn == 0 && i->CRm >= 2 && i->CRm <= 7) /* the rest of the ID registers */
+        put_x(l, i->rt, k64(l, 0));
+    else
+        unallocated(l);
+}
+
+LIFT(msr)
+{
+    const SysReg *reg = find_sysreg(i);
+    if (reg && reg->write)
+        reg->write(l, x(l, i->rt));
+    else
+        unallocated(l);
+}
+
+/* -- caches; lines are 64 bytes (CTR_EL0, DCZID_EL0) -- */
+
+static Val cache_line(Lift *l, const Insn *i)
+{
+    return and64(l, x(l, i->rt), k64(l, ~63ull));
+}
+
+LIFT(dc_zva)
+{
+    Val line = cache_line(l, i), zero = k64(l, 0);
+    for (i32 disp = 0; disp < 64; disp += 8)
+        st64(l, line, disp, zero);
+}
+
+LIFT(ic_ivau)
+{
+    call_helper(l, HELPER_ic_ivau, cache_line(l, i), k64(l, 64));
+    end_exit(l, EXIT_CONTINUE, l->next);
+}
+
+/* The host's caches are coherent. */
+LIFT(dc_cvac)
+{
+}
+
+LIFT(dc_cvau)
+{
+}
+
+LIFT(dc_civac)
+{
+}
