@@ -88,10 +88,15 @@ struct Abi {
     u64 (*hwcap)(void), (*hwcap2)(void);
     const u8 *vdso;               /* ELF image, mapped at start-up */
     size_t vdso_size;
+    void (*vdso_data)(void *page); /* fills the page before it; NULL if it needs none */
+    u32 min_sigstack;             /* AT_MINSIGSTKSZ */
+    u32 syscall_bytes;            /* length of the system call instruction, to restart it */
     /* Signal frames, see runtime/signal.h. */
     bool (*push_frame)(Task *t, const struct GuestSignal *s);
     bool (*pop_frame)(Task *t);   /* rt_sigreturn: false if the frame is bad (the guest gets SIGSEGV) */
-    /* A new thread's registers: result 0, stack if not 0, TLS if set_tls. */
+    /* On the host thread that is about to run t: sets up what the host's own registers hold of the guest's. */
+    void (*enter_thread)(Task *t);
+    /* A new thread's registers, child's state being a copy of the caller's: result 0, stack if not 0, TLS if set_tls. */
     void (*clone_regs)(Task *child, u64 stack, bool set_tls, u64 tls);
     void (*cpuinfo)(FILE *f, int cpu); /* one processor's paragraph of /proc/cpuinfo */
 };

@@ -1,0 +1,109 @@
+/* Linux/arm64 as its programs see it: auxiliary vector, /proc/cpuinfo, thread creation, vDSO. */
+#include <stdio.h>
+#include <time.h>
+
+#include "../../frontend/aarch64/state.h"
+#include "../linux/linux.h"
+#include "layout.h"
+#include "sigframe.h"
+
+/* HWCAP bits of arch/arm64/include/uapi/asm/hwcap.h that the frontend implements, with their names in /proc/cpuinfo. */
+#define HWCAPS(HWCAP) \
+    HWCAP(0, "fp") \
+    HWCAP(1, "asimd") \
+    HWCAP(7, "crc32") \
+    HWCAP(8, "atomics") \
+    HWCAP(11, "cpuid")
+
+static u64 hwcap(void)
+{
+#define HWCAP(bit, name) | (u64)1 << (bit)
+    return 0 HWCAPS(HWCAP);
+#undef HWCAP
+}
+
+static u64 hwcap2(void)
+{
+    return 0;
+}
+
+/* arch/arm64/kernel/cpuinfo.c: c_show. BogoMIPS is twice the counter's frequency in MHz. */
+static void cpuinfo(FILE *f, int cpu)
+{
+    fprintf(f, "processor\t: %d\nBogoMIPS\t: 2000.00\nFeatures\t:", cpu);
+#define HWCAP(bit, name) fputs(" " name, f);
+    HWCAPS(HWCAP)
+#undef HWCAP
+    fprintf(f, "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU revision\t: %d\n\n",
+            A64_MIDR >> 24 & 0xff, A64_MIDR >> 20 & 0xf, A64_MIDR >> 4 & 0xfff, A64_MIDR & 0xf);
+}
+
+static void clone_regs(Task *child, u64 stack, bool set_tls, u64 tls)
+{
+    A64State *s = a64(child);
+    /* Status flags live in this host thread's MXCSR; the child's starts clean. */
+    u32 fpsr = a64_fpsr(child);
+    s->fpsr = fpsr & ~(u32)FPSR_QC;
+    s->x[0] = 0;
+    if (stack)
+        s->sp = stack;
+    if (set_tls)
+        s->tpidr = tls;
+    s->excl_addr = NO_EXCL;
+}
+
+/* The distance from CLOCK_MONOTONIC to CLOCK_REALTIME in ns, by the reading that was disturbed least. */
+static void vdso_data(void *page)
+{
+    u64 best = ~0ull, offset = 0;
+    for (int i = 0; i < 5; i++) {
+        struct timespec before, real, after;
+        clock_gettime(CLOCK_MONOTONIC, &before);
+        clock_gettime(CLOCK_REALTIME, &real);
+        clock_gettime(CLOCK_MONOTONIC, &after);
+        u64 start = (u64)before.tv_sec * 1000000000 + (u64)before.tv_nsec;
+        u64 took = (u64)after.tv_sec * 1000000000 + (u64)after.tv_nsec - start;
+        if (took < best) {
+            best = took;
+            offset = (u64)real.tv_sec * 1000000000 + (u64)real.tv_nsec - (start + took / 2);
+        }
+    }
+    *(u64 *)page = offset;
+}
+
+/* The image that the build made from vdso/; .org fails if it is larger than its page. */
+__asm__(".section .rodata\n"
+        ".balign 16\n"
+        "vdso_aarch64: .incbin \"" VDSO_AARCH64 "\"\n"
+        ".org vdso_aarch64 + 4096\n"
+        ".previous\n");
+extern const u8 vdso_aarch64[4096];
+
+static const u16 sysno[] = {
+#define NR(number, name) [number] = CALL_##name,
+#include "sysno.def"
+#undef NR
+};
+
+const Abi abi_aarch64 = {
+    .machine = "aarch64",
+    .platform = "aarch64",
+    .sysno = sysno,
+    .nsysno = LEN(sysno),
+    .layout = &layout_aarch64,
+    .off_sysno = OFF_X(8),
+    .off_args = {OFF_X(0), OFF_X(1), OFF_X(2), OFF_X(3), OFF_X(4), OFF_X(5)},
+    .off_ret = OFF_X(0),
+    .hwcap = hwcap,
+    .hwcap2 = hwcap2,
+    .vdso = vdso_aarch64,
+    .vdso_size = sizeof vdso_aarch64,
+    .vdso_data = vdso_data,
+    .min_sigstack = A64_MINSIGSTKSZ,
+    .syscall_bytes = 4,
+    .push_frame = a64_push_frame,
+    .pop_frame = a64_pop_frame,
+    .enter_thread = a64_enter_thread,
+    .clone_regs = clone_regs,
+    .cpuinfo = cpuinfo,
+};

@@ -1,0 +1,562 @@
+/* The loader: what execve does in the kernel (fs/exec.c, fs/binfmt_elf.c, fs/binfmt_script.c), done for a guest.
+ *
+ * Guest addresses are host addresses, so an image is mapped where it will run: a position-independent one where the host's
+ * kernel would put it, a fixed one at its own addresses. Nothing of the guest's is ever mapped executable on the host;
+ * that a page may be executed by the guest is known to the MemMap alone. */
+#include "load.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "linux/linux.h"
+#include "mem.h"
+
+#define PAGE ((u64)4096)
+#define DYN_BASE ((u64)0x555555554000) /* ELF_ET_DYN_BASE of the host: two thirds of the address space */
+
+enum : u64 {
+    DYN_RANDOM_PAGES = 1 << 28,   /* vm.mmap_rnd_bits */
+    BRK_RANDOM = 32 << 20,        /* x86's arch_randomize_brk: leaves room below the translator for programs at 4 MiB */
+    STACK_DEFAULT = 8 << 20,
+    STACK_MIN = 256 << 10,        /* room for arguments and environment on a tiny RLIMIT_STACK */
+    STACK_MAX = 1 << 30,          /* for an unlimited one */
+};
+
+/* Tags the C library's headers may not have yet. */
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51
+#endif
+
+typedef struct Loader {
+    Process *p;
+    Task *t;
+    char *why;
+    size_t size;
+} Loader;
+
+__attribute__((format(printf, 3, 4))) static int fail(const Loader *l, int error, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(l->why, l->size, format, args);
+    va_end(args);
+    return -error;
+}
+
+static u64 page_down(u64 a)
+{
+    return a & ~(PAGE - 1);
+}
+
+static u64 page_up(u64 a)
+{
+    return (a + PAGE - 1) & ~(PAGE - 1);
+}
+
+static u64 random64(void)
+{
+    u64 r = 0;
+    while (getrandom(&r, sizeof r, 0) < 0 && errno == EINTR)
+        ;
+    return r;
+}
+
+static bool randomized(void)
+{
+    int persona = personality(0xffffffff);
+    return persona == -1 || !(persona & ADDR_NO_RANDOMIZE);
+}
+
+const Abi *abi_of(const Guest *guest)
+{
+#define GUEST(isa) \
+    if (guest == &guest_##isa) \
+        return &abi_##isa;
+#include "../frontend/guests.def"
+    return NULL;
+}
+
+/* -- scripts ------------------------------------------------------------------------------------------------------------------ */
+
+int script_parse(const char *head, size_t size, Script *s)
+{
+    if (size < 2 || head[0] != '#' || head[1] != '!')
+        return 0;
+    if (size > SCRIPT_LINE - 1)
+        size = SCRIPT_LINE - 1;
+    const char *at = head + 2, *limit = head + size;
+    const char *end = memchr(at, '\n', (size_t)(limit - at));
+    bool whole = end || size < SCRIPT_LINE - 1;
+    if (!end)
+        end = limit;
+    const char *nul = memchr(at, 0, (size_t)(end - at));
+    if (nul)
+        end = nul;
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    while (end > at && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    const char *name = at;
+    while (at < end && *at != ' ' && *at != '\t')
+        at++;
+    if (at == name || (at == end && !whole))
+        return -ENOEXEC;
+    snprintf(s->interp, sizeof s->interp, "%.*s", (int)(at - name), name);
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    snprintf(s->arg, sizeof s->arg, "%.*s", (int)(end - at), at);
+    return 1;
+}
+
+ProgramKind program_kind(const char *head, size_t size, Script *s)
+{
+    if (script_parse(head, size, s) > 0)
+        return PROGRAM_SCRIPT;
+    if (size < 20 || memcmp(head, ELFMAG, SELFMAG) || head[EI_DATA] != ELFDATA2LSB)
+        return PROGRAM_OTHER;
+    u16 machine = (u16)((u8)head[18] | (u8)head[19] << 8);
+#define GUEST(isa) \
+    if (guest_##isa.elf_machine == machine && guest_##isa.elf_class == (u8)head[EI_CLASS]) \
+        return PROGRAM_GUEST;
+#include "../frontend/guests.def"
+    return PROGRAM_OTHER;
+}
+
+/* Replaces argv[0] by the interpreter, its argument and the script's path. */
+static bool script_argv(Process *p, const Script *s, const char *path)
+{
+    size_t n = 0;
+    while (p->argv[n])
+        n++;
+    char **argv = calloc(n + 4, sizeof *argv);
+    if (!argv)
+        return false;
+    size_t at = 0;
+    argv[at++] = strdup(s->interp);
+    if (s->arg[0])
+        argv[at++] = strdup(s->arg);
+    argv[at++] = strdup(path);
+    for (size_t i = 1; i < n; i++)
+        argv[at++] = p->argv[i];
+    p->argv = argv;
+    return true;
+}
+
+/* -- images ------------------------------------------------------------------------------------------------------------------- */
+
+/* Finds room for a position-independent image of `size` bytes: around DYN_BASE for a program with an interpreter, else where
+ * mmap puts things (binfmt_elf.c: load_elf_binary). Returns the address, 0 if there is none. */
+static u64 place(u64 size, u64 align, bool at_base)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    u64 mask = align > PAGE ? align - 1 : PAGE - 1;
+    for (int tries = 0; at_base && tries < 8; tries++) {
+        u64 at = DYN_BASE + (randomized() ? random64() % DYN_RANDOM_PAGES * PAGE : 0);
+        at = (at + mask) & ~mask;
+        void *room = mmap((void *)at, size, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0);
+        if (room != MAP_FAILED)
+            munmap(room, size);
+        if (room == (void *)at)
+            return at;
+    }
+    void *room = mmap(NULL, size + mask, PROT_NONE, flags, -1, 0);
+    if (room == MAP_FAILED)
+        return 0;
+    munmap(room, size + mask);
+    return ((u64)room + mask) & ~mask;
+}
+
+/* Maps for the guest at addr; 0 or -errno. */
+static int map_fixed(Process *p, u64 addr, u64 size, int prot, int fd, u64 offset)
+{
+    int flags = MAP_PRIVATE | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0);
+    i64 at = mem_map(p->mem, addr, size, prot, flags, fd, offset, 0);
+    return at < 0 ? (int)at : 0;
+}
+
+/* Maps one segment at `bias`; pages below `mapped` belong to the segment before it. */
+static int map_segment(Process *p, const Image *image, const Segment *s, u64 bias, u64 mapped)
+{
+    u64 lo = page_down(s->vaddr + bias), hi = page_up(s->vaddr + s->memsz + bias);
+    u64 file_end = s->vaddr + s->filesz + bias;
+    u64 anon = lo > mapped ? lo : mapped;
+    if (s->filesz) {
+        anon = page_up(file_end);
+        int error = map_fixed(p, lo, anon - lo, s->prot, image->fd, page_down(s->offset));
+        if (error)
+            return error;
+        /* The rest of the file's last page is bss, if it is writable at all. */
+        if (s->memsz > s->filesz && (s->prot & PROT_WRITE) && file_end < anon)
+            memset((void *)file_end, 0, anon - file_end);
+    }
+    return anon < hi ? map_fixed(p, anon, hi - anon, s->prot, -1, 0) : 0;
+}
+
+/* Maps an image; *bias is what to add to its addresses. */
+static int map_image(const Loader *l, const Image *image, const char *path, bool at_base, u64 *bias)
+{
+    const Segment *first = image->segments, *last = &first[image->nsegments - 1];
+    u64 lo = page_down(first->vaddr), hi = page_up(last->vaddr + last->memsz);
+    *bias = 0;
+    if (image->pie) {
+        u64 align = 1;
+        for (size_t i = 0; i < image->nsegments; i++)
+            align = image->segments[i].align > align ? image->segments[i].align : align;
+        u64 at = place(hi - lo, align, at_base);
+        if (!at)
+            return fail(l, ENOMEM, "%s: no room for its %#lx bytes in the address space: raise ulimit -v", path, hi - lo);
+        *bias = at - lo;
+    }
+    u64 mapped = 0;
+    for (size_t i = 0; i < image->nsegments; i++) {
+        const Segment *s = &image->segments[i];
+        u64 from = page_down(s->vaddr + *bias), to = page_up(s->vaddr + s->memsz + *bias);
+        int error = map_segment(l->p, image, s, *bias, mapped);
+        if (error == -EPERM)
+            return fail(l, EPERM, "%s: wants to lie at %#lx, below the lowest address the host allows (sysctl vm.mmap_min_addr)",
+                        path, from);
+        if (error)
+            return fail(l, -error, "%s: can't map the segment at %#lx to %#lx (%s); if dragoman itself is in its way, link it "
+                        "as a PIE or elsewhere", path, from, to, strerror(-error));
+        mapped = to;
+    }
+    return 0;
+}
+
+/* What /proc and prctl tell about the program. */
+static void note_addresses(Process *p, const Image *image, u64 bias)
+{
+    for (size_t i = 0; i < image->nsegments; i++) {
+        const Segment *s = &image->segments[i];
+        u64 start = s->vaddr + bias;
+        if ((s->prot & PROT_EXEC) && !p->code_end) {
+            p->code_start = start;
+            p->code_end = start + s->filesz;
+        }
+        if (!(s->prot & PROT_EXEC) || i + 1 == image->nsegments) {
+            p->data_start = start;
+            p->data_end = start + s->filesz;
+        }
+        p->brk = page_up(start + s->memsz);
+    }
+    if (image->pie && !image->interp[0])
+        p->brk = DYN_BASE; /* a static PIE lies among the mmaps, where its heap could not grow */
+    if (randomized())
+        p->brk = page_down(p->brk + random64() % BRK_RANDOM);
+    p->brk_start = p->brk;
+    p->entry = image->entry + bias;
+    p->load_bias = bias;
+}
+
+/* Opens a file by the guest's name for it; *host is then the host's (freed by nobody: the process starts or ends). */
+static int open_guest(Task *t, const char *name, char **host)
+{
+    Path *path = malloc(sizeof *path);
+    int error = path ? path_find(t, AT_FDCWD, name, PATH_FOLLOW, path) : -ENOMEM;
+    int fd = -1;
+    if (error)
+        errno = -error;
+    else
+        fd = openat(path->dir, path->name, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && host)
+        *host = strdup(path->name);
+    free(path);
+    return fd;
+}
+
+static int open_interp(const Loader *l, Image *image, const char *name, const char *program)
+{
+    int fd = open_guest(l->t, name, NULL);
+    if (fd < 0 && errno == ENOENT)
+        return fail(l, ENOENT, "%s: interpreter %s not found; give the guest's root with -L DIR or QEMU_LD_PREFIX", program, name);
+    if (fd < 0)
+        return fail(l, errno, "%s: interpreter %s: %s", program, name, strerror(errno));
+    int error = image_open(image, fd, name, l->why, l->size);
+    if (!error && image->guest != l->p->guest)
+        error = fail(l, ELIBBAD, "%s: interpreter %s is for %s, the program for %s", program, name, image->guest->name,
+                     l->p->guest->name);
+    if (error)
+        image_close(image);
+    return error;
+}
+
+/* -- stack ---------------------------------------------------------------------------------------------------------------------- */
+
+static u64 stack_size(const Process *p)
+{
+    struct rlimit r;
+    u64 size = p->options.stack_size;
+    if (!size)
+        size = getrlimit(RLIMIT_STACK, &r) == 0 ? r.rlim_cur : STACK_DEFAULT;
+    if (getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_cur != RLIM_INFINITY && size > r.rlim_cur / 8)
+        size = r.rlim_cur / 8;
+    size = size > STACK_MAX ? STACK_MAX : size < STACK_MIN ? STACK_MIN : size;
+    return page_up(size);
+}
+
+/* The whole stack is mapped at once and touched lazily, over a guard page. */
+static int map_stack(const Loader *l, bool exec)
+{
+    Process *p = l->p;
+    u64 size = stack_size(p);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
+    i64 room = mem_map(p->mem, 0, size + PAGE, PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0), flags, -1, 0, MEM_STACK);
+    if (room < 0 || mem_protect(p->mem, (u64)room, PAGE, PROT_NONE) < 0)
+        return fail(l, ENOMEM, "no room for a stack of %lu KiB: lower ulimit -s or raise ulimit -v", size >> 10);
+    p->stack_lo = (u64)room + PAGE;
+    p->stack_hi = p->stack_lo + size;
+    return 0;
+}
+
+/* The stack under construction: grows down. */
+typedef struct Stack {
+    u64 sp;
+    u64 lo;
+} Stack;
+
+static u64 push(Stack *s, const void *data, size_t size)
+{
+    if (size > s->sp - s->lo)
+        return 0;
+    s->sp -= size;
+    memcpy((void *)s->sp, data, size);
+    return s->sp;
+}
+
+/* Pushes the strings so that the first lies lowest; returns how many, -1 if they don't fit. */
+static i64 push_strings(Stack *s, char **strings)
+{
+    size_t n = 0;
+    while (strings[n])
+        n++;
+    for (size_t i = n; i-- > 0;)
+        if (!push(s, strings[i], strlen(strings[i]) + 1))
+            return -1;
+    return (i64)n;
+}
+
+static void random_bytes(const Process *p, u8 out[16])
+{
+    if (!p->options.has_seed) {
+        for (size_t i = 0; i < 16; i += 8) {
+            u64 r = random64();
+            memcpy(out + i, &r, 8);
+        }
+        return;
+    }
+    /* splitmix64 */
+    u64 x = p->options.seed;
+    for (size_t i = 0; i < 16; i += 8) {
+        u64 z = x += 0x9e3779b97f4a7c15;
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+        z = (z ^ z >> 27) * 0x94d049bb133111eb;
+        z ^= z >> 31;
+        memcpy(out + i, &z, 8);
+    }
+}
+
+static void *push_pointers(u64 *at, i64 n, u64 strings)
+{
+    for (i64 i = 0; i < n; i++) {
+        *at++ = strings;
+        strings += strlen((const char *)strings) + 1;
+    }
+    *at++ = 0;
+    return at;
+}
+
+/* Argument count, argv, envp, auxiliary vector and what they point at (binfmt_elf.c: create_elf_tables). */
+static int build_stack(const Loader *l, const Image *image, const char *execfn, u64 *sp)
+{
+    Process *p = l->p;
+    char *none[] = {NULL};
+    char **env = p->options.env ? p->options.env : none;
+    Stack s = {p->stack_hi - 8, p->stack_lo + STACK_MIN / 4};
+    u64 at_execfn = push(&s, execfn, strlen(execfn) + 1);
+    p->env_end = s.sp;
+    i64 envc = push_strings(&s, env);
+    p->env_start = p->arg_end = s.sp;
+    i64 argc = push_strings(&s, p->argv);
+    p->arg_start = s.sp;
+    if (!at_execfn || envc < 0 || argc < 0)
+        return fail(l, E2BIG, "%s: arguments and environment don't fit into the stack; raise ulimit -s", execfn);
+    s.sp &= ~(u64)15;
+    u64 platform = push(&s, p->abi->platform, strlen(p->abi->platform) + 1);
+    u8 random[16];
+    random_bytes(p, random);
+    u64 at_random = push(&s, random, sizeof random);
+    s.sp &= ~(u64)15;
+    const u64 auxv[][2] = {
+        {AT_SYSINFO_EHDR, p->vdso},
+        {AT_MINSIGSTKSZ, p->abi->min_sigstack},
+        {AT_HWCAP, p->abi->hwcap()},
+        {AT_PAGESZ, PAGE},
+        {AT_CLKTCK, (u64)sysconf(_SC_CLK_TCK)},
+        {AT_PHDR, image->phdr_vaddr ? image->phdr_vaddr + p->load_bias : 0},
+        {AT_PHENT, image->phentsize},
+        {AT_PHNUM, image->phnum},
+        {AT_BASE, p->interp_base},
+        {AT_FLAGS, 0},
+        {AT_ENTRY, p->entry},
+        {AT_UID, getuid()},
+        {AT_EUID, geteuid()},
+        {AT_GID, getgid()},
+        {AT_EGID, getegid()},
+        {AT_SECURE, getauxval(AT_SECURE)},
+        {AT_RANDOM, at_random},
+        {AT_HWCAP2, p->abi->hwcap2()},
+        {AT_EXECFN, at_execfn},
+        {AT_PLATFORM, platform},
+        {AT_NULL, 0},
+    };
+    size_t skip = p->vdso ? 0 : 1; /* entries that aren't there */
+    u64 words = 1 + (u64)argc + 1 + (u64)envc + 1;
+    u64 size = words * 8 + (sizeof auxv - skip * sizeof *auxv);
+    if (size + 16 > s.sp - s.lo)
+        return fail(l, E2BIG, "%s: arguments and environment don't fit into the stack; raise ulimit -s", execfn);
+    s.sp = (s.sp - size) & ~(u64)15;
+    u64 *at = (u64 *)s.sp;
+    *at++ = (u64)argc;
+    at = push_pointers(at, argc, p->arg_start);
+    at = push_pointers(at, envc, p->env_start);
+    p->auxv = (u64)at;
+    p->auxv_size = sizeof auxv - skip * sizeof *auxv;
+    memcpy(at, auxv + skip, p->auxv_size);
+    *sp = s.sp;
+    return 0;
+}
+
+/* The vDSO behind its data page; a program runs without one if there is no room. */
+static void map_vdso(Process *p)
+{
+    const Abi *abi = p->abi;
+    if (!abi->vdso_size)
+        return;
+    u64 size = page_up(abi->vdso_size);
+    i64 room = mem_map(p->mem, 0, size + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, MEM_VDSO);
+    if (room < 0)
+        return;
+    if (abi->vdso_data)
+        abi->vdso_data((void *)room);
+    p->vdso = (u64)room + PAGE;
+    memcpy((void *)p->vdso, abi->vdso, abi->vdso_size);
+    mem_protect(p->mem, (u64)room, PAGE, PROT_READ);
+    mem_protect(p->mem, p->vdso, size, PROT_READ | PROT_EXEC);
+}
+
+/* -- the program ------------------------------------------------------------------------------------------------------------- */
+
+/* The file's own name, links resolved, and as the guest sees it. */
+static void note_exe(Process *p, int fd, const char *path)
+{
+    char link[64], name[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, name, sizeof name - 1);
+    if (n < 0 && !realpath(path, name))
+        snprintf(name, sizeof name, "%s", path);
+    else if (n >= 0)
+        name[n] = 0;
+    p->exe_path = strdup(name);
+    const char *root = p->options.sysroot;
+    size_t len = root ? strlen(root) : 0;
+    bool inside = len && strncmp(name, root, len) == 0 && name[len] == '/';
+    p->guest_exe = strdup(inside ? name + len : name);
+    p->exe_fd = -1;
+}
+
+static int load_image(const Loader *l, Image *image, const char *path, const char *execfn)
+{
+    Process *p = l->p;
+    Image interp = {.fd = -1};
+    u64 bias, interp_bias = 0, sp;
+    p->guest = image->guest;
+    p->abi = abi_of(image->guest);
+    l->t->guest = p->guest;
+    l->t->abi = p->abi;
+    /* Open the interpreter first: its absence is the commonest failure. */
+    int error = image->interp[0] ? open_interp(l, &interp, image->interp, path) : 0;
+    if (error)
+        return error;
+    error = map_image(l, image, path, image->interp[0] != 0, &bias);
+    if (!error) {
+        note_addresses(p, image, bias);
+        if (image->interp[0])
+            error = map_image(l, &interp, image->interp, false, &interp_bias);
+    }
+    if (!error) {
+        u64 first = image->interp[0] && interp.pie ? page_down(interp.segments[0].vaddr) : 0;
+        p->interp_base = image->interp[0] ? interp_bias + first : 0;
+        error = map_stack(l, image->exec_stack);
+    }
+    if (!error) {
+        map_vdso(p);
+        error = build_stack(l, image, execfn, &sp);
+    }
+    u64 entry = image->interp[0] ? interp.entry + interp_bias : p->entry;
+    image_close(&interp);
+    if (error)
+        return error;
+    p->guest->reset(l->t, entry, sp);
+    l->t->pc = entry;
+    return 0;
+}
+
+/* Reads the first bytes of fd; how many. */
+static size_t read_head(int fd, char head[SCRIPT_LINE])
+{
+    ssize_t n = pread(fd, head, SCRIPT_LINE, 0);
+    return n < 0 ? 0 : (size_t)n;
+}
+
+int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
+{
+    Loader loader = {p, t, why, size}, *l = &loader;
+    const char *execfn = path;
+    for (int depth = 0;; depth++) {
+        char head[SCRIPT_LINE], *file = NULL;
+        int fd = open_guest(t, path, &file);
+        if (fd < 0)
+            return fail(l, errno, "%s: %s%s", path, strerror(errno), depth ? " (a script's interpreter)" : "");
+        Script s;
+        size_t n = read_head(fd, head);
+        switch (program_kind(head, n, &s)) {
+        case PROGRAM_SCRIPT:
+            close(fd);
+            if (depth >= SCRIPT_DEPTH)
+                return fail(l, ELOOP, "%s: scripts whose interpreters are scripts, more than %d deep", path, SCRIPT_DEPTH);
+            if (!script_argv(p, &s, path))
+                return fail(l, ENOMEM, "%s: out of memory", path);
+            path = strdup(s.interp);
+            continue;
+        case PROGRAM_OTHER:
+            if (depth) { /* a script of the host's */
+                close(fd);
+                execve(file, p->argv, p->options.env);
+                return fail(l, errno, "%s: %s", path, strerror(errno));
+            }
+            [[fallthrough]];
+        case PROGRAM_GUEST: {
+            Image image;
+            int error = image_open(&image, fd, path, why, size);
+            if (!error) {
+                note_exe(p, fd, file);
+                error = load_image(l, &image, path, execfn);
+            }
+            image_close(&image);
+            return error;
+        }
+        }
+    }
+}
