@@ -275,7 +275,6 @@ static Val cond_of_and(Lift *l, Cond cc, bool wide, Val r)
     Val zero = wide ? k64(l, 0) : k32(l, 0);
     switch (cc) {
     case CC_EQ:
-    case CC_LS:
         return wide ? eq64(l, r, zero) : eq32(l, r, zero);
     case CC_NE:
         return wide ? ne64(l, r, zero) : ne32(l, r, zero);

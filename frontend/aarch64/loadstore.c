@@ -1,5 +1,6 @@
 /* Loads and stores of one register and of pairs: C4.1.94. Sizes are log2 of bytes. Where Rt is also a base that is written back
- * (constrained unpredictable) the new base wins in loads, and stores store the old value. */
+ * (constrained unpredictable) the new base wins in loads, and stores store the old value. Of two loads
+ * into one general register the first wins, of two into one SIMD&FP register the second, as in QEMU. */
 #include "a64.h"
 
 static Val load_zero(Lift *l, u32 size, Val addr, i32 disp)
@@ -227,8 +228,8 @@ LIFT(ldp)
     u32 size = 2 + i->sf;
     Addr a = addr_pair(l, i, size);
     Val first = load_zero(l, size, a.base, a.disp), second = load_zero(l, size, a.base, a.disp + (1 << size));
-    put_r(l, i->sf, i->rt, first);
     put_r(l, i->sf, i->rt2, second);
+    put_r(l, i->sf, i->rt, first);
     write_back(l, i, a);
 }
 
@@ -236,8 +237,8 @@ LIFT(ldpsw)
 {
     Addr a = addr_pair(l, i, 2);
     Val first = ld32sx(l, a.base, a.disp), second = ld32sx(l, a.base, a.disp + 4);
-    put_x(l, i->rt, first);
     put_x(l, i->rt2, second);
+    put_x(l, i->rt, first);
     write_back(l, i, a);
 }
 
