@@ -124,7 +124,9 @@ void cache_insert(Block *b)
     _Atomic(Block *) *head = &cache.hash[hash_of(b->pc)];
     b->next_hash = atomic_load_explicit(head, memory_order_relaxed);
     atomic_store_explicit(head, b, memory_order_release);
-    for (u64 n = b->pc >> PAGE_BITS; n <= (b->end - 1) >> PAGE_BITS; n++)
+    if (!b->low)
+        b->low = b->pc;
+    for (u64 n = b->low >> PAGE_BITS; n <= (b->end - 1) >> PAGE_BITS; n++)
         page_add(n, b);
     if (b->tier != TIER_INTERP)
         host_add(b->tier == TIER_LLVM ? &cache.regions : &cache.baseline, b);
@@ -221,7 +223,7 @@ static bool drop_on_page(Page *p, u64 lo, u64 hi)
     u32 kept = 0;
     for (u32 i = 0; i < p->count; i++) {
         Block *b = p->blocks[i];
-        if (!b->dead && b->pc < hi && b->end > lo) {
+        if (!b->dead && b->low < hi && b->end > lo) {
             drop(b);
             any = true;
         }

@@ -1,0 +1,911 @@
+/* IR -> LLVM IR: the structure of a region's function. Values are in llvm_value.c.
+ *
+ * A region is one function `preserve_none void(Task *t, i64 a, i64 b)`. The guest registers it touches are loaded into
+ * allocas on entry, live in SSA values (SROA promotes them) and are stored where control leaves the region, each exit storing
+ * what may be dirty there: a forward data-flow analysis over the region's blocks says which. So stores that a later write
+ * hides never exist, and no pass has to find that out (LLVM's DSE would be the most expensive one of all).
+ *
+ * Guest memory is reached through `getelementptr i8, ptr null, i64 address`: the address stays an index, which alias
+ * analysis understands, and a constant null base is known not to alias the Task, which is a noalias argument. Functions are
+ * null_pointer_is_valid, for a guest may well touch page 0 and must get its fault.
+ *
+ * Edges that close a cycle check Task.attention and carry a single-thread fence: without it a plain load is hoisted out of a
+ * spin loop, which then never ends. */
+#include "llvm.h"
+
+#include <assert.h>
+#include <llvm-c/Analysis.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static_assert(offsetof(Link, code) == 0, "exits jump through the first field of a Link");
+static_assert(offsetof(JumpEntry, code) == 8 && sizeof(JumpEntry) == 16, "the inline jump-cache lookup");
+static_assert(STATE_BYTES % 16 == 0 && offsetof(Task, state) % 16 == 0, "128-bit registers are aligned in the Task");
+
+/* -- sets of components -------------------------------------------------------------------------------------------------- */
+
+static void set_add(Set *s, u32 n)
+{
+    s->word[n / 64] |= 1ull << n % 64;
+}
+
+static bool set_has(const Set *s, u32 n)
+{
+    return s->word[n / 64] >> n % 64 & 1;
+}
+
+/* Adds b's members to a; true if that changed a. */
+static bool set_join(Set *a, const Set *b)
+{
+    bool changed = false;
+    for (size_t i = 0; i < LEN(a->word); i++) {
+        changed |= (b->word[i] & ~a->word[i]) != 0;
+        a->word[i] |= b->word[i];
+    }
+    return changed;
+}
+
+/* -- facts about ops ----------------------------------------------------------------------------------------------------- */
+
+static u32 state_bytes(u16 code)
+{
+    switch (code) {
+    case IR_get32:
+    case IR_put32:
+        return 4;
+    case IR_get64:
+    case IR_put64:
+        return 8;
+    case IR_get128:
+    case IR_put128:
+        return 16;
+    default:
+        return 0;
+    }
+}
+
+static bool is_put(u16 code)
+{
+    return code == IR_put32 || code == IR_put64 || code == IR_put128;
+}
+
+/* An op before which all of the state is stored: helpers see it, and under `exact` so does whoever handles a fault. */
+static bool flushes(const Gen *g, u16 code)
+{
+    return code == IR_helper || (g->region->exact && ir_ops[code].fx & (FX_READ | FX_WRITE) && code != IR_fence);
+}
+
+/* Guest addresses that a terminator names; returns how many. */
+static u32 direct_targets(const Ir *ir, u64 target[2])
+{
+    const Op *op = &ir->ops[ir->count - 1];
+    switch (op->code) {
+    case IR_branch:
+        target[0] = (u64)op->imm;
+        target[1] = op->imm2;
+        return 2;
+    case IR_jump:
+    case IR_call:
+        target[0] = (u64)op->imm;
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static int find_block(const Region *r, u64 pc)
+{
+    for (size_t i = 0; i < r->nblocks; i++)
+        if (r->blocks[i]->pc == pc)
+            return (int)i;
+    return -1;
+}
+
+/* -- analysis ------------------------------------------------------------------------------------------------------------ */
+
+/* Splits the state that the region touches into components: 16 bytes where anything accesses 16, else 8, else 4. */
+static void find_components(Gen *g)
+{
+    u8 width[STATE_BYTES / 4] = {0}; /* by unit: widest access that covers it */
+    for (size_t i = 0; i < g->region->nblocks; i++) {
+        const Ir *ir = g->region->blocks[i];
+        for (u32 n = 0; n < ir->count; n++) {
+            u32 bytes = state_bytes(ir->ops[n].code);
+            for (u32 u = 0; u < bytes / 4; u++) {
+                u8 *w = &width[ir->ops[n].imm / 4 + u];
+                *w = *w < bytes ? (u8)bytes : *w;
+            }
+        }
+    }
+    memset(g->comp_of, -1, sizeof g->comp_of);
+    for (u32 u = 0; u < STATE_BYTES / 4; u++) {
+        if (!width[u] || g->comp_of[u] >= 0)
+            continue;
+        u32 units = width[u] / 4, first = u & ~(units - 1);
+        g->comps[g->ncomps] = (Component){.offset = (u16)(first * 4), .bytes = width[u]};
+        for (u32 k = 0; k < units; k++)
+            g->comp_of[first + k] = (i16)g->ncomps;
+        g->ncomps++;
+    }
+}
+
+/* Marks edges to a block that a depth-first walk from the entry is still inside of: every cycle has one. */
+static void find_retreating(Gen *g, u32 n, u8 *mark)
+{
+    u64 target[2];
+    u32 ntargets = direct_targets(g->region->blocks[n], target);
+    mark[n] = 1;
+    for (u32 k = 0; k < ntargets; k++) {
+        int to = find_block(g->region, target[k]);
+        if (to < 0)
+            continue;
+        if (mark[to] == 1)
+            g->retreating[n * 2 + k] = 1;
+        else if (!mark[to])
+            find_retreating(g, (u32)to, mark);
+    }
+    mark[n] = 2;
+}
+
+static void through_block(const Gen *g, const Ir *ir, Set *dirty)
+{
+    for (u32 n = 0; n < ir->count; n++) {
+        const Op *op = &ir->ops[n];
+        if (flushes(g, op->code))
+            *dirty = (Set){0};
+        else if (is_put(op->code))
+            set_add(dirty, (u32)g->comp_of[op->imm / 4]);
+    }
+}
+
+static void find_dirty(Gen *g)
+{
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        for (size_t i = 0; i < g->region->nblocks; i++) {
+            Set out = g->dirty_in[i];
+            through_block(g, g->region->blocks[i], &out);
+            u64 target[2];
+            u32 ntargets = direct_targets(g->region->blocks[i], target);
+            for (u32 k = 0; k < ntargets; k++) {
+                int to = find_block(g->region, target[k]);
+                if (to >= 0)
+                    changed |= set_join(&g->dirty_in[to], &out);
+            }
+        }
+    }
+}
+
+enum { KIND_UNSEEN = -2, KIND_UNKNOWN = -1 };
+
+static int kind_after(const Gen *g, const Ir *ir, int kind)
+{
+    for (u32 n = 0; n < ir->count; n++) {
+        const Op *op = &ir->ops[n];
+        if (op->code == IR_helper)
+            kind = KIND_UNKNOWN;
+        else if (op->code == IR_put32 && op->imm == g->region->guest->off_flag_kind) {
+            const Op *def = &ir->ops[op->arg[0]];
+            kind = def->code == IR_const32 ? (int)def->imm : KIND_UNKNOWN;
+        }
+    }
+    return kind;
+}
+
+/* Which kind of flags each block finds in the state, where all ways into it agree. */
+static void find_kinds(Gen *g)
+{
+    for (size_t i = 0; i < g->region->nblocks; i++)
+        g->kind_in[i] = i ? KIND_UNSEEN : KIND_UNKNOWN;
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        for (size_t i = 0; i < g->region->nblocks; i++) {
+            if (g->kind_in[i] == KIND_UNSEEN)
+                continue;
+            int out = kind_after(g, g->region->blocks[i], g->kind_in[i]);
+            u64 target[2];
+            u32 ntargets = direct_targets(g->region->blocks[i], target);
+            for (u32 k = 0; k < ntargets; k++) {
+                int to = find_block(g->region, target[k]);
+                if (to < 0 || g->kind_in[to] == out || g->kind_in[to] == KIND_UNKNOWN)
+                    continue;
+                g->kind_in[to] = g->kind_in[to] == KIND_UNSEEN ? (i16)out : KIND_UNKNOWN;
+                changed = true;
+            }
+        }
+    }
+}
+
+/* One link for each guest address outside the region that a block names. */
+static bool find_exits(Gen *g)
+{
+    u64 *pc = malloc(2 * g->region->nblocks * sizeof *pc);
+    u32 n = 0;
+    if (!pc)
+        return false;
+    for (size_t i = 0; i < g->region->nblocks; i++) {
+        u64 target[2];
+        u32 ntargets = direct_targets(g->region->blocks[i], target);
+        for (u32 k = 0; k < ntargets; k++) {
+            u32 at = 0;
+            while (at < n && pc[at] != target[k])
+                at++;
+            if (at == n && find_block(g->region, target[k]) < 0)
+                pc[n++] = target[k];
+        }
+    }
+    g->exits.count = n;
+    g->exits.links = n ? arena_data(n * sizeof(Link)) : NULL;
+    bool ok = !n || g->exits.links;
+    for (u32 i = 0; ok && i < n; i++) {
+        g->exits.links[i].code = (const void *)link_stub;
+        g->exits.links[i].pc = pc[i];
+    }
+    free(pc);
+    return ok;
+}
+
+/* -- small builders ------------------------------------------------------------------------------------------------------- */
+
+LLVMTypeRef llvm_type(Gen *g, Type t)
+{
+    return t == TYPE_W ? g->i32 : t == TYPE_X ? g->i64 : t == TYPE_Q ? g->q : g->t_void;
+}
+
+static LLVMValueRef const64(Gen *g, u64 v)
+{
+    return LLVMConstInt(g->i64, v, false);
+}
+
+static LLVMValueRef const32(Gen *g, u32 v)
+{
+    return LLVMConstInt(g->i32, v, false);
+}
+
+LLVMValueRef llvm_address(Gen *g, const void *p)
+{
+    return LLVMConstIntToPtr(const64(g, (u64)p), g->ptr);
+}
+
+LLVMValueRef llvm_intrinsic(Gen *g, const char *name, LLVMTypeRef overload, LLVMValueRef *args, unsigned nargs)
+{
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    assert(id);
+    LLVMValueRef f = LLVMGetIntrinsicDeclaration(g->mod, id, &overload, overload != NULL);
+    return LLVMBuildCall2(g->b, LLVMIntrinsicGetType(g->ctx, id, &overload, overload != NULL), f, args, nargs, "");
+}
+
+static void add_attribute(Gen *g, LLVMAttributeIndex where, const char *name, u64 value)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    assert(kind);
+    LLVMAddAttributeAtIndex(g->fn, where, LLVMCreateEnumAttribute(g->ctx, kind, value));
+}
+
+static LLVMValueRef task_field(Gen *g, size_t offset)
+{
+    LLVMValueRef index = const64(g, offset);
+    return LLVMBuildInBoundsGEP2(g->b, g->i8, g->task, &index, 1, "");
+}
+
+static void store_field(Gen *g, size_t offset, LLVMValueRef v)
+{
+    LLVMBuildStore(g->b, v, task_field(g, offset));
+}
+
+static LLVMBasicBlockRef new_bb(Gen *g)
+{
+    return LLVMAppendBasicBlockInContext(g->ctx, g->fn, "");
+}
+
+/* Branches to `rare` if cond, and goes on in a fresh block otherwise. */
+static void branch_rarely(Gen *g, LLVMValueRef cond, LLVMBasicBlockRef rare)
+{
+    LLVMBasicBlockRef next = new_bb(g);
+    LLVMValueRef br = LLVMBuildCondBr(g->b, cond, rare, next);
+    LLVMSetMetadata(br, g->md_prof, g->rare);
+    LLVMPositionBuilderAtEnd(g->b, next);
+}
+
+/* Ends the block in a jump to code of our convention. */
+static void tail_call(Gen *g, LLVMValueRef code, LLVMValueRef b)
+{
+    LLVMValueRef args[] = {g->task, LLVMGetUndef(g->i64), b ? b : LLVMGetUndef(g->i64)};
+    LLVMValueRef call = LLVMBuildCall2(g->b, g->code_type, code, args, 3, "");
+    LLVMSetInstructionCallConv(call, CC_PRESERVE_NONE);
+    LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
+    LLVMBuildRetVoid(g->b);
+}
+
+/* -- guest state ----------------------------------------------------------------------------------------------------------- */
+
+static LLVMTypeRef component_type(Gen *g, const Component *c)
+{
+    return c->bytes == 16 ? g->q : c->bytes == 8 ? g->i64 : g->i32;
+}
+
+static LLVMValueRef state_field(Gen *g, const Component *c)
+{
+    return task_field(g, offsetof(Task, state) + c->offset);
+}
+
+static void load_state(Gen *g)
+{
+    for (u32 i = 0; i < g->ncomps; i++) {
+        LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, &g->comps[i]), state_field(g, &g->comps[i]), "");
+        LLVMBuildStore(g->b, v, g->comps[i].slot);
+    }
+}
+
+/* Stores what may be dirty here. */
+static void store_state(Gen *g)
+{
+    for (u32 i = 0; i < g->ncomps; i++) {
+        if (!set_has(&g->dirty, i))
+            continue;
+        LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, &g->comps[i]), g->comps[i].slot, "");
+        LLVMBuildStore(g->b, v, state_field(g, &g->comps[i]));
+    }
+}
+
+/* The alloca's bytes at a state offset. */
+static LLVMValueRef slot_of(Gen *g, u32 offset)
+{
+    const Component *c = &g->comps[g->comp_of[offset / 4]];
+    if (offset == c->offset)
+        return c->slot;
+    LLVMValueRef index = const64(g, offset - c->offset);
+    return LLVMBuildInBoundsGEP2(g->b, g->i8, c->slot, &index, 1, "");
+}
+
+/* Makes the state in memory complete as of the current instruction, pc included. */
+static void flush_state(Gen *g)
+{
+    store_state(g);
+    store_field(g, offsetof(Task, pc), const64(g, g->pc));
+    g->dirty = (Set){0};
+}
+
+/* -- guest memory ---------------------------------------------------------------------------------------------------------- */
+
+static LLVMValueRef guest_pointer(Gen *g, LLVMValueRef address, i64 disp)
+{
+    LLVMValueRef p = LLVMBuildGEP2(g->b, g->i8, LLVMConstNull(g->ptr), &address, 1, "");
+    if (disp) {
+        LLVMValueRef index = const64(g, (u64)disp);
+        p = LLVMBuildGEP2(g->b, g->i8, p, &index, 1, "");
+    }
+    return p;
+}
+
+/* Under `exact`, the host fault handler sees the state as it is before this access: nothing may move across. */
+static void before_access(Gen *g)
+{
+    if (!g->region->exact)
+        return;
+    flush_state(g);
+    LLVMBuildFence(g->b, LLVMAtomicOrderingSequentiallyConsistent, true, "");
+}
+
+static LLVMValueRef load(Gen *g, LLVMTypeRef type, const Op *op)
+{
+    before_access(g);
+    LLVMValueRef v = LLVMBuildLoad2(g->b, type, guest_pointer(g, g->val[op->arg[0]], op->imm), "");
+    LLVMSetAlignment(v, 1);
+    LLVMSetVolatile(v, g->region->exact);
+    return v;
+}
+
+static void store(Gen *g, LLVMValueRef v, const Op *op)
+{
+    before_access(g);
+    LLVMValueRef s = LLVMBuildStore(g->b, v, guest_pointer(g, g->val[op->arg[0]], op->imm));
+    LLVMSetAlignment(s, 1);
+    LLVMSetVolatile(s, g->region->exact);
+}
+
+/* A load of `bits` bits into the lowest lane of an otherwise zero vector. */
+static LLVMValueRef load_lane(Gen *g, u32 bits, const Op *op)
+{
+    LLVMValueRef v = load(g, LLVMIntTypeInContext(g->ctx, bits), op);
+    LLVMTypeRef vec = LLVMVectorType(LLVMTypeOf(v), 128 / bits);
+    v = LLVMBuildInsertElement(g->b, LLVMConstNull(vec), v, const32(g, 0), "");
+    return LLVMBuildBitCast(g->b, v, g->q, "");
+}
+
+static void store_lane(Gen *g, u32 bits, const Op *op)
+{
+    LLVMTypeRef vec = LLVMVectorType(LLVMIntTypeInContext(g->ctx, bits), 128 / bits);
+    LLVMValueRef v = LLVMBuildBitCast(g->b, g->val[op->arg[1]], vec, "");
+    store(g, LLVMBuildExtractElement(g->b, v, const32(g, 0), ""), op);
+}
+
+static LLVMValueRef zext(Gen *g, LLVMValueRef v, LLVMTypeRef type)
+{
+    return LLVMTypeOf(v) == type ? v : LLVMBuildZExt(g->b, v, type, "");
+}
+
+static LLVMValueRef trunc_to(Gen *g, LLVMValueRef v, LLVMTypeRef type)
+{
+    return LLVMTypeOf(v) == type ? v : LLVMBuildTrunc(g->b, v, type, "");
+}
+
+static LLVMValueRef compare_swap(Gen *g, LLVMTypeRef type, const Op *op)
+{
+    before_access(g);
+    LLVMValueRef p = guest_pointer(g, g->val[op->arg[0]], op->imm), want = g->val[op->arg[1]], new = g->val[op->arg[2]];
+    Type result = ir_ops[op->code].result;
+    if (result == TYPE_Q) {
+        want = LLVMBuildBitCast(g->b, want, type, "");
+        new = LLVMBuildBitCast(g->b, new, type, "");
+    } else {
+        want = trunc_to(g, want, type);
+        new = trunc_to(g, new, type);
+    }
+    LLVMValueRef pair = LLVMBuildAtomicCmpXchg(g->b, p, want, new, LLVMAtomicOrderingSequentiallyConsistent,
+                                               LLVMAtomicOrderingSequentiallyConsistent, false);
+    LLVMValueRef old = LLVMBuildExtractValue(g->b, pair, 0, "");
+    return result == TYPE_Q ? LLVMBuildBitCast(g->b, old, g->q, "") : zext(g, old, llvm_type(g, result));
+}
+
+static LLVMValueRef atomic(Gen *g, LLVMAtomicRMWBinOp rmw, u32 bits, const Op *op)
+{
+    before_access(g);
+    LLVMTypeRef type = LLVMIntTypeInContext(g->ctx, bits);
+    LLVMValueRef v = trunc_to(g, g->val[op->arg[1]], type);
+    v = LLVMBuildAtomicRMW(g->b, rmw, guest_pointer(g, g->val[op->arg[0]], op->imm), v,
+                           LLVMAtomicOrderingSequentiallyConsistent, false);
+    return zext(g, v, llvm_type(g, ir_ops[op->code].result));
+}
+
+/* imm is 1 acquire, 2 release, 3 both and store-load. */
+static void fence(Gen *g, i64 imm)
+{
+    static const LLVMAtomicOrdering order[] = {LLVMAtomicOrderingAcquireRelease, LLVMAtomicOrderingAcquire,
+                                               LLVMAtomicOrderingRelease, LLVMAtomicOrderingSequentiallyConsistent};
+    LLVMBuildFence(g->b, order[imm & 3], false, "");
+}
+
+/* A misaligned address leaves the region for good, with the fault's state complete. */
+static void check_align(Gen *g, const Op *op)
+{
+    LLVMValueRef address = g->val[op->arg[0]];
+    LLVMValueRef low = LLVMBuildAnd(g->b, address, const64(g, (u64)op->imm - 1), "");
+    LLVMBasicBlockRef bad = new_bb(g);
+    branch_rarely(g, LLVMBuildICmp(g->b, LLVMIntNE, low, const64(g, 0), ""), bad);
+    LLVMBasicBlockRef good = LLVMGetInsertBlock(g->b);
+
+    LLVMPositionBuilderAtEnd(g->b, bad);
+    Set dirty = g->dirty;
+    flush_state(g);
+    g->dirty = dirty;
+    LLVMTypeRef params[] = {g->ptr, g->i32, g->i32, g->i64};
+    LLVMValueRef args[] = {g->task, const32(g, SIGBUS), const32(g, BUS_ADRALN), address};
+    LLVMBuildCall2(g->b, LLVMFunctionType(g->t_void, params, 4, false), llvm_address(g, (const void *)task_raise), args, 4, "");
+    LLVMBuildUnreachable(g->b);
+    LLVMPositionBuilderAtEnd(g->b, good);
+}
+
+static LLVMValueRef call_helper(Gen *g, const Op *op)
+{
+    flush_state(g);
+    LLVMTypeRef params[] = {g->ptr, g->i64, g->i64};
+    LLVMValueRef args[] = {g->task, g->val[op->arg[0]], g->val[op->arg[1]]};
+    const void *helper = (const void *)g->region->guest->helpers[op->imm];
+    LLVMValueRef v =
+        LLVMBuildCall2(g->b, LLVMFunctionType(g->i64, params, 3, false), llvm_address(g, helper), args, 3, "");
+    load_state(g);
+    return v;
+}
+
+/* -- leaving ---------------------------------------------------------------------------------------------------------------- */
+
+/* Leaves for a known guest address outside the region. */
+static void exit_direct(Gen *g, u64 target)
+{
+    store_state(g);
+    Link *link = g->exits.links;
+    while (link->pc != target)
+        link++;
+    LLVMValueRef v = const64(g, (u64)link);
+    LLVMBasicBlockRef from = LLVMGetInsertBlock(g->b);
+    LLVMAddIncoming(g->link_phi, &v, &from, 1);
+    LLVMBuildBr(g->b, g->link_bb);
+}
+
+static void exit_indirect(Gen *g, LLVMValueRef target)
+{
+    store_state(g);
+    LLVMBasicBlockRef from = LLVMGetInsertBlock(g->b);
+    LLVMAddIncoming(g->indirect_phi, &target, &from, 1);
+    LLVMBuildBr(g->b, g->indirect_bb);
+}
+
+/* Leaves for the dispatcher if Task.attention is set; the guest goes on at pc. */
+static void check_attention(Gen *g, u64 pc)
+{
+    LLVMValueRef attention = LLVMBuildLoad2(g->b, g->i32, task_field(g, offsetof(Task, attention)), "");
+    LLVMSetVolatile(attention, true);
+    LLVMBasicBlockRef leave = new_bb(g);
+    branch_rarely(g, LLVMBuildICmp(g->b, LLVMIntNE, attention, const32(g, 0), ""), leave);
+    LLVMBasicBlockRef stay = LLVMGetInsertBlock(g->b);
+
+    LLVMPositionBuilderAtEnd(g->b, leave);
+    store_state(g);
+    store_field(g, offsetof(Task, pc), const64(g, pc));
+    tail_call(g, llvm_address(g, (const void *)signal_stub), NULL);
+    LLVMPositionBuilderAtEnd(g->b, stay);
+}
+
+/* Goes on at a guest address; `which` of the terminator's targets it is. */
+static void go(Gen *g, u64 target, u32 which)
+{
+    int to = find_block(g->region, target);
+    if (to < 0) {
+        exit_direct(g, target);
+        return;
+    }
+    if (g->retreating[g->block * 2 + which]) {
+        check_attention(g, target);
+        LLVMBuildFence(g->b, LLVMAtomicOrderingSequentiallyConsistent, true, "");
+    }
+    LLVMBuildBr(g->b, g->bb[to]);
+}
+
+static void branch(Gen *g, const Op *op)
+{
+    LLVMValueRef cond = LLVMBuildICmp(g->b, LLVMIntNE, g->val[op->arg[0]], const32(g, 0), "");
+    LLVMBasicBlockRef yes = new_bb(g), no = new_bb(g);
+    LLVMBuildCondBr(g->b, cond, yes, no);
+    LLVMPositionBuilderAtEnd(g->b, yes);
+    go(g, (u64)op->imm, 0);
+    LLVMPositionBuilderAtEnd(g->b, no);
+    go(g, op->imm2, 1);
+}
+
+static void exit_to_dispatcher(Gen *g, const Op *op)
+{
+    store_state(g);
+    store_field(g, offsetof(Task, exit), const32(g, (u32)op->imm));
+    store_field(g, offsetof(Task, pc), const64(g, op->imm2));
+    tail_call(g, llvm_address(g, (const void *)exit_stub), NULL);
+}
+
+/* The one jump through a link that all direct exits share (musttail calls are slow to compile). */
+static void build_link_exit(Gen *g)
+{
+    LLVMPositionBuilderAtEnd(g->b, g->link_bb);
+    LLVMValueRef p = LLVMBuildIntToPtr(g->b, g->link_phi, g->ptr, "");
+    LLVMValueRef code = LLVMBuildLoad2(g->b, g->ptr, p, "");
+    tail_call(g, code, g->link_phi);
+}
+
+/* The jump-cache lookup that all indirect exits share. */
+static void build_indirect_exit(Gen *g)
+{
+    LLVMPositionBuilderAtEnd(g->b, g->indirect_bb);
+    LLVMValueRef pc = g->indirect_phi;
+    LLVMValueRef slot = LLVMBuildXor(g->b, LLVMBuildLShr(g->b, pc, const64(g, 2), ""),
+                                     LLVMBuildLShr(g->b, pc, const64(g, 14), ""), "");
+    slot = LLVMBuildAnd(g->b, slot, const64(g, JUMP_CACHE - 1), "");
+    LLVMValueRef offset = LLVMBuildShl(g->b, slot, const64(g, 4), "");
+    LLVMValueRef cache = LLVMBuildLoad2(g->b, g->ptr, task_field(g, offsetof(Task, jump_cache)), "");
+    LLVMValueRef entry = LLVMBuildInBoundsGEP2(g->b, g->i8, cache, &offset, 1, "");
+    LLVMValueRef have = LLVMBuildLoad2(g->b, g->i64, entry, "");
+    LLVMBasicBlockRef miss = new_bb(g);
+    branch_rarely(g, LLVMBuildICmp(g->b, LLVMIntNE, have, pc, ""), miss);
+    LLVMValueRef eight = const64(g, 8);
+    LLVMValueRef field = LLVMBuildInBoundsGEP2(g->b, g->i8, entry, &eight, 1, "");
+    tail_call(g, LLVMBuildLoad2(g->b, g->ptr, field, ""), NULL);
+
+    LLVMPositionBuilderAtEnd(g->b, miss);
+    store_field(g, offsetof(Task, pc), pc);
+    tail_call(g, llvm_address(g, (const void *)lookup_stub), NULL);
+}
+
+/* -- ops ---------------------------------------------------------------------------------------------------------------------- */
+
+static LLVMValueRef sext(Gen *g, LLVMValueRef v, LLVMTypeRef type)
+{
+    return LLVMBuildSExt(g->b, v, type, "");
+}
+
+static LLVMValueRef get_state(Gen *g, Type type, const Op *op)
+{
+    return LLVMBuildLoad2(g->b, llvm_type(g, type), slot_of(g, (u32)op->imm), "");
+}
+
+static void put_state(Gen *g, const Op *op)
+{
+    LLVMBuildStore(g->b, g->val[op->arg[0]], slot_of(g, (u32)op->imm));
+    set_add(&g->dirty, (u32)g->comp_of[op->imm / 4]);
+    if (op->code == IR_put32 && op->imm == g->region->guest->off_flag_kind) {
+        const Op *def = &g->ir->ops[op->arg[0]];
+        g->kind = def->code == IR_const32 ? (int)def->imm : KIND_UNKNOWN;
+    }
+}
+
+#define ATOMIC(name, rmw) \
+    case IR_##name##8: \
+        return atomic(g, rmw, 8, op); \
+    case IR_##name##16: \
+        return atomic(g, rmw, 16, op); \
+    case IR_##name##32: \
+        return atomic(g, rmw, 32, op); \
+    case IR_##name##64: \
+        return atomic(g, rmw, 64, op);
+
+/* One op; the value it defines, or NULL. */
+static LLVMValueRef build_op(Gen *g, Val v, const Op *op)
+{
+    LLVMValueRef b = ir_ops[op->code].nargs > 1 ? g->val[op->arg[1]] : NULL;
+    switch (op->code) {
+    case IR_nop:
+        return NULL;
+    case IR_insn:
+        g->pc = (u64)op->imm;
+        return NULL;
+    case IR_const32:
+        return const32(g, (u32)op->imm);
+    case IR_const64:
+        return const64(g, (u64)op->imm);
+    case IR_get32:
+        if (op->imm == g->region->guest->off_flag_kind && g->kind >= 0)
+            return const32(g, (u32)g->kind);
+        return get_state(g, TYPE_W, op);
+    case IR_get64:
+        return get_state(g, TYPE_X, op);
+    case IR_get128:
+        return get_state(g, TYPE_Q, op);
+    case IR_put32:
+    case IR_put64:
+    case IR_put128:
+        put_state(g, op);
+        return NULL;
+
+    case IR_ld8:
+        return zext(g, load(g, g->i8, op), g->i32);
+    case IR_ld16:
+        return zext(g, load(g, g->i16, op), g->i32);
+    case IR_ld32:
+        return load(g, g->i32, op);
+    case IR_ld64:
+        return load(g, g->i64, op);
+    case IR_ld8s:
+        return sext(g, load(g, g->i8, op), g->i32);
+    case IR_ld16s:
+        return sext(g, load(g, g->i16, op), g->i32);
+    case IR_ld8sx:
+        return sext(g, load(g, g->i8, op), g->i64);
+    case IR_ld16sx:
+        return sext(g, load(g, g->i16, op), g->i64);
+    case IR_ld32sx:
+        return sext(g, load(g, g->i32, op), g->i64);
+    case IR_ld8q:
+        return load_lane(g, 8, op);
+    case IR_ld16q:
+        return load_lane(g, 16, op);
+    case IR_ld32q:
+        return load_lane(g, 32, op);
+    case IR_ld64q:
+        return load_lane(g, 64, op);
+    case IR_ld128:
+        return load(g, g->q, op);
+    case IR_st8:
+        store(g, LLVMBuildTrunc(g->b, b, g->i8, ""), op);
+        return NULL;
+    case IR_st16:
+        store(g, LLVMBuildTrunc(g->b, b, g->i16, ""), op);
+        return NULL;
+    case IR_st32:
+    case IR_st64:
+    case IR_st128:
+        store(g, b, op);
+        return NULL;
+    case IR_st8q:
+        store_lane(g, 8, op);
+        return NULL;
+    case IR_st16q:
+        store_lane(g, 16, op);
+        return NULL;
+    case IR_st32q:
+        store_lane(g, 32, op);
+        return NULL;
+    case IR_st64q:
+        store_lane(g, 64, op);
+        return NULL;
+
+    case IR_fence:
+        fence(g, op->imm);
+        return NULL;
+    case IR_align:
+        check_align(g, op);
+        return NULL;
+    case IR_cas8:
+        return compare_swap(g, g->i8, op);
+    case IR_cas16:
+        return compare_swap(g, g->i16, op);
+    case IR_cas32:
+        return compare_swap(g, g->i32, op);
+    case IR_cas64:
+        return compare_swap(g, g->i64, op);
+    case IR_cas128:
+        return compare_swap(g, g->i128, op);
+        ATOMIC(aswap, LLVMAtomicRMWBinOpXchg)
+        ATOMIC(aadd, LLVMAtomicRMWBinOpAdd)
+        ATOMIC(aand, LLVMAtomicRMWBinOpAnd)
+        ATOMIC(aor, LLVMAtomicRMWBinOpOr)
+        ATOMIC(axor, LLVMAtomicRMWBinOpXor)
+        ATOMIC(asmax, LLVMAtomicRMWBinOpMax)
+        ATOMIC(asmin, LLVMAtomicRMWBinOpMin)
+        ATOMIC(aumax, LLVMAtomicRMWBinOpUMax)
+        ATOMIC(aumin, LLVMAtomicRMWBinOpUMin)
+    case IR_helper:
+        g->kind = KIND_UNKNOWN;
+        return call_helper(g, op);
+
+    case IR_jump:
+    case IR_call:
+        go(g, (u64)op->imm, 0);
+        return NULL;
+    case IR_branch:
+        branch(g, op);
+        return NULL;
+    case IR_jumpi:
+    case IR_calli:
+    case IR_ret:
+        exit_indirect(g, g->val[op->arg[0]]);
+        return NULL;
+    case IR_exit:
+        exit_to_dispatcher(g, op);
+        return NULL;
+    default:
+        assert(ir_ops[op->code].fx & FX_BODY);
+        return llvm_value(g, v, op);
+    }
+}
+
+static bool build_block(Gen *g, u32 n)
+{
+    g->block = n;
+    g->ir = g->region->blocks[n];
+    g->dirty = g->dirty_in[n];
+    g->kind = g->kind_in[n];
+    g->pc = g->ir->pc;
+    g->val = calloc(g->ir->count, sizeof *g->val);
+    g->nzcv = calloc(g->ir->count, sizeof *g->nzcv);
+    bool ok = g->val && g->nzcv;
+    LLVMPositionBuilderAtEnd(g->b, g->bb[n]);
+    for (u32 v = 0; ok && v < g->ir->count; v++)
+        g->val[v] = build_op(g, v, &g->ir->ops[v]);
+    free(g->val);
+    free(g->nzcv);
+    return ok;
+}
+
+/* -- the function --------------------------------------------------------------------------------------------------------------- */
+
+static void find_types(Gen *g)
+{
+    g->t_void = LLVMVoidTypeInContext(g->ctx);
+    g->i1 = LLVMInt1TypeInContext(g->ctx);
+    g->i8 = LLVMInt8TypeInContext(g->ctx);
+    g->i16 = LLVMInt16TypeInContext(g->ctx);
+    g->i32 = LLVMInt32TypeInContext(g->ctx);
+    g->i64 = LLVMInt64TypeInContext(g->ctx);
+    g->i128 = LLVMInt128TypeInContext(g->ctx);
+    g->ptr = LLVMPointerTypeInContext(g->ctx, 0);
+    g->q = LLVMVectorType(g->i8, 16);
+    LLVMTypeRef params[] = {g->ptr, g->i64, g->i64};
+    g->code_type = LLVMFunctionType(g->t_void, params, 3, false);
+
+    g->md_prof = LLVMGetMDKindIDInContext(g->ctx, "prof", 4);
+    LLVMMetadataRef weights[] = {LLVMMDStringInContext2(g->ctx, "branch_weights", 14),
+                                 LLVMValueAsMetadata(const32(g, 1)), LLVMValueAsMetadata(const32(g, 1 << 20))};
+    g->rare = LLVMMetadataAsValue(g->ctx, LLVMMDNodeInContext2(g->ctx, weights, 3));
+}
+
+static void new_function(Gen *g, const char *name)
+{
+    g->fn = LLVMAddFunction(g->mod, name, g->code_type);
+    g->task = LLVMGetParam(g->fn, 0);
+    LLVMSetFunctionCallConv(g->fn, CC_PRESERVE_NONE);
+    add_attribute(g, LLVMAttributeFunctionIndex, "nounwind", 0);
+    add_attribute(g, LLVMAttributeFunctionIndex, "strictfp", 0);
+    add_attribute(g, LLVMAttributeFunctionIndex, "null_pointer_is_valid", 0);
+    add_attribute(g, 1, "noalias", 0);
+    add_attribute(g, 1, "align", 16);
+    add_attribute(g, 1, "dereferenceable", sizeof(Task));
+}
+
+static void build_entry(Gen *g)
+{
+    LLVMBasicBlockRef entry = new_bb(g);
+    LLVMPositionBuilderAtEnd(g->b, entry);
+    for (u32 i = 0; i < g->ncomps; i++)
+        g->comps[i].slot = LLVMBuildAlloca(g->b, component_type(g, &g->comps[i]), "");
+    for (size_t i = 0; i < g->region->nblocks; i++)
+        g->bb[i] = new_bb(g);
+    g->link_bb = new_bb(g);
+    g->indirect_bb = new_bb(g);
+    LLVMPositionBuilderAtEnd(g->b, g->link_bb);
+    g->link_phi = LLVMBuildPhi(g->b, g->i64, "");
+    LLVMPositionBuilderAtEnd(g->b, g->indirect_bb);
+    g->indirect_phi = LLVMBuildPhi(g->b, g->i64, "");
+
+    LLVMPositionBuilderAtEnd(g->b, entry);
+    check_attention(g, g->region->pc);
+    load_state(g);
+    LLVMBuildBr(g->b, g->bb[0]);
+}
+
+static bool build_function(Gen *g, const char *name)
+{
+    new_function(g, name);
+    build_entry(g);
+    for (u32 i = 0; i < g->region->nblocks; i++)
+        if (!build_block(g, i))
+            return false;
+    /* A shared exit that nothing uses would have a phi without operands. */
+    if (LLVMCountIncoming(g->link_phi))
+        build_link_exit(g);
+    else
+        LLVMDeleteBasicBlock(g->link_bb);
+    if (LLVMCountIncoming(g->indirect_phi))
+        build_indirect_exit(g);
+    else
+        LLVMDeleteBasicBlock(g->indirect_bb);
+    return true;
+}
+
+LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *host, const char *name, Exits *exits, char *why,
+                         size_t size)
+{
+    assert(r->nblocks && r->blocks[0]->pc == r->pc);
+    Gen g = {.ctx = ctx, .region = r, .host = host};
+    size_t n = r->nblocks;
+    u8 *mark = calloc(n, 1);
+    g.dirty_in = calloc(n, sizeof *g.dirty_in);
+    g.kind_in = calloc(n, sizeof *g.kind_in);
+    g.bb = calloc(n, sizeof *g.bb);
+    g.retreating = calloc(n, 2);
+    g.mod = LLVMModuleCreateWithNameInContext(name, ctx);
+    g.b = LLVMCreateBuilderInContext(ctx);
+    /* Before anything else: without a layout, i64 accesses come out with the wrong alignment. */
+    LLVMSetTarget(g.mod, host->triple);
+    LLVMSetDataLayout(g.mod, host->layout);
+
+    bool ok = mark && g.dirty_in && g.kind_in && g.bb && g.retreating;
+    if (ok) {
+        find_types(&g);
+        find_components(&g);
+        find_retreating(&g, 0, mark);
+        find_dirty(&g);
+        find_kinds(&g);
+        ok = find_exits(&g) && build_function(&g, name);
+    }
+    if (!ok)
+        snprintf(why, size, "out of memory");
+#ifndef NDEBUG
+    char *message = NULL;
+    if (ok && LLVMVerifyModule(g.mod, LLVMReturnStatusAction, &message)) {
+        snprintf(why, size, "%s", message);
+        ok = false;
+    }
+    LLVMDisposeMessage(message);
+#endif
+    *exits = g.exits;
+    LLVMDisposeBuilder(g.b);
+    free(mark);
+    free(g.dirty_in);
+    free(g.kind_in);
+    free(g.bb);
+    free(g.retreating);
+    if (ok)
+        return g.mod;
+    LLVMDisposeModule(g.mod);
+    return NULL;
+}

@@ -1,0 +1,96 @@
+/* The LLVM tier's private header: region.c forms regions, llvm.c and llvm_value.c build LLVM IR from them, orc.c compiles. */
+#ifndef DRAGOMAN_LIFTER_LLVM_H
+#define DRAGOMAN_LIFTER_LLVM_H
+
+#include <llvm-c/Core.h>
+#include <stdio.h>
+
+#include "../include/translate.h"
+#include "ops.h"
+
+enum {
+    REGION_BLOCKS = 64,  /* at most this many blocks in a region */
+    REGION_INSNS = 600,  /* and about as many guest instructions */
+    CC_PRESERVE_NONE = 21,
+};
+
+/* What the host's code generator can do, as far as lowering depends on it. */
+typedef struct HostInfo {
+    const char *triple, *layout; /* for the module */
+    bool fma;                    /* fused multiply-add is an instruction, not a library call */
+} HostInfo;
+
+/* Exits of a region to guest addresses outside it. */
+typedef struct Exits {
+    Link *links; /* in arena_data */
+    u32 count;
+} Exits;
+
+/* A set of state components (see Component). */
+typedef struct Set {
+    u64 word[STATE_BYTES / 4 / 64];
+} Set;
+
+/* A piece of Task.state that a region keeps in one SSA variable: what its widest access there covers. */
+typedef struct Component {
+    u16 offset, bytes; /* 4, 8 or 16 */
+    LLVMValueRef slot; /* alloca */
+} Component;
+
+/* What is known of a flags value, for conditions that are computed from NZCV bits. */
+typedef struct NzcvOf {
+    bool known;
+    u8 kind; /* FlagKind */
+    LLVMValueRef a, b;
+} NzcvOf;
+
+/* Building one region's function. */
+typedef struct Gen {
+    LLVMContextRef ctx;
+    LLVMModuleRef mod;
+    LLVMBuilderRef b;
+    LLVMValueRef fn, task;
+    LLVMTypeRef t_void, i1, i8, i16, i32, i64, i128, ptr, q; /* q: <16 x i8> */
+    LLVMTypeRef code_type;                                   /* Code */
+    const Region *region;
+    const HostInfo *host;
+    Exits exits;
+
+    Component comps[STATE_BYTES / 4];
+    u32 ncomps;
+    i16 comp_of[STATE_BYTES / 4]; /* by 4-byte unit of state; -1 untouched */
+    Set *dirty_in;                /* one per block: possibly different from Task.state when the block is entered */
+    i16 *kind_in;                 /* one per block: FlagKind in the state on entry, -1 unknown */
+    LLVMBasicBlockRef *bb;        /* one per block */
+    u8 *retreating;               /* [from * 2 + which]: the edge closes a cycle */
+
+    LLVMBasicBlockRef link_bb, indirect_bb;
+    LLVMValueRef link_phi, indirect_phi;
+    unsigned md_prof;
+    LLVMValueRef rare; /* branch weights: the first way is hardly ever taken */
+
+    /* The block being built */
+    const Ir *ir;
+    u32 block;
+    LLVMValueRef *val; /* by Val */
+    NzcvOf *nzcv;      /* by Val */
+    Set dirty;
+    int kind;          /* FlagKind in the state now, -1 unknown */
+    u64 pc;            /* of the current guest instruction */
+} Gen;
+
+/* Builds the module for a region: one function `name` of type Code. exits says which links it leaves through (allocated in
+ * arena_data; contents set up but for what the cache fills). NULL with a line in `why` if the region can't be built. */
+LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *host, const char *name, Exits *exits, char *why,
+                         size_t size);
+
+/* A value op (a VALUE row) as LLVM IR: inline where llvm_value.c has a rule, else a call of dg_NAME. */
+LLVMValueRef llvm_value(Gen *g, Val v, const Op *op);
+
+/* Host address as a pointer constant. */
+LLVMValueRef llvm_address(Gen *g, const void *p);
+/* Call of intrinsic `name` with one overloaded type (NULL for none). */
+LLVMValueRef llvm_intrinsic(Gen *g, const char *name, LLVMTypeRef overload, LLVMValueRef *args, unsigned nargs);
+LLVMTypeRef llvm_type(Gen *g, Type t);
+
+#endif

@@ -1,0 +1,335 @@
+/* LLVM behind a small door: one LLJIT, one target machine, a memory manager that puts what ORC links into the arena.
+ *
+ * A compilation is: build the module (llvm.c), run passes, generate an object, let ORC link it. Each has its own LLVMContext,
+ * so that nothing of it stays. The lock makes compilations one at a time; after a fork the child forgets all of this and
+ * starts afresh when it first needs to, since what another thread was doing in LLVM at that moment stays undone. */
+#include <assert.h>
+#include <inttypes.h>
+#include <llvm-c/Error.h>
+#include <llvm-c/ErrorHandling.h>
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/Orc.h>
+#include <llvm-c/OrcEE.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../include/log.h"
+#include "dump.h"
+#include "llvm.h"
+#include "llvm_init.h"
+#include "orc.h"
+
+/* What the memory manager saw of the object being linked. */
+typedef struct Placed {
+    u8 *code;
+    size_t code_size;
+} Placed;
+
+typedef struct Orc {
+    LLVMOrcLLJITRef jit;
+    LLVMTargetMachineRef machine;
+    LLVMPassBuilderOptionsRef pass_options;
+    HostInfo host;
+    Placed placed;
+    u64 serial; /* makes symbol names unique */
+} Orc;
+
+static struct {
+    pthread_mutex_t lock;
+    Orc *orc;               /* made by the first compilation */
+    bool handler_installed;
+    bool warm;              /* a compilation has ended: LLVM's one-time initialisations are behind us */
+    bool fork_holds_lock;
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Where LLVM's fatal errors go while this thread compiles: LLVM would end the process otherwise. */
+static __thread sigjmp_buf *rescue;
+static __thread char fatal_message[200];
+
+static void on_fatal(const char *message)
+{
+    snprintf(fatal_message, sizeof fatal_message, "%s", message);
+    if (rescue)
+        siglongjmp(*rescue, 1);
+}
+
+/* Takes the error; one line in `why`. */
+static bool failed(LLVMErrorRef error, char *why, size_t size)
+{
+    if (!error)
+        return false;
+    char *message = LLVMGetErrorMessage(error);
+    snprintf(why, size, "%s", message);
+    for (char *c = why; *c; c++)
+        if (*c == '\n')
+            *c = ' ';
+    LLVMDisposeErrorMessage(message);
+    return true;
+}
+
+/* -- memory manager --------------------------------------------------------------------------------------------------------- */
+
+static void *create_context(void *orc)
+{
+    return orc;
+}
+
+static void notify_terminating(void *orc)
+{
+}
+
+static u8 *place(size_t size, unsigned align, bool code)
+{
+    if (align < 16)
+        align = 16;
+    u8 *p = arena_object(size + align, code);
+    return p ? (u8 *)(((u64)p + align - 1) & -(u64)align) : NULL;
+}
+
+static u8 *allocate_code(void *opaque, uintptr_t size, unsigned align, unsigned id, const char *name)
+{
+    Orc *orc = opaque;
+    u8 *p = place(size, align, true);
+    if (size > orc->placed.code_size)
+        orc->placed = (Placed){p, size};
+    return p;
+}
+
+static u8 *allocate_data(void *opaque, uintptr_t size, unsigned align, unsigned id, const char *name, LLVMBool read_only)
+{
+    return place(size, align, false);
+}
+
+static LLVMBool finalize(void *opaque, char **error)
+{
+    if (arena_object_seal())
+        return false;
+    *error = strdup("the code's pages could not be made executable");
+    return true;
+}
+
+/* The arena is never freed in pieces. */
+static void destroy(void *opaque)
+{
+}
+
+static LLVMOrcObjectLayerRef make_object_layer(void *orc, LLVMOrcExecutionSessionRef session, const char *triple)
+{
+    return LLVMOrcCreateRTDyldObjectLinkingLayerWithMCJITMemoryManagerLikeCallbacks(
+        session, orc, create_context, notify_terminating, allocate_code, allocate_data, finalize, destroy);
+}
+
+/* -- set-up ------------------------------------------------------------------------------------------------------------------- */
+
+static LLVMTargetMachineRef make_machine(const char *triple, const char *cpu, const char *features, char *why, size_t size)
+{
+    LLVMTargetRef target;
+    char *message = NULL;
+    if (LLVMGetTargetFromTriple(triple, &target, &message)) {
+        snprintf(why, size, "%s", message);
+        LLVMDisposeMessage(message);
+        return NULL;
+    }
+    return LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelDefault, LLVMRelocStatic,
+                                   LLVMCodeModelSmall);
+}
+
+static bool has_feature(const char *features, const char *name)
+{
+    const char *at = strstr(features, name);
+    size_t n = strlen(name);
+    return at && (at[n] == ',' || !at[n]);
+}
+
+static bool make_jit(Orc *orc, char *why, size_t size)
+{
+    LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
+    LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(
+        builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(
+                     make_machine(orc->host.triple, "", "", why, size)));
+    LLVMOrcLLJITBuilderSetObjectLinkingLayerCreator(builder, make_object_layer, orc);
+    return !failed(LLVMOrcCreateLLJIT(&orc->jit, builder), why, size);
+}
+
+static Orc *orc_new(char *why, size_t size)
+{
+    llvm_init();
+    if (!state.handler_installed)
+        LLVMInstallFatalErrorHandler(on_fatal);
+    state.handler_installed = true;
+
+    Orc *orc = calloc(1, sizeof *orc);
+    if (!orc) {
+        snprintf(why, size, "out of memory");
+        return NULL;
+    }
+    char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
+    orc->host.triple = LLVMGetDefaultTargetTriple();
+    orc->host.fma = has_feature(features, "+fma");
+    orc->machine = make_machine(orc->host.triple, cpu, features, why, size);
+    LLVMDisposeMessage(cpu);
+    LLVMDisposeMessage(features);
+    if (orc->machine) {
+        LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(orc->machine);
+        orc->host.layout = LLVMCopyStringRepOfTargetData(layout);
+        LLVMDisposeTargetData(layout);
+        orc->pass_options = LLVMCreatePassBuilderOptions();
+        if (make_jit(orc, why, size))
+            return orc;
+    }
+    free(orc);
+    return NULL;
+}
+
+/* -- compiling ------------------------------------------------------------------------------------------------------------------ */
+
+static void log_module(LLVMModuleRef mod, const char *title)
+{
+    char *text = LLVMPrintModuleToString(mod);
+    log_printf("-- %s\n%s", title, text);
+    LLVMDisposeMessage(text);
+}
+
+static bool optimise(Orc *orc, LLVMModuleRef mod, const Region *r, char *why, size_t size)
+{
+    static const char quick[] = "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg)";
+    return !failed(LLVMRunPasses(mod, r->opt > 1 ? "default<O2>" : quick, orc->machine, orc->pass_options), why, size);
+}
+
+/* Hands the object to ORC, which links it into the arena; returns the address of `name`. */
+static u64 link_object(Orc *orc, LLVMMemoryBufferRef object, const char *name, char *why, size_t size)
+{
+    LLVMOrcExecutorAddress address = 0;
+    orc->placed = (Placed){0};
+    LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(orc->jit);
+    if (failed(LLVMOrcLLJITAddObjectFile(orc->jit, dylib, object), why, size) ||
+        failed(LLVMOrcLLJITLookup(orc->jit, &address, name), why, size))
+        return 0;
+    return address;
+}
+
+static Block *make_block(Orc *orc, const Region *r, const Exits *exits, u64 code, char *why, size_t size)
+{
+    Block *b = arena_data(sizeof *b);
+    if (!b) {
+        snprintf(why, size, "the arena is full");
+        return NULL;
+    }
+    b->tier = TIER_LLVM;
+    b->code = (const void *)code;
+    b->code_size = (u32)orc->placed.code_size;
+    b->links = exits->links;
+    b->nlinks = (u16)exits->count;
+    b->pc = r->pc;
+    b->end = r->blocks[0]->end;
+    b->low = r->pc;
+    for (size_t i = 0; i < r->nblocks; i++) {
+        const Ir *ir = r->blocks[i];
+        b->insns += ir->insns;
+        b->low = ir->pc < b->low ? ir->pc : b->low;
+        b->end = ir->end > b->end ? ir->end : b->end;
+    }
+    return b;
+}
+
+static Block *compile(Orc *orc, LLVMContextRef ctx, const Region *r, char *why, size_t size)
+{
+    char name[64];
+    snprintf(name, sizeof name, "r%" PRIx64 "_%" PRIu64, r->pc, orc->serial++);
+    u64 t0 = log_clock();
+    Exits exits;
+    LLVMModuleRef mod = llvm_build(ctx, r, &orc->host, name, &exits, why, size);
+    if (!mod)
+        return NULL;
+    u64 t1 = log_clock();
+    if (log_on(llvm))
+        log_module(mod, "LLVM IR");
+    bool ok = optimise(orc, mod, r, why, size);
+    u64 t2 = log_clock();
+    if (log_on(op_opt))
+        log_module(mod, "LLVM IR, optimised");
+
+    LLVMMemoryBufferRef object = NULL;
+    char *message = NULL;
+    if (ok && LLVMTargetMachineEmitToMemoryBuffer(orc->machine, mod, LLVMObjectFile, &message, &object)) {
+        snprintf(why, size, "%s", message);
+        LLVMDisposeMessage(message);
+        ok = false;
+    }
+    LLVMDisposeModule(mod);
+    u64 code = ok ? link_object(orc, object, name, why, size) : 0;
+    u64 t3 = log_clock();
+    count(llvm_ir_ns, t1 - t0);
+    count(llvm_opt_ns, t2 - t1);
+    count(llvm_codegen_ns, t3 - t2);
+    return code ? make_block(orc, r, &exits, code, why, size) : NULL;
+}
+
+static void on_diagnostic(LLVMDiagnosticInfoRef info, void *unused)
+{
+    char *message = LLVMGetDiagInfoDescription(info);
+    snprintf(fatal_message, sizeof fatal_message, "%s", message);
+    LLVMDisposeMessage(message);
+    if (LLVMGetDiagInfoSeverity(info) == LLVMDSError && rescue)
+        siglongjmp(*rescue, 1);
+}
+
+Block *orc_compile(const Region *r, char *why, size_t size)
+{
+    pthread_mutex_lock(&state.lock);
+    Block *b = NULL;
+    sigjmp_buf here;
+    if (sigsetjmp(here, 0)) {
+        /* LLVM was left in the middle of something, perhaps with its locks held: never to be used again. */
+        snprintf(why, size, "%s", fatal_message);
+        state.orc = NULL;
+    } else {
+        rescue = &here;
+        if (!state.orc)
+            state.orc = orc_new(why, size);
+        if (state.orc) {
+            LLVMContextRef ctx = LLVMContextCreate();
+            LLVMContextSetDiscardValueNames(ctx, !(log_on(llvm) || log_on(op_opt)));
+            LLVMContextSetDiagnosticHandler(ctx, on_diagnostic, NULL);
+            b = compile(state.orc, ctx, r, why, size);
+            LLVMContextDispose(ctx);
+        }
+    }
+    rescue = NULL;
+    state.warm = true;
+    if (b) {
+        count(regions, 1);
+        count(region_insns, b->insns);
+        count(region_bytes, b->code_size);
+        if (log_on(out_asm))
+            dump_host("region", b->code, b->code_size);
+    } else {
+        count(regions_failed, 1);
+    }
+    pthread_mutex_unlock(&state.lock);
+    return b;
+}
+
+/* LLVM's process-wide locks (registries, static initialisers) are contended for and held across real work only during the first
+ * compilation: fork waits for that one. Later a fork may fall into the middle of a compilation, which the child forgets. */
+void orc_before_fork(void)
+{
+    state.fork_holds_lock = !state.warm;
+    if (state.fork_holds_lock)
+        pthread_mutex_lock(&state.lock);
+}
+
+void orc_after_fork(bool child)
+{
+    if (state.fork_holds_lock)
+        pthread_mutex_unlock(&state.lock);
+    state.fork_holds_lock = false;
+    if (child) {
+        pthread_mutex_init(&state.lock, NULL);
+        state.orc = NULL;
+    }
+}

@@ -1,0 +1,128 @@
+/* Region formation: from a hot block along direct jumps and branches, breadth first. Calls, indirect branches and system calls
+ * leave the region. Blocks are cut where another one begins, so that code is in a region once. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "../include/log.h"
+#include "llvm.h"
+#include "orc.h"
+
+enum {
+    BLOCK_INSNS = 128,
+    REACH = 1 << 16, /* bytes either side of the entry: what is farther away is hardly the same function */
+};
+
+static Ir *lift(const Guest *guest, u64 pc, u32 max_insns)
+{
+    Ir *ir = ir_new();
+    if (ir)
+        lift_block(guest, pc, max_insns, ir);
+    return ir;
+}
+
+/* How many instructions of the block come before the one at pc; 0 if none begins there but perhaps the first. */
+static u32 insns_before(const Ir *ir, u64 pc)
+{
+    u32 count = 0;
+    if (pc <= ir->pc || pc >= ir->end)
+        return 0;
+    for (u32 n = 0; n < ir->count; n++) {
+        if (ir->ops[n].code != IR_insn)
+            continue;
+        if ((u64)ir->ops[n].imm == pc)
+            return count;
+        count++;
+    }
+    return 0;
+}
+
+/* Cuts block n short where the block at pc begins, if that is inside it. */
+static void cut(Region *r, size_t n, u64 pc)
+{
+    u32 insns = insns_before(r->blocks[n], pc);
+    if (insns)
+        lift_block(r->guest, r->blocks[n]->pc, insns, r->blocks[n]);
+}
+
+static size_t find(const Region *r, u64 pc)
+{
+    size_t i = 0;
+    while (i < r->nblocks && r->blocks[i]->pc != pc)
+        i++;
+    return i;
+}
+
+static bool add(Region *r, u64 pc)
+{
+    Ir *ir = lift(r->guest, pc, BLOCK_INSNS);
+    if (!ir)
+        return false;
+    size_t n = r->nblocks++;
+    r->blocks[n] = ir;
+    for (size_t i = 0; i < n; i++) {
+        cut(r, i, pc);
+        cut(r, n, r->blocks[i]->pc);
+    }
+    return true;
+}
+
+static u32 insns_of(const Region *r)
+{
+    u32 insns = 0;
+    for (size_t i = 0; i < r->nblocks; i++)
+        insns += r->blocks[i]->insns;
+    return insns;
+}
+
+/* Adds the target if it may join. */
+static bool follow(Region *r, u64 target, RegionFilter *admits, void *context)
+{
+    if (target - r->pc + REACH > 2 * REACH || r->nblocks == REGION_BLOCKS || insns_of(r) >= REGION_INSNS)
+        return true;
+    if (find(r, target) < r->nblocks || !admits(context, target))
+        return true;
+    return add(r, target);
+}
+
+static void log_region(const Region *r)
+{
+    log_printf("region 0x%" PRIx64 ": %zu blocks, %u instructions%s\n", r->pc, r->nblocks, insns_of(r),
+               r->exact ? ", exact" : "");
+    for (size_t i = 0; i < r->nblocks; i++)
+        log_printf("  0x%" PRIx64 "..0x%" PRIx64 "\n", r->blocks[i]->pc, r->blocks[i]->end);
+}
+
+Region *region_form(const Guest *guest, u64 pc, RegionFilter *admits, void *context)
+{
+    Region *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->guest = guest;
+    r->pc = pc;
+    r->opt = 1;
+    r->blocks = calloc(REGION_BLOCKS, sizeof *r->blocks);
+    bool ok = r->blocks && add(r, pc);
+    for (size_t i = 0; ok && i < r->nblocks; i++) {
+        /* Cutting a block later changes its terminator into a jump to a block that is in the region already. */
+        Op last = r->blocks[i]->ops[r->blocks[i]->count - 1];
+        if (last.code == IR_jump || last.code == IR_branch)
+            ok = follow(r, (u64)last.imm, admits, context);
+        if (ok && last.code == IR_branch)
+            ok = follow(r, last.imm2, admits, context);
+    }
+    if (!ok) {
+        region_free(r);
+        return NULL;
+    }
+    if (log_on(region))
+        log_region(r);
+    return r;
+}
+
+void region_free(Region *r)
+{
+    for (size_t i = 0; i < r->nblocks; i++)
+        ir_free(r->blocks[i]);
+    free(r->blocks);
+    free(r);
+}

@@ -1,0 +1,197 @@
+/* Hot blocks to regions. The guest's thread lifts the region when a counter runs out, because it may read guest code there and
+ * then without fear of its being unmapped; a background thread, started by the first hot block, has LLVM compile it and puts
+ * it in the block's place, unless code has been invalidated meanwhile. */
+#include "tier.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "../lifter/orc.h"
+#include "cache.h"
+#include "mem.h"
+
+enum {
+    THRESHOLD = 2000,          /* entries until a block is hot */
+    COVERED = 20 * THRESHOLD,  /* more entries until a block that another region holds gets one of its own */
+    NEVER = INT32_MAX,
+    STACK_SIZE = 8 << 20,      /* LLVM recurses */
+};
+
+/* A region waiting to be compiled. */
+typedef struct Job {
+    Region *region; /* owned */
+    Block *block;   /* that it replaces */
+    u64 generation; /* of the cache when its code was read */
+    struct Job *next;
+} Job;
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    Job *first, **last;
+    bool running; /* there is a compile thread */
+} tier = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .last = &tier.first};
+
+i32 tier_threshold(void)
+{
+    return THRESHOLD;
+}
+
+static void compile_job(Job *job)
+{
+    char why[200];
+    u64 pc = job->region->pc;
+    Block *b = job->generation == cache_generation() ? orc_compile(job->region, why, sizeof why) : NULL;
+    if (job->generation != cache_generation() || (b && !cache_publish_region(job->block, b, job->generation))) {
+        if (log_on(tier))
+            log_printf("tier: 0x%" PRIx64 ": code changed meanwhile\n", pc);
+        atomic_store(&job->block->counter, THRESHOLD);
+    } else if (b) {
+        if (log_on(tier))
+            log_printf("tier: 0x%" PRIx64 ": region of %u instructions, %u bytes\n", pc, b->insns, b->code_size);
+    } else if (log_on(tier)) {
+        log_printf("tier: 0x%" PRIx64 ": LLVM: %s\n", pc, why);
+    }
+}
+
+static void *compile_thread(void *unused)
+{
+    for (;;) {
+        pthread_mutex_lock(&tier.lock);
+        while (!tier.first)
+            pthread_cond_wait(&tier.wake, &tier.lock);
+        Job *job = tier.first;
+        tier.first = job->next;
+        if (!tier.first)
+            tier.last = &tier.first;
+        pthread_mutex_unlock(&tier.lock);
+        compile_job(job);
+        region_free(job->region);
+        free(job);
+    }
+    return NULL;
+}
+
+/* The guest's signals are none of the compile thread's business. Lock held. */
+static bool start_thread(void)
+{
+    sigset_t all, old;
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_SIZE);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    bool ok = !pthread_create(&thread, &attr, compile_thread, NULL);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attr);
+    return ok;
+}
+
+static void enqueue(Job *job)
+{
+    pthread_mutex_lock(&tier.lock);
+    *tier.last = job;
+    tier.last = &job->next;
+    if (!tier.running)
+        tier.running = start_thread();
+    pthread_cond_signal(&tier.wake);
+    pthread_mutex_unlock(&tier.lock);
+}
+
+static bool has_run(void *unused, u64 pc)
+{
+    return cache_lookup(pc) != NULL;
+}
+
+/* Blocks inside the region get their own only if they go on being entered from elsewhere. */
+static void put_off_members(const Region *r)
+{
+    for (size_t i = 1; i < r->nblocks; i++) {
+        Block *b = cache_lookup(r->blocks[i]->pc);
+        if (b && b->tier == TIER_BASELINE && atomic_load(&b->counter) <= THRESHOLD)
+            atomic_store(&b->counter, COVERED);
+    }
+}
+
+void tier_hot(Task *t, Block *b)
+{
+    atomic_store(&b->counter, NEVER);
+    if (b->dead || b->better)
+        return;
+    Job *job = calloc(1, sizeof *job);
+    if (!job)
+        return;
+    u64 start = log_clock();
+    cache_lock();
+    job->block = b;
+    job->generation = cache_generation();
+    job->region = region_form(t->guest, b->pc, has_run, NULL);
+    if (job->region) {
+        job->region->exact = cache_is_exact();
+        put_off_members(job->region);
+    }
+    cache_unlock();
+    count(lift_ns, log_clock() - start);
+    if (!job->region) {
+        free(job);
+        return;
+    }
+    if (log_on(tier))
+        log_printf("tier: 0x%" PRIx64 " is hot\n", b->pc);
+    enqueue(job);
+}
+
+static bool is_code(void *task, u64 pc)
+{
+    const Task *t = task;
+    int prot = mem_prot(t->process->mem, pc);
+    return prot >= 0 && prot & PROT_EXEC && !(pc & (t->guest->insn_align - 1u));
+}
+
+Block *tier_translate_now(Task *t, u64 pc)
+{
+    for (;;) {
+        char why[200];
+        u64 generation = cache_generation();
+        Region *r = region_form(t->guest, pc, is_code, t);
+        if (!r)
+            return NULL;
+        r->exact = cache_is_exact();
+        Block *made = orc_compile(r, why, sizeof why);
+        region_free(r);
+        if (!made) {
+            if (log_on(tier))
+                log_printf("tier: 0x%" PRIx64 ": LLVM: %s\n", pc, why);
+            return NULL;
+        }
+        cache_lock();
+        Block *b = cache_lookup(pc);
+        bool current = generation == cache_generation();
+        if (!b && current)
+            cache_insert(b = made);
+        cache_unlock();
+        if (b)
+            return b;
+    }
+}
+
+void tier_before_fork(void)
+{
+    pthread_mutex_lock(&tier.lock);
+    orc_before_fork();
+}
+
+void tier_after_fork(bool child)
+{
+    orc_after_fork(child);
+    if (child) {
+        /* The thread is the parent's, and so is what it was compiling; what waits here waits for the child's own thread. */
+        tier.running = false;
+        pthread_cond_init(&tier.wake, NULL);
+    }
+    pthread_mutex_unlock(&tier.lock);
+}
