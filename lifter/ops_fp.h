@@ -468,7 +468,7 @@ TOINT_Z(64, F64x2, 64, i64, u64, __builtin_ia32_cvttsd2si64)
     static inline Unsigned op_f##bits##tou##to##z(Task *t, V128 a) \
     { \
         Vector v = (Vector)a; \
-        if (FP_SPECIAL(t) || unlikely(!(__builtin_isgreaterequal(v[0], 0.0f) && __builtin_isless(v[0], limit)))) \
+        if (FP_SPECIAL(t) || unlikely(!(__builtin_isgreaterequal(v[0], ((Vector){0})[0]) && __builtin_isless(v[0], limit)))) \
             return (Unsigned)softfp_toint(t, a, bits, false, to, ROUND_ZERO); \
         return (Unsigned)host(v); \
     }
