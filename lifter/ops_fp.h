@@ -463,19 +463,19 @@ TOINT_Z(64, F64x2, 32, i32, u32, __builtin_ia32_cvttsd2si)
 TOINT_Z(64, F64x2, 64, i64, u64, __builtin_ia32_cvttsd2si64)
 #undef TOINT_Z
 
-/* Unsigned, to zero: what fits a signed 64-bit integer the host converts; the rest is rare. -0.5 would fit, but not worth it. */
-#define TOINT_UZ(bits, Vector, to, Unsigned, limit, host) \
+/* Unsigned, to zero: what fits a signed 64-bit integer the host converts; the rest is rare. */
+#define TOINT_UZ(bits, Vector, to, Unsigned, limit, sign, host) \
     static inline Unsigned op_f##bits##tou##to##z(Task *t, V128 a) \
     { \
         Vector v = (Vector)a; \
-        if (FP_SPECIAL(t) || unlikely(!(__builtin_isgreaterequal(v[0], ((Vector){0})[0]) && __builtin_isless(v[0], limit)))) \
+        if (FP_SPECIAL(t) || unlikely(sign(v) & 1 || !__builtin_isless(v[0], limit))) \
             return (Unsigned)softfp_toint(t, a, bits, false, to, ROUND_ZERO); \
         return (Unsigned)host(v); \
     }
-TOINT_UZ(32, F32x4, 32, u32, 0x1p32f, __builtin_ia32_cvttss2si64)
-TOINT_UZ(32, F32x4, 64, u64, 0x1p63f, __builtin_ia32_cvttss2si64)
-TOINT_UZ(64, F64x2, 32, u32, 0x1p32, __builtin_ia32_cvttsd2si64)
-TOINT_UZ(64, F64x2, 64, u64, 0x1p63, __builtin_ia32_cvttsd2si64)
+TOINT_UZ(32, F32x4, 32, u32, 0x1p32f, __builtin_ia32_movmskps, __builtin_ia32_cvttss2si64)
+TOINT_UZ(32, F32x4, 64, u64, 0x1p63f, __builtin_ia32_movmskps, __builtin_ia32_cvttss2si64)
+TOINT_UZ(64, F64x2, 32, u32, 0x1p32, __builtin_ia32_movmskpd, __builtin_ia32_cvttsd2si64)
+TOINT_UZ(64, F64x2, 64, u64, 0x1p63, __builtin_ia32_movmskpd, __builtin_ia32_cvttsd2si64)
 #undef TOINT_UZ
 
 /* Signed, to nearest, down or up: rounded in the format first, which raises "inexact", if the result is sure to fit. */

@@ -64,6 +64,11 @@ static u32 mxcsr_of_fpcr(u32 fpcr)
     return MX_MASKS | rounding[fpcr >> FPCR_RMODE_SHIFT & 3] | (fpcr & FPCR_FZ ? MX_FTZ | MX_DAZ : 0);
 }
 
+static u32 fp_mode_of_fpcr(u32 fpcr)
+{
+    return (fpcr & FPCR_FZ ? FP_FLUSH : 0) | (fpcr & FPCR_DN ? FP_DEFAULT_NAN : 0) | (fpcr & FPCR_AHP ? FP_ALT_HALF : 0);
+}
+
 static bool any_bit(V128 v)
 {
     u64 half[2];
@@ -74,12 +79,15 @@ static bool any_bit(V128 v)
 u32 a64_fpsr(Task *t)
 {
     A64State *s = a64(t);
+    s->fpsr |= fpsr_of_mxcsr(t->fp_status) | (t->fp_status & FP_DENORMAL ? FPSR_IDC : 0);
+    t->fp_status = 0;
     return (u32)s->fpsr | fpsr_of_mxcsr(_mm_getcsr()) | (any_bit(s->qc) ? FPSR_QC : 0);
 }
 
 void a64_set_fpsr(Task *t, u32 fpsr)
 {
     A64State *s = a64(t);
+    t->fp_status = 0;
     _mm_setcsr(_mm_getcsr() & ~MX_FLAGS);
     s->fpsr = fpsr & FPSR_MASK & ~FPSR_QC;
     s->qc = (V128){fpsr & FPSR_QC ? 1 : 0};
@@ -94,12 +102,14 @@ void a64_set_fpcr(Task *t, u32 fpcr)
 {
     A64State *s = a64(t);
     s->fpcr = fpcr & FPCR_MASK;
+    t->fp_mode = fp_mode_of_fpcr((u32)s->fpcr);
     _mm_setcsr(mxcsr_of_fpcr((u32)s->fpcr) | (_mm_getcsr() & MX_FLAGS));
 }
 
 void a64_enter_thread(Task *t)
 {
     _mm_setcsr(mxcsr_of_fpcr(a64_fpcr(t)));
+    t->fp_mode = fp_mode_of_fpcr(a64_fpcr(t));
 }
 
 /* -- helpers ---------------------------------------------------------------------------------------------------------- */
