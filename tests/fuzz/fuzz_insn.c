@@ -71,9 +71,13 @@ static void usage(FILE *f)
           f);
 }
 
-static bool skip(const Case *c, const Outcome *want)
+/* True if the two machines' difference says nothing: an endless loop; an address with a tag in its top byte, which hardware
+ * ignores and the host doesn't (its fault has address 0); an address that happens to be in the oracle's own image. */
+static bool skip(const Outcome *want, const Outcome *got)
 {
-    return want->signo == SIGALRM || (want->signo == SIGSEGV && c->count == 0);
+    if (want->signo == SIGALRM)
+        return true;
+    return got->signo == SIGSEGV && want->signo == 0 && (got->addr == 0 || (got->addr >= 0x400000 && got->addr < 0x600000));
 }
 
 /* Runs n cases whose rows are `rows` (length of each) and reports. False if the oracle can't run. */
@@ -106,7 +110,7 @@ static bool run_batch(Fuzz *f, const Case *cases, int (*rows)[CASE_WORDS], size_
     for (size_t i = 0; i < n; i++) {
         int row = rows[i][0];
         f->tried[row]++;
-        if (outcome_equal(&want[i], &got[i]) || skip(&cases[i], &want[i]))
+        if (outcome_equal(&want[i], &got[i]) || skip(&want[i], &got[i]))
             continue;
         ++*mismatches;
         if (f->failed[row]++ < f->show) {

@@ -1,9 +1,7 @@
-/* Replays recorded instruction tests through a tier: insn_test TIER GOLDEN.txt... */
+/* Replays recorded instruction tests through a tier: insn_test [-v] TIER GOLDEN.txt... Shows 10 mismatches, or with -v all. */
 #include <stdlib.h>
 
 #include "golden.h"
-
-enum { SHOW = 10 };
 
 typedef struct Suite {
     Case *cases;
@@ -76,13 +74,19 @@ int main(int argc, char **argv)
     static const char *const tiers[] = {"interp", "baseline", "llvm"};
     Suite s = {0};
     int tier = -1;
-    size_t failed = 0;
+    size_t failed = 0, show = 10;
+
+    if (argc > 1 && strcmp(argv[1], "-v") == 0) {
+        show = SIZE_MAX;
+        argv++;
+        argc--;
+    }
 
     for (int i = 0; argc > 2 && i < 3; i++)
         if (strcmp(argv[1], tiers[i]) == 0)
             tier = i;
     if (tier < 0) {
-        fputs("usage: insn_test interp|baseline|llvm GOLDEN.txt...\n", stderr);
+        fputs("usage: insn_test [-v] interp|baseline|llvm GOLDEN.txt...\n", stderr);
         return 2;
     }
     for (int i = 2; i < argc; i++)
@@ -93,7 +97,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < s.n; i++) {
         if (outcome_equal(&s.want[i], &s.got[i]))
             continue;
-        if (failed++ < SHOW) {
+        if (failed++ < show) {
             printf("%s\n", s.text[i]);
             mismatch_print(stdout, (Tier)tier, &s.cases[i], &s.want[i], &s.got[i]);
             rig_print_ir(stdout, &s.cases[i]);
