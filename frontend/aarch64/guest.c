@@ -69,19 +69,12 @@ static u32 fp_mode_of_fpcr(u32 fpcr)
     return (fpcr & FPCR_FZ ? FP_FLUSH : 0) | (fpcr & FPCR_DN ? FP_DEFAULT_NAN : 0) | (fpcr & FPCR_AHP ? FP_ALT_HALF : 0);
 }
 
-static bool any_bit(V128 v)
-{
-    u64 half[2];
-    memcpy(half, &v, sizeof half);
-    return half[0] | half[1];
-}
-
 u32 a64_fpsr(Task *t)
 {
     A64State *s = a64(t);
     s->fpsr |= fpsr_of_mxcsr(t->fp_status) | (t->fp_status & FP_DENORMAL ? FPSR_IDC : 0);
     t->fp_status = 0;
-    return (u32)s->fpsr | fpsr_of_mxcsr(_mm_getcsr()) | (any_bit(s->qc) ? FPSR_QC : 0);
+    return (u32)s->fpsr | fpsr_of_mxcsr(_mm_getcsr()) | (t->saturated ? FPSR_QC : 0);
 }
 
 void a64_set_fpsr(Task *t, u32 fpsr)
@@ -90,7 +83,7 @@ void a64_set_fpsr(Task *t, u32 fpsr)
     t->fp_status = 0;
     _mm_setcsr(_mm_getcsr() & ~MX_FLAGS);
     s->fpsr = fpsr & FPSR_MASK & ~FPSR_QC;
-    s->qc = (V128){fpsr & FPSR_QC ? 1 : 0};
+    t->saturated = !!(fpsr & FPSR_QC);
 }
 
 u32 a64_fpcr(const Task *t)
@@ -188,6 +181,7 @@ static void reset(Task *t, u64 entry, u64 sp)
 {
     *a64(t) = (A64State){.sp = sp, .excl_addr = NO_EXCL};
     t->pc = entry;
+    t->saturated = t->fp_status = 0;
     a64_enter_thread(t);
 }
 

@@ -12,8 +12,7 @@ typedef struct A64State {
     u64 flag_a, flag_b;
     u64 fpcr; /* AHP, DN, FZ, RMode as written; the host's MXCSR holds what it can of them */
     V128 v[32];
-    V128 qc;  /* FPSR.QC: set if any bit of it is. A saturating instruction ors the difference in. */
-    u64 fpsr; /* the cumulative bits that MXCSR no longer holds: N,Z,C,V 31..28 and IDC, IXC, UFC, OFC, DZC, IOC */
+    u64 fpsr; /* the cumulative bits but those that are yet in MXCSR, Task.fp_status and Task.saturated (QC) */
     u64 tpidr, tpidrro;
     u64 excl_addr; /* what the exclusive monitor watches, or NO_EXCL */
     V128 excl_val; /* what was loaded from it; a store exclusive succeeds if it is still there */
@@ -26,7 +25,6 @@ typedef struct A64State {
 #define OFF_V(n) ((u32)(offsetof(A64State, v) + 16 * (n)))
 #define OFF_FPCR ((u32)offsetof(A64State, fpcr))
 #define OFF_FPSR ((u32)offsetof(A64State, fpsr))
-#define OFF_QC ((u32)offsetof(A64State, qc))
 #define OFF_TPIDR ((u32)offsetof(A64State, tpidr))
 #define OFF_TPIDRRO ((u32)offsetof(A64State, tpidrro))
 #define OFF_EXCL_ADDR ((u32)offsetof(A64State, excl_addr))
@@ -37,7 +35,7 @@ typedef struct A64State {
 
 _Static_assert(sizeof(A64State) <= STATE_BYTES, "Task.state holds the registers");
 _Static_assert(offsetof(A64State, sp) == OFF_X(31), "register 31 of the SP forms");
-_Static_assert(offsetof(A64State, v) % 16 == 0 && offsetof(A64State, qc) % 16 == 0 && offsetof(A64State, excl_val) % 16 == 0,
+_Static_assert(offsetof(A64State, v) % 16 == 0 && offsetof(A64State, excl_val) % 16 == 0,
                "get128 and put128 want 16-byte alignment");
 
 static inline A64State *a64(Task *t)
