@@ -703,33 +703,42 @@ static inline V128 op_vext(V128 a, V128 b, u64 imm)
     return op_vtbl(a, index) | bytes_at(b, index - 16);
 }
 
-/* Bytes of the 48 in c:b:a where source(i) says, for constant sources: three pshufb with constant indices. */
-#define FROM3(name, source) \
+/* Bytes of the 48 in c:b:a, as constant indices say: byte i of the result is byte F(i, x, y). */
+#define BYTES(F, x, y) \
+    F(0, x, y), F(1, x, y), F(2, x, y), F(3, x, y), F(4, x, y), F(5, x, y), F(6, x, y), F(7, x, y), F(8, x, y), F(9, x, y), \
+        F(10, x, y), F(11, x, y), F(12, x, y), F(13, x, y), F(14, x, y), F(15, x, y)
+#define IN_A(from) (u8)((from) < 16 ? (from) : 0x80)
+#define IN_B(from) (u8)((from) >= 16 && (from) < 32 ? (from)-16 : 0x80)
+#define IN_C(from) (u8)((from) >= 32 ? (from)-32 : 0x80)
+#define FROM3(name, F, x, y) \
     static inline V128 op_##name(V128 a, V128 b, V128 c) \
     { \
-        V128 in_a, in_b, in_c; \
-        for (int i = 0; i < 16; i++) { \
-            int from = (source); \
-            in_a[i] = (u8)(from < 16 ? from : 0x80); \
-            in_b[i] = (u8)(from >= 16 && from < 32 ? from - 16 : 0x80); \
-            in_c[i] = (u8)(from >= 32 ? from - 32 : 0x80); \
-        } \
+        const V128 in_a = {BYTES(F##_A, x, y)}, in_b = {BYTES(F##_B, x, y)}, in_c = {BYTES(F##_C, x, y)}; \
         return bytes_at(a, in_a) | bytes_at(b, in_b) | bytes_at(c, in_c); \
     }
 /* Lane k of each group of three; and the k'th 16 bytes of the interleaved lanes. */
 #define UNZIP3(i, bytes, k) (((i) / (bytes)*3 + (k)) * (bytes) + (i) % (bytes))
-#define ZIP3(i, bytes, k) \
-    (((i) + 16 * (k)) / (bytes) % 3 * 16 + ((i) + 16 * (k)) / (bytes) / 3 * (bytes) + ((i) + 16 * (k)) % (bytes))
+#define UNZIP3_A(i, bytes, k) IN_A(UNZIP3(i, bytes, k))
+#define UNZIP3_B(i, bytes, k) IN_B(UNZIP3(i, bytes, k))
+#define UNZIP3_C(i, bytes, k) IN_C(UNZIP3(i, bytes, k))
+#define ZIP3(i, bytes) ((i) / (bytes) % 3 * 16 + (i) / (bytes) / 3 * (bytes) + (i) % (bytes))
+#define ZIP3_A(i, bytes, k) IN_A(ZIP3((i) + 16 * (k), bytes))
+#define ZIP3_B(i, bytes, k) IN_B(ZIP3((i) + 16 * (k), bytes))
+#define ZIP3_C(i, bytes, k) IN_C(ZIP3((i) + 16 * (k), bytes))
 #define THREES(bits) \
-    FROM3(vunzip3a_##bits, UNZIP3(i, bits / 8, 0)) \
-    FROM3(vunzip3b_##bits, UNZIP3(i, bits / 8, 1)) \
-    FROM3(vunzip3c_##bits, UNZIP3(i, bits / 8, 2)) \
-    FROM3(vzip3a_##bits, ZIP3(i, bits / 8, 0)) \
-    FROM3(vzip3b_##bits, ZIP3(i, bits / 8, 1)) \
-    FROM3(vzip3c_##bits, ZIP3(i, bits / 8, 2))
+    FROM3(vunzip3a_##bits, UNZIP3, bits / 8, 0) \
+    FROM3(vunzip3b_##bits, UNZIP3, bits / 8, 1) \
+    FROM3(vunzip3c_##bits, UNZIP3, bits / 8, 2) \
+    FROM3(vzip3a_##bits, ZIP3, bits / 8, 0) \
+    FROM3(vzip3b_##bits, ZIP3, bits / 8, 1) \
+    FROM3(vzip3c_##bits, ZIP3, bits / 8, 2)
 BY_WIDTH(THREES)
 #undef THREES
 #undef FROM3
+#undef BYTES
+#undef IN_A
+#undef IN_B
+#undef IN_C
 
 /* -- Estimates (Arm ARM, RecipEstimate and RecipSqrtEstimate) ---------------------------------------------------------------- */
 
