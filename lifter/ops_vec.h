@@ -533,6 +533,31 @@ BY_WIDTH(REGISTER_SHIFTS)
 #undef REGISTER_SHIFTS
 #undef ROUNDING_SHIFT
 
+/* Each lane of v shifted by the count's low bits in n, one bit of the count at a time. A plain v << n won't do: the compiler
+ * makes powers of two by way of floats, which sets exception flags that are the guest's. It mustn't see through the masks,
+ * or it makes v << n of this again. */
+static inline V128 opaque(V128 mask)
+{
+    __asm__("" : "+x"(mask));
+    return mask;
+}
+
+#define BY_BITS(bits) \
+    static inline Vu##bits shifted_left##bits(Vu##bits v, Vu##bits n) \
+    { \
+        _Pragma("unroll") for (u##bits step = bits / 2; step; step /= 2) \
+            v = (Vu##bits)pick(opaque((V128)((n & step) != 0)), (V128)(v << step), (V128)v); \
+        return v; \
+    } \
+    static inline Vu##bits shifted_right##bits(Vu##bits v, Vu##bits n) \
+    { \
+        _Pragma("unroll") for (u##bits step = bits / 2; step; step /= 2) \
+            v = (Vu##bits)pick(opaque((V128)((n & step) != 0)), (V128)(v >> step), (V128)v); \
+        return v; \
+    }
+BY_WIDTH(BY_BITS)
+#undef BY_BITS
+
 /* Compilers shift by a register that holds one count in all lanes, above all to the right by a variable. */
 #define PLAIN_SHIFT(bits) \
     static inline V128 op_vushl##bits(V128 a, V128 b) \
@@ -543,21 +568,14 @@ BY_WIDTH(REGISTER_SHIFTS)
                 return (V128){0}; \
             return s[0] < 0 ? op_vushri##bits(a, (u64)-s[0]) : op_vshli##bits(a, (u64)s[0]); \
         } \
-        Vu##bits left = (Vu##bits)a << (Vu##bits)(s & (bits - 1)), right = (Vu##bits)a >> (Vu##bits)(-s & (bits - 1)); \
-        Vu##bits r = (left & (Vu##bits)(s >= 0)) | (right & (Vu##bits)(s < 0)); \
-        return (V128)(r & (Vu##bits)(s > -bits) & (Vu##bits)(s < bits)); \
+        Vu##bits left = shifted_left##bits((Vu##bits)a, (Vu##bits)s), right = shifted_right##bits((Vu##bits)a, (Vu##bits)-s); \
+        return pick((V128)(s < 0), (V128)right & (V128)(s > -bits), (V128)left & (V128)(s < bits)); \
     } \
     static inline V128 op_vsshl##bits(V128 a, V128 b) \
     { \
-        Vs##bits s = (Vs##bits)((Vu##bits)b << (bits - 8)) >> (bits - 8), first = s[0] - (Vs##bits){0}; \
-        Vs##bits back = __builtin_elementwise_min(-s, (bits - 1) - (Vs##bits){0}); \
-        if (_mm_test_all_ones((__m128i)(s == first))) { \
-            if (s[0] >= bits) \
-                return (V128){0}; \
-            return s[0] < 0 ? op_vsshri##bits(a, (u64)back[0]) : op_vshli##bits(a, (u64)s[0]); \
-        } \
-        Vs##bits left = (Vs##bits)((Vu##bits)a << (Vu##bits)(s & (bits - 1))), right = (Vs##bits)a >> (back & (bits - 1)); \
-        return (V128)((left & (s >= 0) & (s < bits)) | (right & (s < 0))); \
+        /* complementing negative lanes before and after makes a logical shift right arithmetic */ \
+        V128 sign = (V128)((Vs##bits)a < 0) & (V128)((Vs##bits)((Vu##bits)b << (bits - 8)) < 0); \
+        return op_vushl##bits(a ^ sign, b) ^ sign; \
     }
 BY_WIDTH(PLAIN_SHIFT)
 #undef PLAIN_SHIFT
