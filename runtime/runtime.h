@@ -90,6 +90,7 @@ struct Abi {
     size_t vdso_size;
     void (*vdso_data)(void *page); /* fills the page before it; NULL if it needs none */
     u32 min_sigstack;             /* AT_MINSIGSTKSZ */
+    u32 min_altstack;             /* MINSIGSTKSZ: what sigaltstack accepts */
     u32 syscall_bytes;            /* length of the system call instruction, to restart it */
     /* Signal frames, see runtime/signal.h. */
     bool (*push_frame)(Task *t, const struct GuestSignal *s);

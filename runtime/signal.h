@@ -42,11 +42,17 @@ void signal_restore(Task *t, u64 mask, const GuestStack *stack);
 /* The process's and its first task's signals, from what the host process was started with. Call before the first signal can
  * matter; the handlers are installed here. */
 void signal_init(Process *p, Task *t);
-/* A new thread's: mask and no pending signal; its host thread calls signal_thread_start as its first act, with all
- * signals blocked. vfork children get their own table of actions. False without memory. */
+/* A new thread's: the parent's mask, nothing pending, no alternate stack; its host thread calls signal_thread_start as its first
+ * act, with all signals blocked, and signal_thread_end as its last. A child that shares memory but not handlers (vfork) gets
+ * a copy of them. False without memory. */
 bool signal_task_init(Task *child, const Task *parent, bool share_actions);
+void signal_keep_stack(Task *child, const Task *parent); /* the alternate stack too, as vfork does */
 void signal_thread_start(Task *t);
+void signal_thread_end(Task *t);
 void signal_task_free(Task *t);
+/* Around fork: the child's copy of the handlers is whole. */
+void signal_before_fork(Task *t);
+void signal_after_fork(Task *t, bool child);
 /* Blocks every signal on this host thread (around clone, fork and exec); signal_unblock goes back to the guest's mask. */
 void signal_block_all(void);
 void signal_unblock(const Task *t);
@@ -78,6 +84,16 @@ u64 signal_suspend(Task *t, u64 mask);
 /* The guest's blocked signals, as bits. */
 u64 signal_mask(const Task *t);
 void signal_set_mask(Task *t, u64 mask);
+/* Sets the mask if no signal is noted that has to be delivered first, else -RESTART_NOINTR. */
+i64 signal_change_mask(Task *t, u64 mask);
+
+/* rt_sigaction, sigaltstack and rt_sigreturn: 0 or -errno; new and old may be NULL. signal_return's result is no result. */
+i64 signal_action(Task *t, int signo, const GuestAction *new, GuestAction *old);
+i64 signal_alt_stack(Task *t, const GuestStack *new, GuestStack *old);
+i64 signal_return(Task *t);
+/* Signals that the host couldn't keep blocked for the guest: which are pending, and taking one of `set` out. */
+u64 signal_held(const Task *t);
+bool signal_take_held(Task *t, u64 set, siginfo_t *info);
 
 /* Ends the process by a signal, as the kernel's default action does. */
 _Noreturn void signal_die(Task *t, int signo);

@@ -100,6 +100,7 @@ const Abi abi_aarch64 = {
     .vdso_size = sizeof vdso_aarch64,
     .vdso_data = vdso_data,
     .min_sigstack = A64_MINSIGSTKSZ,
+    .min_altstack = 5120,
     .syscall_bytes = 4,
     .push_frame = a64_push_frame,
     .pop_frame = a64_pop_frame,

@@ -1,0 +1,156 @@
+/* Crash reports. Everything is formatted into one buffer without malloc or stdio's locks and written at once. */
+#include "crash.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "linux/linux.h"
+#include "signal.h"
+
+typedef struct Report {
+    size_t n;
+    char text[8192];
+} Report;
+
+__attribute__((format(printf, 2, 3))) static void add(Report *r, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(r->text + r->n, sizeof r->text - r->n, format, args);
+    va_end(args);
+    if (n > 0)
+        r->n = r->n + (size_t)n < sizeof r->text ? r->n + (size_t)n : sizeof r->text - 1;
+}
+
+static void send(const Report *r)
+{
+    raw_syscall(__NR_write, 2, (u64)r->text, r->n, 0, 0, 0);
+}
+
+/* The file mapped at an address and the address's place in it, from /proc/self/maps; "" if there is none. */
+static void add_module(Report *r, u64 addr)
+{
+    char buf[4096 + 512];
+    size_t have = 0;
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    for (;;) {
+        ssize_t n = read(fd, buf + have, sizeof buf - 1 - have);
+        if (n <= 0)
+            break;
+        have += (size_t)n;
+        buf[have] = 0;
+        char *line = buf, *end;
+        while ((end = strchr(line, '\n'))) {
+            u64 lo, hi, offset;
+            int path = 0;
+            *end = 0;
+            if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %n", &lo, &hi, &offset, &path) == 3 && addr >= lo && addr < hi) {
+                if (path && line[path])
+                    add(r, " (%s, file offset 0x%lx)", line + path, addr - lo + offset);
+                close(fd);
+                return;
+            }
+            line = end + 1;
+        }
+        have = (size_t)(buf + have - line);
+        memmove(buf, line, have);
+        if (have == sizeof buf - 1)
+            have = 0;
+    }
+    close(fd);
+}
+
+static void add_registers(Report *r, const Task *t)
+{
+    int column = 0;
+    for (size_t i = 0; i < t->guest->nregs; i++) {
+        const GuestReg *reg = &t->guest->regs[i];
+        u64 value;
+        if (reg->type != TYPE_X)
+            continue;
+        memcpy(&value, t->state + reg->offset, sizeof value);
+        add(r, "%s%-5s %016lx", column % 4 ? "  " : "  ", reg->name, value);
+        if (++column % 4 == 0)
+            add(r, "\n");
+    }
+    if (column % 4)
+        add(r, "\n");
+}
+
+static const char *meaning(const siginfo_t *info)
+{
+    switch (info->si_signo << 8 | (info->si_code & 0xff)) {
+    case SIGSEGV << 8 | SEGV_MAPERR: return "nothing is mapped there";
+    case SIGSEGV << 8 | SEGV_ACCERR: return "its protection forbids the access";
+    case SIGBUS << 8 | BUS_ADRALN: return "misaligned";
+    case SIGBUS << 8 | BUS_ADRERR: return "beyond the end of the mapped file";
+    case SIGILL << 8 | ILL_ILLOPC: return "no such instruction, or not one that dragoman knows";
+    case SIGTRAP << 8 | TRAP_BRKPT: return "breakpoint";
+    default: return NULL;
+    }
+}
+
+/* The command line, so that it can be run again. */
+static void add_command(Report *r)
+{
+    char args[2048];
+    int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, args, sizeof args);
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return;
+    add(r, "  to see it again:");
+    for (ssize_t at = 0; at < n; at += (ssize_t)strnlen(args + at, (size_t)(n - at)) + 1) {
+        const char *arg = args + at;
+        bool plain = arg[0] && !arg[strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%")];
+        add(r, plain ? " %.*s" : " '%.*s'", (int)strnlen(arg, (size_t)(n - at)), arg);
+    }
+    add(r, "\n");
+}
+
+void crash_guest(Task *t, const siginfo_t *info)
+{
+    Report r = {0};
+    const char *why = meaning(info);
+    add(&r, "dragoman: %s: %s (SIG%s), pid %d, thread %d\n", t->process->guest_exe ? t->process->guest_exe : "guest",
+        strsignal(info->si_signo), sigabbrev_np(info->si_signo), getpid(), gettid());
+    add(&r, "  pc    0x%lx", t->pc);
+    add_module(&r, t->pc);
+    add(&r, "\n");
+    if (info->si_code > 0 && (info->si_signo == SIGSEGV || info->si_signo == SIGBUS))
+        add(&r, "  address 0x%lx%s%s\n", (u64)info->si_addr, why ? ": " : "", why ? why : "");
+    else if (info->si_code > 0 && why)
+        add(&r, "  %s\n", why);
+    else if (info->si_code <= 0)
+        add(&r, "  sent by process %d\n", info->si_pid);
+    u32 word;
+    if (info->si_code > 0 && mem_read(&word, t->pc, sizeof word) == 0)
+        add(&r, "  instruction %08x\n", word);
+    add_registers(&r, t);
+    add_command(&r);
+    send(&r);
+}
+
+_Noreturn void crash_ours(Task *t, const siginfo_t *info, void *ucontext)
+{
+    Report r = {0};
+    const ucontext_t *uc = ucontext;
+    add(&r, "dragoman: internal error: %s at host pc 0x%llx, address 0x%lx, pid %d; please report it\n",
+        strsignal(info->si_signo), uc->uc_mcontext.gregs[REG_RIP], (u64)info->si_addr, getpid());
+    if (t && t->guest) {
+        add(&r, "  guest pc 0x%lx", t->pc);
+        add_module(&r, t->pc);
+        add(&r, "\n");
+    }
+    add_command(&r);
+    send(&r);
+    signal_die(t, info->si_signo);
+}

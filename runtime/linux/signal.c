@@ -1,0 +1,108 @@
+/* System calls about signals. Sets are 64 bits and structs alike in all 64-bit guests and the host. */
+#include "../signal.h"
+
+#include <string.h>
+
+#include "linux.h"
+
+enum { SIGSET = 8 };
+
+SYSCALL(rt_sigaction)
+{
+    GuestAction new, old;
+    if (d != SIGSET)
+        return -EINVAL;
+    if (b && mem_read(&new, b, sizeof new))
+        return -EFAULT;
+    i64 error = signal_action(t, (int)a, b ? &new : NULL, &old);
+    return !error && c && mem_write(c, &old, sizeof old) ? -EFAULT : error;
+}
+
+SYSCALL(rt_sigprocmask)
+{
+    u64 old = signal_mask(t), set, new = old;
+    if (d != SIGSET)
+        return -EINVAL;
+    if (b) {
+        if (mem_read(&set, b, sizeof set))
+            return -EFAULT;
+        switch ((int)a) {
+        case SIG_BLOCK: new = old | set; break;
+        case SIG_UNBLOCK: new = old & ~set; break;
+        case SIG_SETMASK: new = set; break;
+        default: return -EINVAL;
+        }
+        i64 error = signal_change_mask(t, new);
+        if (error)
+            return error;
+    }
+    return c && mem_write(c, &old, sizeof old) ? -EFAULT : 0;
+}
+
+SYSCALL(rt_sigpending)
+{
+    u64 set = 0;
+    if (b > SIGSET)
+        return -EINVAL;
+    i64 error = raw_syscall(__NR_rt_sigpending, (u64)&set, SIGSET, 0, 0, 0, 0);
+    set |= signal_held(t);
+    return !error && mem_write(a, &set, b) ? -EFAULT : error;
+}
+
+SYSCALL(rt_sigsuspend)
+{
+    u64 mask;
+    if (b != SIGSET)
+        return -EINVAL;
+    if (mem_read(&mask, a, sizeof mask))
+        return -EFAULT;
+    if (signal_held(t) & ~mask) {
+        signal_suspend(t, mask);
+        t->attention = 1;
+        return -EINTR;
+    }
+    mask = signal_suspend(t, mask);
+    i64 result = host_syscall(t, __NR_rt_sigsuspend, (u64)&mask, SIGSET, 0, 0, 0, 0);
+    return result == -RESTART_SYS ? -EINTR : result;
+}
+
+SYSCALL(rt_sigtimedwait)
+{
+    u64 set;
+    siginfo_t info;
+    if (d != SIGSET)
+        return -EINVAL;
+    if (mem_read(&set, a, sizeof set))
+        return -EFAULT;
+    if (!signal_take_held(t, set, &info)) {
+        /* -EAGAIN when the time is over; EINTR by a signal outside the set, which is never restarted. */
+        i64 result = host_syscall(t, __NR_rt_sigtimedwait, (u64)&set, (u64)&info, c, SIGSET, 0, 0);
+        if (result < 0)
+            return result == -RESTART_SYS ? -EINTR : result;
+    }
+    return b && mem_write(b, &info, sizeof info) ? -EFAULT : info.si_signo;
+}
+
+SYSCALL(rt_sigreturn)
+{
+    return signal_return(t);
+}
+
+SYSCALL(sigaltstack)
+{
+    GuestStack new, old;
+    if (a && mem_read(&new, a, sizeof new))
+        return -EFAULT;
+    i64 error = signal_alt_stack(t, a ? &new : NULL, &old);
+    return !error && b && mem_write(b, &old, sizeof old) ? -EFAULT : error;
+}
+
+SYSCALL(signalfd4)
+{
+    return host_syscall(t, __NR_signalfd4, a, b, c, (u64)(u32)flags_to_host(t, (u32)d), 0, 0);
+}
+
+SYSCALL(restart_syscall)
+{
+    return -EINTR; /* no call of the guest's leaves a restart block behind */
+}

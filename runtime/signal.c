@@ -1,0 +1,685 @@
+/* Guest signals: see signal.h for the scheme. The rules are kernel/signal.c's; where the kernel does the work by itself (blocked
+ * and ignored signals, default actions, job control), the host's kernel is left to do it.
+ *
+ * A thread has at most one asynchronous signal noted and undelivered: its handler leaves the host thread with every other one
+ * blocked until signal_deliver. The exceptions are SIGSEGV and SIGBUS sent by kill, which can't be blocked on the host; those wait
+ * in `held`. */
+#include "signal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "cache.h"
+#include "crash.h"
+#include "linux/linux.h"
+
+#define BIT(signo) ((u64)1 << ((signo) - 1))
+#define ALL_SIGNALS (~(u64)0)
+/* Never blocked on the host: the translator's own faults come by them. */
+#define OURS (BIT(SIGSEGV) | BIT(SIGBUS))
+#define UNBLOCKABLE (BIT(SIGKILL) | BIT(SIGSTOP))
+#define SYNCHRONOUS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP))
+#define DEFAULT_IGNORED (BIT(SIGCHLD) | BIT(SIGCONT) | BIT(SIGURG) | BIT(SIGWINCH))
+#define HANDLER_DFL 0
+#define HANDLER_IGN 1
+#define HOST_RESTORER 0x04000000
+#define AUTODISARM ((i32)0x80000000)
+enum { HOST_STACK = 32 << 10 };
+
+/* The guest's handlers: shared by the threads of a process. */
+typedef struct Actions {
+    pthread_mutex_t lock;
+    _Atomic u32 users;
+    GuestAction of[SIGNALS + 1];
+} Actions;
+
+typedef struct SignalState {
+    volatile u32 pending;  /* a signal is noted in `info` */
+    siginfo_t info;
+    u64 mask;              /* the guest's blocked signals */
+    u64 saved_mask;        /* while `suspended`: the mask from before ppoll, sigsuspend, ... */
+    bool suspended;
+    bool returned;         /* the system call under way is rt_sigreturn: its result is no result */
+    bool fault_write;      /* the last fault was a store's */
+    volatile u32 held;     /* bits 1: SIGSEGV, 2: SIGBUS wait in held_info until the guest unblocks them */
+    siginfo_t held_info[2];
+    GuestStack alt;
+    Actions *actions;
+    u8 host_stack[];       /* HOST_STACK and what the host's CPU adds to its frames */
+} SignalState;
+
+/* struct sigaction of the host's kernel */
+typedef struct HostAction {
+    void (*handler)(int, siginfo_t *, void *);
+    u64 flags;
+    void (*restorer)(void);
+    u64 mask;
+} HostAction;
+
+/* -- the host's side -------------------------------------------------------------------------------------------------------- */
+
+void signal_return_stub(void);
+i64 host_syscall_asm(const volatile u32 *pending, long nr, const u64 args[6]);
+extern const char host_syscall_begin[], host_syscall_insn[], host_syscall_before[], host_syscall_during[];
+
+/* A signal that comes between host_syscall_begin and the system call makes it not happen; one that comes while it waits finds
+ * rip on the instruction again, where the kernel puts it to restart the call (handlers have SA_RESTART). */
+__asm__(".text\n"
+        ".globl signal_return_stub, host_syscall_asm, host_syscall_begin, host_syscall_insn\n"
+        ".globl host_syscall_before, host_syscall_during\n"
+        "signal_return_stub:\n"
+        "    mov $15, %eax\n" /* rt_sigreturn */
+        "    syscall\n"
+        "host_syscall_asm:\n"
+        "    mov %rdi, %r11\n"
+        "    mov %rsi, %rax\n"
+        "    mov %rdx, %rcx\n"
+        "    mov (%rcx), %rdi\n"
+        "    mov 8(%rcx), %rsi\n"
+        "    mov 16(%rcx), %rdx\n"
+        "    mov 24(%rcx), %r10\n"
+        "    mov 32(%rcx), %r8\n"
+        "    mov 40(%rcx), %r9\n"
+        "host_syscall_begin:\n"
+        "    cmpl $0, (%r11)\n"
+        "    jne host_syscall_before\n"
+        "host_syscall_insn:\n"
+        "    syscall\n"
+        "    ret\n"
+        "host_syscall_before:\n"
+        "    mov $-513, %rax\n"
+        "    ret\n"
+        "host_syscall_during:\n"
+        "    mov $-512, %rax\n"
+        "    ret\n");
+static_assert(SYS_rt_sigreturn == 15 && RESTART_NOINTR == 513 && RESTART_SYS == 512 && ERESTARTSYS == 512, "host_syscall_asm");
+
+i64 host_syscall(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+    const u64 args[6] = {a, b, c, d, e, f};
+    return host_syscall_asm(&t->signals->pending, nr, args);
+}
+
+static u64 host_set_mask(u64 mask)
+{
+    u64 old = 0;
+    raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (u64)&mask, (u64)&old, sizeof mask, 0, 0);
+    return old;
+}
+
+static i64 host_get_action(int signo, HostAction *out)
+{
+    return raw_syscall(SYS_rt_sigaction, (u64)signo, 0, (u64)out, 8, 0, 0);
+}
+
+static void host_action(int signo, void (*handler)(int, siginfo_t *, void *), u64 flags)
+{
+    HostAction a = {
+        .handler = handler,
+        .flags = flags | HOST_RESTORER,
+        .restorer = signal_return_stub,
+        .mask = ALL_SIGNALS,
+    };
+    raw_syscall(SYS_rt_sigaction, (u64)signo, (u64)&a, 0, 8, 0, 0);
+}
+
+static void on_signal(int signo, siginfo_t *info, void *context);
+
+/* Gives the host the disposition that fits the guest's. */
+static void host_follow(int signo, const GuestAction *a)
+{
+    u64 kept = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
+    if (OURS & BIT(signo))
+        return;
+    if (a->handler == HANDLER_DFL || a->handler == HANDLER_IGN)
+        host_action(signo, (void (*)(int, siginfo_t *, void *))a->handler, kept);
+    else
+        host_action(signo, on_signal, kept | SA_SIGINFO | SA_ONSTACK | SA_RESTART);
+}
+
+static void host_install_ours(void)
+{
+    for (int signo = 1; signo <= SIGNALS; signo++)
+        if (OURS & BIT(signo))
+            host_action(signo, on_signal, SA_SIGINFO | SA_ONSTACK | SA_RESTART);
+}
+
+void signal_block_all(void)
+{
+    host_set_mask(ALL_SIGNALS);
+}
+
+void signal_unblock(const Task *t)
+{
+    host_set_mask((t->signals->pending ? ALL_SIGNALS : t->signals->mask) & ~OURS);
+}
+
+/* Puts a signal back into the kernel's queue for this thread. */
+static void requeue(const siginfo_t *info)
+{
+    raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)gettid(), (u64)info->si_signo, (u64)info, 0, 0);
+}
+
+/* A fault of the guest's: leave translated code with it. */
+static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
+{
+    u64 pc = t->pc;
+    cache_find_host(t, (const void *)uc->uc_mcontext.gregs[REG_RIP], &pc);
+    t->fault = (Fault){
+        .signo = info->si_signo,
+        .code = info->si_code == SI_KERNEL ? SEGV_MAPERR : info->si_code, /* an address no page can have */
+        .addr = (u64)info->si_addr,
+        .pc = pc,
+    };
+    t->signals->fault_write = uc->uc_mcontext.gregs[REG_ERR] & 2;
+    t->exit = EXIT_FAULT;
+    code_leave(t, uc);
+}
+
+static void on_synchronous(int signo, siginfo_t *info, ucontext_t *uc)
+{
+    Task *t = self;
+    greg_t *regs = uc->uc_mcontext.gregs;
+    u64 fixup = mem_fixup((u64)regs[REG_RIP]);
+    if (fixup)
+        regs[REG_RIP] = (greg_t)fixup;
+    else if (t && t->in_code)
+        leave_with_fault(t, info, uc);
+    else
+        crash_ours(t, info, uc);
+}
+
+static void on_signal(int signo, siginfo_t *info, void *context)
+{
+    ucontext_t *uc = context;
+    int error = errno;
+    Task *t = self;
+    if ((SYNCHRONOUS & BIT(signo)) && info->si_code > 0) {
+        on_synchronous(signo, info, uc);
+        return;
+    }
+    SignalState *s = t ? t->signals : NULL;
+    if (!s)
+        return;
+    if ((OURS & BIT(signo)) && (s->pending || (s->mask & BIT(signo)))) {
+        int i = signo == SIGBUS;
+        if (!(s->held & 1u << i))
+            s->held_info[i] = *info;
+        s->held |= 1u << i;
+    } else if (s->pending) {
+        requeue(info);
+    } else {
+        s->info = *info;
+        s->pending = 1;
+    }
+    u64 *mask = (u64 *)&uc->uc_sigmask;
+    *mask = ALL_SIGNALS & ~OURS;
+    atomic_store_explicit(&t->attention, 1, memory_order_relaxed);
+    greg_t *rip = &uc->uc_mcontext.gregs[REG_RIP];
+    if (*rip >= (greg_t)host_syscall_begin && *rip < (greg_t)host_syscall_insn)
+        *rip = (greg_t)host_syscall_before;
+    else if (*rip == (greg_t)host_syscall_insn)
+        *rip = (greg_t)host_syscall_during;
+    errno = error;
+}
+
+/* -- threads ---------------------------------------------------------------------------------------------------------------- */
+
+static size_t state_size(void)
+{
+    return sizeof(SignalState) + HOST_STACK + getauxval(AT_MINSIGSTKSZ);
+}
+
+static SignalState *state_new(Actions *actions)
+{
+    SignalState *s = mmap(NULL, state_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (s == MAP_FAILED)
+        return NULL;
+    s->actions = actions;
+    s->alt.flags = SS_DISABLE;
+    return s;
+}
+
+static Actions *actions_new(void)
+{
+    Actions *a = calloc(1, sizeof *a);
+    if (!a)
+        return NULL;
+    pthread_mutex_init(&a->lock, NULL);
+    a->users = 1;
+    return a;
+}
+
+static GuestAction action_get(Actions *a, int signo)
+{
+    pthread_mutex_lock(&a->lock);
+    GuestAction action = a->of[signo];
+    pthread_mutex_unlock(&a->lock);
+    return action;
+}
+
+void signal_init(Process *p, Task *t)
+{
+    Actions *a = actions_new();
+    SignalState *s = a ? state_new(a) : NULL;
+    if (!s) {
+        fprintf(stderr, "dragoman: out of memory\n");
+        abort();
+    }
+    for (int signo = 1; signo <= SIGNALS; signo++) {
+        HostAction host = {0};
+        host_get_action(signo, &host);
+        a->of[signo].handler = (u64)host.handler == HANDLER_IGN ? HANDLER_IGN : HANDLER_DFL;
+    }
+    s->mask = host_set_mask(ALL_SIGNALS) & ~UNBLOCKABLE;
+    t->signals = s;
+    host_install_ours();
+    signal_thread_start(t);
+}
+
+bool signal_task_init(Task *child, const Task *parent, bool share_actions)
+{
+    const SignalState *from = parent->signals;
+    Actions *a = from->actions;
+    if (share_actions) {
+        atomic_fetch_add(&a->users, 1);
+    } else {
+        a = actions_new();
+        if (!a)
+            return false;
+        memcpy(a->of, from->actions->of, sizeof a->of);
+    }
+    SignalState *s = state_new(a);
+    if (!s) {
+        if (atomic_fetch_sub(&a->users, 1) == 1)
+            free(a);
+        return false;
+    }
+    s->mask = from->mask;
+    child->signals = s;
+    return true;
+}
+
+void signal_keep_stack(Task *child, const Task *parent)
+{
+    child->signals->alt = parent->signals->alt;
+}
+
+void signal_thread_start(Task *t)
+{
+    stack_t stack = {.ss_sp = t->signals->host_stack, .ss_size = state_size() - sizeof(SignalState)};
+    raw_syscall(SYS_sigaltstack, (u64)&stack, 0, 0, 0, 0, 0);
+    signal_unblock(t);
+}
+
+void signal_task_free(Task *t)
+{
+    SignalState *s = t->signals;
+    if (!s)
+        return;
+    t->signals = NULL;
+    if (atomic_fetch_sub(&s->actions->users, 1) == 1)
+        free(s->actions);
+    munmap(s, state_size());
+}
+
+void signal_thread_end(Task *t)
+{
+    stack_t stack = {.ss_flags = SS_DISABLE};
+    raw_syscall(SYS_sigaltstack, (u64)&stack, 0, 0, 0, 0, 0);
+}
+
+void signal_before_fork(Task *t)
+{
+    pthread_mutex_lock(&t->signals->actions->lock);
+}
+
+void signal_after_fork(Task *t, bool child)
+{
+    if (child)
+        t->signals->actions->users = 1;
+    pthread_mutex_unlock(&t->signals->actions->lock);
+}
+
+void signal_before_exec(Task *t)
+{
+    signal_block_all();
+    for (int signo = 1; signo <= SIGNALS; signo++)
+        if (OURS & BIT(signo)) {
+            bool ignored = action_get(t->signals->actions, signo).handler == HANDLER_IGN;
+            host_action(signo, ignored ? (void (*)(int, siginfo_t *, void *))HANDLER_IGN : NULL, 0);
+        }
+    host_set_mask(t->signals->mask);
+}
+
+void signal_exec_failed(Task *t)
+{
+    signal_block_all();
+    host_install_ours();
+    signal_unblock(t);
+}
+
+void signal_clear_handlers(Task *t)
+{
+    Actions *a = t->signals->actions;
+    for (int signo = 1; signo <= SIGNALS; signo++) {
+        if (a->of[signo].handler == HANDLER_IGN)
+            continue;
+        a->of[signo] = (GuestAction){0};
+        host_follow(signo, &a->of[signo]);
+    }
+}
+
+/* -- masks ------------------------------------------------------------------------------------------------------------------ */
+
+u64 signal_mask(const Task *t)
+{
+    return t->signals->mask;
+}
+
+void signal_set_mask(Task *t, u64 mask)
+{
+    SignalState *s = t->signals;
+    u64 host = mask & ~OURS;
+    s->mask = mask & ~UNBLOCKABLE;
+    /* If a signal is noted (the call doesn't happen then), the mask is set when it has been delivered. */
+    host_syscall(t, SYS_rt_sigprocmask, SIG_SETMASK, (u64)&host, 0, sizeof host, 0, 0);
+    if (s->held)
+        atomic_store(&t->attention, 1);
+}
+
+i64 signal_change_mask(Task *t, u64 mask)
+{
+    u64 host = mask & ~OURS;
+    i64 error = host_syscall(t, SYS_rt_sigprocmask, SIG_SETMASK, (u64)&host, 0, sizeof host, 0, 0);
+    if (!error)
+        t->signals->mask = mask & ~UNBLOCKABLE;
+    if (t->signals->held)
+        atomic_store(&t->attention, 1);
+    return error;
+}
+
+u64 signal_suspend(Task *t, u64 mask)
+{
+    SignalState *s = t->signals;
+    s->saved_mask = s->mask;
+    s->suspended = true;
+    s->mask = mask & ~UNBLOCKABLE;
+    return s->mask & ~OURS;
+}
+
+static void end_suspension(Task *t)
+{
+    SignalState *s = t->signals;
+    if (!s->suspended)
+        return;
+    s->suspended = false;
+    signal_set_mask(t, s->saved_mask);
+}
+
+/* -- the alternate stack ------------------------------------------------------------------------------------------------------- */
+
+static u64 guest_sp(const Task *t)
+{
+    u64 sp;
+    memcpy(&sp, t->state + t->guest->off_sp, sizeof sp);
+    return sp;
+}
+
+static bool on_alt_stack(const Task *t, u64 sp)
+{
+    const GuestStack *alt = &t->signals->alt;
+    return !(alt->flags & AUTODISARM) && sp > alt->sp && sp - alt->sp <= alt->size;
+}
+
+static i64 set_alt_stack(Task *t, const GuestStack *new)
+{
+    i32 mode = new->flags & ~AUTODISARM;
+    if (on_alt_stack(t, guest_sp(t)))
+        return -EPERM;
+    if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0)
+        return -EINVAL;
+    GuestStack *alt = &t->signals->alt;
+    if (mode == SS_DISABLE) {
+        *alt = (GuestStack){.flags = new->flags};
+        return 0;
+    }
+    if (new->size < t->abi->min_altstack)
+        return -ENOMEM;
+    *alt = *new;
+    return 0;
+}
+
+void signal_restore(Task *t, u64 mask, const GuestStack *stack)
+{
+    set_alt_stack(t, stack); /* what it thinks of the frame's values is not told to anyone, as in the kernel */
+    signal_set_mask(t, mask);
+}
+
+/* -- delivery --------------------------------------------------------------------------------------------------------------- */
+
+_Noreturn void signal_die(Task *t, int signo)
+{
+    signal_block_all();
+    host_action(signo, NULL, 0);
+    raw_syscall(SYS_tgkill, (u64)getpid(), (u64)gettid(), (u64)signo, 0, 0, 0);
+    host_set_mask(ALL_SIGNALS & ~BIT(signo));
+    for (;;)
+        raw_syscall(SYS_exit_group, 128 + (u64)signo, 0, 0, 0, 0, 0);
+}
+
+/* Pushes the frame and sets the handler's mask; all signals are blocked on the host, or this is a synchronous one. */
+static void run_handler(Task *t, const GuestAction *action, const siginfo_t *info, GuestSignal *g)
+{
+    SignalState *s = t->signals;
+    u64 sp = guest_sp(t);
+    g->signo = info->si_signo;
+    memcpy(g->info, info, sizeof g->info);
+    g->action = *action;
+    g->mask = s->suspended ? s->saved_mask : s->mask;
+    g->stack = s->alt;
+    g->sp = (action->flags & SA_ONSTACK) && s->alt.size && !on_alt_stack(t, sp) ? s->alt.sp + s->alt.size : sp;
+    if (log_on(int))
+        log_printf("signal %d to handler 0x%lx at pc 0x%lx\n", g->signo, action->handler, t->pc);
+    if (!t->abi->push_frame(t, g)) {
+        crash_guest(t, info);
+        signal_die(t, SIGSEGV);
+    }
+    if (s->alt.flags & AUTODISARM)
+        s->alt = (GuestStack){.flags = SS_DISABLE};
+    if (action->flags & SA_RESETHAND) {
+        pthread_mutex_lock(&s->actions->lock);
+        s->actions->of[g->signo].handler = HANDLER_DFL;
+        host_follow(g->signo, &s->actions->of[g->signo]);
+        pthread_mutex_unlock(&s->actions->lock);
+    }
+    s->suspended = false;
+    s->mask = (s->mask | action->mask | (action->flags & SA_NODEFER ? 0 : BIT(g->signo))) & ~UNBLOCKABLE;
+}
+
+/* Takes the next signal that may be delivered. */
+static bool take(Task *t, siginfo_t *info)
+{
+    SignalState *s = t->signals;
+    if (s->pending) {
+        *info = s->info;
+        s->pending = 0;
+        return true;
+    }
+    for (int i = 0; i < 2; i++) {
+        if ((s->held & 1u << i) && !(s->mask & BIT(i ? SIGBUS : SIGSEGV))) {
+            *info = s->held_info[i];
+            s->held &= ~(1u << i);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool ignored(const GuestAction *a, int signo)
+{
+    return a->handler == HANDLER_IGN || (a->handler == HANDLER_DFL && (DEFAULT_IGNORED & BIT(signo)));
+}
+
+bool signal_deliver(Task *t)
+{
+    SignalState *s = t->signals;
+    siginfo_t info;
+    bool changed = false;
+    for (;;) {
+        if (!s->pending && s->held)
+            signal_block_all();
+        if (!take(t, &info))
+            break;
+        GuestAction action = action_get(s->actions, info.si_signo);
+        if (action.handler == HANDLER_DFL && !ignored(&action, info.si_signo)) {
+            /* The guest took its handler away meanwhile: the host's disposition is the default one now. */
+            if (OURS & BIT(info.si_signo)) {
+                crash_guest(t, &info);
+                signal_die(t, info.si_signo);
+            }
+            requeue(&info);
+        } else if (!ignored(&action, info.si_signo)) {
+            GuestSignal g = {0};
+            run_handler(t, &action, &info, &g);
+            changed = true;
+        }
+        signal_unblock(t);
+    }
+    if (s->held)
+        signal_unblock(t);
+    end_suspension(t);
+    return changed;
+}
+
+void signal_fault(Task *t, int signo, int code, u64 addr)
+{
+    SignalState *s = t->signals;
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    info.si_signo = signo;
+    info.si_code = code;
+    info.si_addr = (void *)addr;
+    GuestAction action = action_get(s->actions, signo);
+    if (log_on(int))
+        log_printf("fault: signal %d code %d at pc 0x%lx, address 0x%lx\n", signo, code, t->pc, addr);
+    if (action.handler == HANDLER_DFL || action.handler == HANDLER_IGN || (s->mask & BIT(signo))) {
+        crash_guest(t, &info);
+        signal_die(t, signo);
+    }
+    GuestSignal g = {
+        .fault = signo == SIGSEGV || signo == SIGBUS,
+        .fault_addr = signo == SIGSEGV || signo == SIGBUS ? addr : 0,
+        .fault_write = s->fault_write,
+    };
+    s->fault_write = false;
+    run_handler(t, &action, &info, &g);
+    /* Through the stub: if a signal is noted meanwhile, the mask is set after its delivery. */
+    signal_set_mask(t, s->mask);
+}
+
+static i64 restart(Task *t)
+{
+    u64 first;
+    end_suspension(t);
+    t->pc -= t->abi->syscall_bytes;
+    memcpy(&first, t->state + t->abi->off_args[0], sizeof first);
+    return (i64)first;
+}
+
+i64 signal_syscall_result(Task *t, i64 result)
+{
+    SignalState *s = t->signals;
+    if (s->returned) {
+        s->returned = false;
+        return result;
+    }
+    if (result == -RESTART_NOINTR)
+        return restart(t);
+    if (result == -RESTART_SYS) {
+        int signo = s->pending ? s->info.si_signo : s->held & 1 ? SIGSEGV : s->held & 2 ? SIGBUS : 0;
+        GuestAction action = {0};
+        if (signo)
+            action = action_get(s->actions, signo);
+        if (!signo || action.handler == HANDLER_DFL || action.handler == HANDLER_IGN || (action.flags & SA_RESTART))
+            return restart(t);
+        return -EINTR;
+    }
+    if (s->suspended && !(result == -EINTR && (s->pending || s->held)))
+        end_suspension(t);
+    return result;
+}
+
+/* -- what runtime/linux/signal.c needs of this state ------------------------------------------------------------------------ */
+
+i64 signal_action(Task *t, int signo, const GuestAction *new, GuestAction *old)
+{
+    enum : u64 { KNOWN_FLAGS = 0xdc000c07 }; /* UAPI_SA_FLAGS: the kernel clears others, so that programs can probe them */
+    Actions *a = t->signals->actions;
+    if (signo < 1 || signo > SIGNALS || (new && (UNBLOCKABLE & BIT(signo))))
+        return -EINVAL;
+    pthread_mutex_lock(&a->lock);
+    if (old)
+        *old = a->of[signo];
+    if (new) {
+        a->of[signo] = *new;
+        a->of[signo].mask &= ~UNBLOCKABLE;
+        a->of[signo].flags &= KNOWN_FLAGS;
+        host_follow(signo, &a->of[signo]);
+    }
+    pthread_mutex_unlock(&a->lock);
+    if (new && (SYNCHRONOUS & BIT(signo)) && new->handler != HANDLER_DFL && new->handler != HANDLER_IGN)
+        cache_require_exact();
+    return 0;
+}
+
+i64 signal_alt_stack(Task *t, const GuestStack *new, GuestStack *old)
+{
+    const GuestStack *alt = &t->signals->alt;
+    if (old) {
+        *old = *alt;
+        old->flags = (alt->flags & AUTODISARM) |
+            (!alt->size ? SS_DISABLE : on_alt_stack(t, guest_sp(t)) ? SS_ONSTACK : 0);
+        old->pad = 0;
+    }
+    return new ? set_alt_stack(t, new) : 0;
+}
+
+u64 signal_held(const Task *t)
+{
+    u32 held = t->signals->held;
+    return (held & 1 ? BIT(SIGSEGV) : 0) | (held & 2 ? BIT(SIGBUS) : 0);
+}
+
+bool signal_take_held(Task *t, u64 set, siginfo_t *info)
+{
+    SignalState *s = t->signals;
+    for (int i = 0; i < 2; i++) {
+        if ((s->held & 1u << i) && (set & BIT(i ? SIGBUS : SIGSEGV))) {
+            *info = s->held_info[i];
+            s->held &= ~(1u << i);
+            return true;
+        }
+    }
+    return false;
+}
+
+i64 signal_return(Task *t)
+{
+    SignalState *s = t->signals;
+    if (!t->abi->pop_frame(t))
+        signal_fault(t, SIGSEGV, SI_KERNEL, 0);
+    s->returned = true;
+    i64 result;
+    memcpy(&result, t->state + t->abi->off_ret, sizeof result);
+    return result;
+}
