@@ -161,11 +161,6 @@ static void lift(Lift *l, const u8 *bytes, size_t size)
     Insn insn;
     u32 word;
     l->next = l->pc + 4;
-    if (l->pc & 3) { /* PC alignment fault (D1.3.10.2): comes before reading the instruction */
-        check_align(l, k64(l, l->pc), 4);
-        end_exit(l, EXIT_UNDEF, l->pc);
-        return;
-    }
     if (size < sizeof word) {
         l->unimplemented = true;
         return;
