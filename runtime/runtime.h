@@ -70,6 +70,7 @@ struct Process {
     pthread_mutex_t lock;  /* protects the list of tasks and brk */
     Task *tasks;           /* linked by Task.next_task */
     _Atomic bool exiting;
+    struct Linux *kernel;  /* runtime/linux's own */
 };
 extern Process *the_process; /* one guest process in a host process: the signal handlers' way in */
 

@@ -5,13 +5,12 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <limits.h>
+#include <sys/resource.h>
 
 #include "../mem.h"
 #include "../runtime.h"
 #include "layout.h"
-
-/* The kernel's, between handlers and the dispatcher: a signal came before or during the call. */
-#define ERESTARTSYS 512
+#include "../signal.h"
 
 /* Rows of syscalls.def; what Abi.sysno maps a guest's numbers to. */
 typedef enum Sys {
@@ -28,7 +27,8 @@ typedef enum Sys {
     CALL_COUNT
 } Sys;
 
-/* Handlers: arguments as the guest passed them; the result or -errno, -ERESTARTSYS included. */
+/* Handlers: arguments as the guest passed them; the result or -errno, the restart codes of host_syscall (runtime/signal.h)
+ * included. */
 #define SYSCALL(name) i64 sys_##name(Task *t, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 typedef i64 SysHandler(Task *t, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 #define SYS(name, signature) SysHandler sys_##name;
@@ -58,52 +58,88 @@ static inline i64 raw_syscall(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
     return result;
 }
 
+/* What the system calls keep for the process (Process.kernel). */
+typedef struct Linux {
+    int root;        /* descriptor of the sysroot, or -1 */
+    bool no_openat2; /* the host's kernel or its seccomp filter has none */
+    int hidden[8];   /* descriptors of ours */
+    _Atomic int nhidden;
+    struct rlimit limits[RLIM_NLIMITS]; /* limits the guest believes in, where limit_set */
+    bool limit_set[RLIM_NLIMITS];
+    u16 *cpus; /* host processors this process may run on, in order: the guest's 0, 1, ... under --cpus */
+    int ncpus;
+    u64 seed;  /* state of the generator behind -seed's getrandom */
+} Linux;
+/* The process's, made at its first use, when there is one thread. */
+Linux *linux_state(Process *p);
+/* system.c's part of it. */
+void system_init(Process *p, Linux *l);
+
 /* -- path.c: names in the guest's world ----------------------------------------------------------------------------------- */
 
 typedef enum PathHow {
     PATH_FOLLOW,   /* the last component's symlink is followed */
     PATH_NOFOLLOW, /* it isn't */
     PATH_CREATE,   /* as NOFOLLOW, and it need not exist */
-    PATH_AT,       /* PATH_AT + n: argument n has AT_SYMLINK_NOFOLLOW or AT_SYMLINK_FOLLOW (PATH rows only) */
 } PathHow;
 
 typedef struct Path {
     int dir;          /* for the host's *at call */
     const char *name; /* likewise: buf, or NULL if the guest's pointer was */
-    char buf[2 * PATH_MAX];
+    char buf[PATH_MAX];
 } Path;
 
 /* Finds the host's name for the guest's: the sysroot's file if there is one, else the host's own; /proc/self/exe is the
  * guest's executable. 0, or -EFAULT or -ENAMETOOLONG. */
 int path_lookup(Task *t, int dir, u64 guest_path, PathHow how, Path *out);
 /* The same for a name in our own memory. */
-int path_find(Task *t, int dir, const char *name, PathHow how, Path *out);
-/* The guest's name for a host path, in place: without the sysroot if it is inside. Returns the new length. */
+int path_find(Process *p, int dir, const char *name, PathHow how, Path *out);
+/* The guest's name for a host path, in place: without the sysroot if it is inside. Returns its length. */
 size_t path_to_guest(Process *p, char *path);
+/* Makes a name that ends in one of proc.c's file names absolute, because it may be relative to somewhere in /proc; true with
+ * the absolute path in out (PATH_MAX bytes) if the result lies in /proc or /sys. */
+bool path_kernel(int dir, const char *name, char *out);
 
 /* -- fd.c: descriptors of our own, out of the guest's sight ---------------------------------------------------------------- */
 
-/* Moves fd high and close-on-exec, and keeps the guest's close, dup and close_range off it. Returns the new one. */
-int fd_hide(int fd);
-bool fd_hidden(int fd);
+/* Moves fd high and close-on-exec, and keeps the guest's close, dup and close_range off it. Returns the new one, or -1. */
+int fd_hide(Process *p, int fd);
+bool fd_hidden(Process *p, u32 fd);
 
 /* -- proc.c: files whose contents are the guest's ------------------------------------------------------------------------------ */
 
-/* If the absolute path names a file of /proc or /sys that must tell of the guest: a descriptor of its text, else -ENOENT; other
- * errors as open's. */
+/* If the absolute path names a file of /proc or /sys that must tell of the guest: a descriptor of its text; else -ENOENT. */
 i64 proc_open(Task *t, const char *path, int host_flags);
 /* True if path is /proc/self/exe by any of its names. */
-bool proc_is_exe(Task *t, const char *path);
+bool proc_is_exe(Process *p, const char *path);
+/* True if the file name could be one that proc_open or proc_is_exe know. */
+bool proc_is_name(const char *name);
 /* Number of processors the guest sees (--cpus, else the host's online ones). */
 int proc_cpus(Process *p);
+/* Takes entries of threads that aren't the guest's out of what getdents64 gave for a task directory; new size. */
+i64 proc_filter_tasks(Task *t, int fd, u64 entries, i64 size);
 
-/* -- strace.c */
+/* -- strace.c ------------------------------------------------------------------------------------------------------------------- */
 
-/* Prints the call before it runs (as far as it can) and after it; result as linux_syscall has it. */
-void strace_call(Task *t, u32 number, Sys call, const u64 args[6]);
-void strace_result(Task *t, u32 number, Sys call, const u64 args[6], i64 result);
-/* The row's name; "?" for CALL_none. */
-const char *sys_name(Sys call);
+/* A line of --strace while its call runs. */
+typedef struct Trace {
+    u32 number;
+    Sys call;
+    const u64 *args;
+    const char *signature; /* what is left of it */
+    int arg;               /* next argument */
+    size_t used;
+    char text[4096];
+} Trace;
+
+/* Formats what is known before the call: the arguments up to the first that the call fills. Prints the line of a call that
+ * doesn't return. */
+void strace_begin(Task *t, Trace *trace, u32 number, Sys call, const u64 args[6]);
+/* Formats the rest and prints the line. */
+void strace_end(Task *t, Trace *trace, i64 result);
+/* The row's name and signature. */
+const char *call_name(Sys call);
+const char *call_signature(Sys call);
 
 /* open's flags between guest and host. */
 int flags_to_host(Task *t, u32 guest);

@@ -1,0 +1,101 @@
+/* Waiting for files: poll, select and epoll, with a signal mask of their own for the wait. */
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "linux.h"
+
+/* The mask a waiting call was given at guest address `set`: *host is what to hand to the host's call, NULL for none. */
+static int wait_mask(Task *t, u64 set, u64 size, u64 *mask, u64 **host)
+{
+    *host = NULL;
+    if (!set)
+        return 0;
+    if (size != sizeof *mask)
+        return -EINVAL;
+    if (mem_read(mask, set, sizeof *mask))
+        return -EFAULT;
+    *mask = signal_suspend(t, *mask);
+    *host = mask;
+    return 0;
+}
+
+SYSCALL(ppoll)
+{
+    u64 mask, *host;
+    int error = wait_mask(t, d, e, &mask, &host);
+    return error ? error : host_syscall(t, __NR_ppoll, a, b, c, (u64)host, sizeof mask, 0);
+}
+
+/* pselect6's and io_pgetevents' sixth argument: two words that hold the mask's address and size. */
+static i64 wait_pair(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+    u64 pair[2] = {0}, mask, *host;
+    if (!f)
+        return host_syscall(t, nr, a, b, c, d, e, 0);
+    if (mem_read(pair, f, sizeof pair))
+        return -EFAULT;
+    int error = wait_mask(t, pair[0], pair[1], &mask, &host);
+    pair[0] = (u64)host;
+    pair[1] = sizeof mask;
+    return error ? error : host_syscall(t, nr, a, b, c, d, e, (u64)pair);
+}
+
+SYSCALL(pselect6)
+{
+    return wait_pair(t, __NR_pselect6, a, b, c, d, e, f);
+}
+
+SYSCALL(io_pgetevents)
+{
+    return wait_pair(t, __NR_io_pgetevents, a, b, c, d, e, f);
+}
+
+SYSCALL(epoll_ctl)
+{
+    struct epoll_event event;
+    u8 guest[32];
+    if ((int)b == EPOLL_CTL_DEL)
+        return host_syscall(t, __NR_epoll_ctl, a, b, c, 0, 0, 0);
+    if (mem_read(guest, d, t->abi->layout->epoll_size))
+        return -EFAULT;
+    t->abi->layout->epoll_in(&event, guest);
+    return host_syscall(t, __NR_epoll_ctl, a, b, c, (u64)&event, 0, 0);
+}
+
+static i64 wait_epoll(Task *t, long nr, u64 fd, u64 events, u64 max, u64 timeout, u64 set, u64 size)
+{
+    struct epoll_event few[64], *host_events = few;
+    const Layout *l = t->abi->layout;
+    u64 mask, *host;
+    if ((int)max <= 0 || (u64)(int)max > INT_MAX / l->epoll_size)
+        return -EINVAL;
+    /* More than these at once are rare: the others are ready the next time. */
+    int count = (int)max < 4096 ? (int)max : 4096;
+    int error = wait_mask(t, set, size, &mask, &host);
+    if (error)
+        return error;
+    if (count > (int)LEN(few) && !(host_events = malloc((size_t)count * sizeof *host_events)))
+        return -ENOMEM;
+    i64 n = host_syscall(t, nr, fd, (u64)host_events, (u64)count, timeout, (u64)host, sizeof mask);
+    for (i64 i = 0; i < n; i++) {
+        u8 out[32];
+        l->epoll_out(out, host_events + i);
+        if (mem_write(events + (u64)i * l->epoll_size, out, l->epoll_size)) {
+            n = -EFAULT;
+            break;
+        }
+    }
+    if (host_events != few)
+        free(host_events);
+    return n;
+}
+
+SYSCALL(epoll_pwait)
+{
+    return wait_epoll(t, __NR_epoll_pwait, a, b, c, d, e, f);
+}
+
+SYSCALL(epoll_pwait2)
+{
+    return wait_epoll(t, __NR_epoll_pwait2, a, b, c, d, e, f);
+}

@@ -1,0 +1,95 @@
+/* The translator's own descriptors. A guest may close everything from 3 up, or count on dup giving it the lowest free number:
+ * ours live at the top of the descriptor table, where no guest looks, and the guest's calls can't touch them. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "linux.h"
+
+Linux *linux_state(Process *p)
+{
+    if (likely(p->kernel != NULL))
+        return p->kernel;
+    Linux *l = calloc(1, sizeof *l);
+    if (!l)
+        abort();
+    l->root = -1;
+    p->kernel = l;
+    system_init(p, l);
+    if (p->options.sysroot) {
+        int fd = open(p->options.sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        l->root = fd < 0 ? -1 : fd_hide(p, fd);
+    }
+    return l;
+}
+
+int fd_hide(Process *p, int fd)
+{
+    Linux *l = linux_state(p);
+    if (l->nhidden == LEN(l->hidden))
+        return fd;
+    struct rlimit limit;
+    u64 top = getrlimit(RLIMIT_NOFILE, &limit) ? 256 : limit.rlim_cur;
+    top = top > 1024 ? 1024 : top; /* the kernel's table grows with the highest descriptor */
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, top > 64 ? (int)top - 24 : (int)top / 2);
+    if (high < 0)
+        return fd;
+    close(fd);
+    l->hidden[l->nhidden] = high;
+    l->nhidden++;
+    return high;
+}
+
+bool fd_hidden(Process *p, u32 fd)
+{
+    Linux *l = linux_state(p);
+    for (int i = 0; i < l->nhidden; i++)
+        if (fd == (u32)l->hidden[i])
+            return true;
+    return false;
+}
+
+SYSCALL(close)
+{
+    return fd_hidden(t->process, (u32)a) ? -EBADF : host_syscall(t, __NR_close, a, 0, 0, 0, 0, 0);
+}
+
+SYSCALL(dup)
+{
+    return fd_hidden(t->process, (u32)a) ? -EBADF : host_syscall(t, __NR_dup, a, 0, 0, 0, 0, 0);
+}
+
+SYSCALL(dup3)
+{
+    if (fd_hidden(t->process, (u32)a) || fd_hidden(t->process, (u32)b))
+        return -EBADF;
+    return host_syscall(t, __NR_dup3, a, b, c, 0, 0, 0);
+}
+
+/* Around the hidden ones, lowest gap first. */
+SYSCALL(close_range)
+{
+    Linux *l = linux_state(t->process);
+    u32 first = (u32)a, last = (u32)b;
+    if (first > last)
+        return -EINVAL;
+    for (;;) {
+        u32 stop = last;
+        bool hole = false;
+        for (int i = 0; i < l->nhidden; i++) {
+            u32 fd = (u32)l->hidden[i];
+            if (fd >= first && fd <= stop) {
+                stop = fd;
+                hole = true;
+            }
+        }
+        i64 error = 0;
+        if (!hole)
+            return host_syscall(t, __NR_close_range, first, last, c, 0, 0, 0);
+        if (stop > first)
+            error = host_syscall(t, __NR_close_range, first, stop - 1, c, 0, 0, 0);
+        if (error || stop == last)
+            return error;
+        first = stop + 1;
+    }
+}

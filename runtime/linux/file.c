@@ -1,0 +1,265 @@
+/* System calls on files and directories. */
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "linux.h"
+
+int flags_to_host(Task *t, u32 guest)
+{
+    const Layout *l = t->abi->layout;
+    u32 host = guest;
+    for (size_t i = 0; i < l->nopen_flags; i++)
+        host &= ~l->open_flags[i].guest;
+    for (size_t i = 0; i < l->nopen_flags; i++)
+        if (guest & l->open_flags[i].guest)
+            host |= l->open_flags[i].host;
+    return (int)host;
+}
+
+u32 flags_to_guest(Task *t, int host)
+{
+    const Layout *l = t->abi->layout;
+    u32 guest = (u32)host;
+    for (size_t i = 0; i < l->nopen_flags; i++)
+        guest &= ~l->open_flags[i].host;
+    for (size_t i = 0; i < l->nopen_flags; i++)
+        if ((u32)host & l->open_flags[i].host)
+            guest |= l->open_flags[i].guest;
+    return guest;
+}
+
+/* openat and openat2 (whose resolve flags keep a lookup out of the sysroot: they're about the caller's own tree). */
+static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64 how_size)
+{
+    char name[PATH_MAX], kernel[PATH_MAX];
+    Path path = {.dir = dir};
+    i64 length = mem_string(name, guest_path, sizeof name);
+    if (length < 0)
+        return length;
+    if (path_kernel(dir, name, kernel) && !(how->flags & O_PATH)) {
+        i64 fd = proc_open(t, kernel, (int)how->flags);
+        if (fd != -ENOENT)
+            return fd;
+    }
+    if (how->resolve) {
+        path.name = name;
+    } else {
+        bool create = how->flags & O_CREAT && (how->flags & O_TMPFILE) != O_TMPFILE;
+        int error = path_find(t->process, dir, name, how->flags & O_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW, &path);
+        if (!error && create && path.name[0] == '/' && strcmp(path.name, name) == 0)
+            error = path_find(t->process, dir, name, PATH_CREATE, &path);
+        if (error)
+            return error;
+    }
+    if (how_size)
+        return host_syscall(t, __NR_openat2, (u64)path.dir, (u64)path.name, (u64)how, how_size, 0, 0);
+    return host_syscall(t, __NR_openat, (u64)path.dir, (u64)path.name, how->flags, how->mode, 0, 0);
+}
+
+SYSCALL(openat)
+{
+    struct open_how how = {.flags = (u32)flags_to_host(t, (u32)c), .mode = d};
+    return open_path(t, (int)a, b, &how, 0);
+}
+
+SYSCALL(openat2)
+{
+    struct open_how how = {0};
+    u8 rest[256];
+    if (d < sizeof how)
+        return -EINVAL;
+    if (d > sizeof how + sizeof rest)
+        return -E2BIG;
+    if (mem_read(&how, c, sizeof how) || mem_read(rest, c + sizeof how, d - sizeof how))
+        return -EFAULT;
+    for (size_t i = 0; i < d - sizeof how; i++)
+        if (rest[i])
+            return -E2BIG;
+    how.flags = (how.flags & ~(u64)UINT32_MAX) | (u32)flags_to_host(t, (u32)how.flags);
+    return open_path(t, (int)a, b, &how, sizeof how);
+}
+
+SYSCALL(fcntl)
+{
+    if (fd_hidden(t->process, (u32)a))
+        return -EBADF;
+    if ((int)b == F_SETFL)
+        c = (u64)(u32)flags_to_host(t, (u32)c);
+    i64 result = host_syscall(t, __NR_fcntl, a, b, c, 0, 0, 0);
+    return (int)b == F_GETFL && result >= 0 ? (i64)flags_to_guest(t, (int)result) : result;
+}
+
+SYSCALL(pipe2)
+{
+    return host_syscall(t, __NR_pipe2, a, (u64)(u32)flags_to_host(t, (u32)b), 0, 0, 0, 0);
+}
+
+SYSCALL(open_by_handle_at)
+{
+    return host_syscall(t, __NR_open_by_handle_at, a, b, (u64)(u32)flags_to_host(t, (u32)c), 0, 0, 0);
+}
+
+SYSCALL(fanotify_init)
+{
+    return host_syscall(t, __NR_fanotify_init, a, (u64)(u32)flags_to_host(t, (u32)b), 0, 0, 0, 0);
+}
+
+SYSCALL(getcwd)
+{
+    char cwd[PATH_MAX];
+    i64 n = raw_syscall(__NR_getcwd, (u64)cwd, sizeof cwd, 0, 0, 0, 0);
+    if (n < 0)
+        return n;
+    size_t size = path_to_guest(t->process, cwd) + 1;
+    if (size > b)
+        return -ERANGE;
+    return mem_write(a, cwd, size) ? -EFAULT : (i64)size;
+}
+
+/* The host's directory first: what a program makes in its working directory belongs there. */
+SYSCALL(chdir)
+{
+    Path path;
+    i64 error = host_syscall(t, __NR_chdir, a, 0, 0, 0, 0, 0);
+    if ((error != -ENOENT && error != -ENOTDIR) || !t->process->options.sysroot)
+        return error;
+    if (path_lookup(t, AT_FDCWD, a, PATH_FOLLOW, &path))
+        return error;
+    return host_syscall(t, __NR_chdir, (u64)path.name, 0, 0, 0, 0, 0);
+}
+
+SYSCALL(readlinkat)
+{
+    char name[PATH_MAX], kernel[PATH_MAX], target[PATH_MAX + 1];
+    Path path;
+    i64 length = mem_string(name, b, sizeof name);
+    if (length < 0)
+        return length;
+    if ((int)d <= 0)
+        return -EINVAL;
+    bool in_kernel = path_kernel((int)a, name, kernel);
+    if (in_kernel && proc_is_exe(t->process, kernel)) {
+        length = (i64)strlen(t->process->guest_exe);
+        length = length < (int)d ? length : (int)d;
+        return mem_write(c, t->process->guest_exe, (size_t)length) ? -EFAULT : length;
+    }
+    int error = path_find(t->process, (int)a, name, PATH_NOFOLLOW, &path);
+    if (error)
+        return error;
+    if (!in_kernel || !t->process->options.sysroot)
+        return host_syscall(t, __NR_readlinkat, (u64)path.dir, (u64)path.name, c, d, 0, 0);
+    length = host_syscall(t, __NR_readlinkat, (u64)path.dir, (u64)path.name, (u64)target, PATH_MAX, 0, 0);
+    if (length < 0)
+        return length;
+    target[length] = 0;
+    length = (i64)path_to_guest(t->process, target);
+    length = length < (int)d ? length : (int)d;
+    return mem_write(c, target, (size_t)length) ? -EFAULT : length;
+}
+
+static i64 put_stat(Task *t, u64 guest, const struct stat *st)
+{
+    u8 out[256];
+    t->abi->layout->stat(out, st);
+    return mem_write(guest, out, t->abi->layout->stat_size);
+}
+
+SYSCALL(fstat)
+{
+    struct stat st;
+    i64 error = raw_syscall(__NR_fstat, a, (u64)&st, 0, 0, 0, 0);
+    return error ? error : put_stat(t, b, &st);
+}
+
+SYSCALL(newfstatat)
+{
+    struct stat st;
+    Path path;
+    i64 error = path_lookup(t, (int)a, b, d & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW, &path);
+    if (!error)
+        error = host_syscall(t, __NR_newfstatat, (u64)path.dir, (u64)path.name, (u64)&st, d, 0, 0);
+    return error ? error : put_stat(t, c, &st);
+}
+
+SYSCALL(statx)
+{
+    Path path;
+    i64 error = path_lookup(t, (int)a, b, c & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW, &path);
+    return error ? error : host_syscall(t, __NR_statx, (u64)path.dir, (u64)path.name, c, d, e, 0);
+}
+
+SYSCALL(getdents64)
+{
+    i64 size = host_syscall(t, __NR_getdents64, a, b, c, 0, 0, 0);
+    return size > 0 ? proc_filter_tasks(t, (int)a, b, size) : size;
+}
+
+/* -- calls with two names */
+
+SYSCALL(linkat)
+{
+    Path from, to;
+    i64 error = path_lookup(t, (int)a, b, e & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : PATH_NOFOLLOW, &from);
+    if (!error)
+        error = path_lookup(t, (int)c, d, PATH_CREATE, &to);
+    return error ? error
+                 : host_syscall(t, __NR_linkat, (u64)from.dir, (u64)from.name, (u64)to.dir, (u64)to.name, e, 0);
+}
+
+SYSCALL(symlinkat)
+{
+    Path to;
+    i64 error = path_lookup(t, (int)b, c, PATH_CREATE, &to);
+    return error ? error : host_syscall(t, __NR_symlinkat, a, (u64)to.dir, (u64)to.name, 0, 0, 0);
+}
+
+SYSCALL(renameat2)
+{
+    Path from, to;
+    i64 error = path_lookup(t, (int)a, b, PATH_NOFOLLOW, &from);
+    if (!error)
+        error = path_lookup(t, (int)c, d, PATH_CREATE, &to);
+    return error ? error
+                 : host_syscall(t, __NR_renameat2, (u64)from.dir, (u64)from.name, (u64)to.dir, (u64)to.name, e, 0);
+}
+
+SYSCALL(renameat)
+{
+    return sys_renameat2(t, a, b, c, d, 0, 0);
+}
+
+SYSCALL(mount)
+{
+    Path from, to;
+    char source[PATH_MAX];
+    u64 name = a;
+    i64 error = path_lookup(t, AT_FDCWD, b, PATH_FOLLOW, &to);
+    /* The source is a file name for bind mounts and devices, a label for the rest. */
+    if (!error && a && mem_string(source, a, sizeof source) > 0 && source[0] == '/') {
+        error = path_find(t->process, AT_FDCWD, source, PATH_FOLLOW, &from);
+        name = (u64)from.name;
+    }
+    return error ? error : host_syscall(t, __NR_mount, name, (u64)to.name, c, d, e, 0);
+}
+
+SYSCALL(pivot_root)
+{
+    Path from, to;
+    i64 error = path_lookup(t, AT_FDCWD, a, PATH_FOLLOW, &from);
+    if (!error)
+        error = path_lookup(t, AT_FDCWD, b, PATH_FOLLOW, &to);
+    return error ? error : host_syscall(t, __NR_pivot_root, (u64)from.name, (u64)to.name, 0, 0, 0, 0);
+}
+
+SYSCALL(move_mount)
+{
+    Path from, to;
+    i64 error = path_lookup(t, (int)a, b, PATH_FOLLOW, &from);
+    if (!error)
+        error = path_lookup(t, (int)c, d, PATH_FOLLOW, &to);
+    return error ? error
+                 : host_syscall(t, __NR_move_mount, (u64)from.dir, (u64)from.name, (u64)to.dir, (u64)to.name, e, 0);
+}

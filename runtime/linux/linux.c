@@ -1,0 +1,147 @@
+/* From a guest's system call instruction to the row of syscalls.def that runs it. */
+#include "linux.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+static i64 pass_path(Task *t, long nr, u64 args[6], int dir, int path, PathHow how)
+{
+    Path found;
+    int error = path_lookup(t, dir < 0 ? AT_FDCWD : (int)args[dir], args[path], how, &found);
+    if (error)
+        return error;
+    if (dir >= 0)
+        args[dir] = (u64)found.dir;
+    args[path] = (u64)found.name;
+    return host_syscall(t, nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+}
+
+static PathHow at_flags(u64 flags)
+{
+    return flags & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW;
+}
+
+/* PATH rows' handlers. */
+#define FOLLOW PATH_FOLLOW
+#define NOFOLLOW PATH_NOFOLLOW
+#define CREATE PATH_CREATE
+#define AT(n) at_flags(args[n])
+#define SYS(name, signature)
+#define PASS(name, signature)
+#define PATH(name, dir, path, how, signature)                                                                          \
+    static SYSCALL(name)                                                                                               \
+    {                                                                                                                  \
+        u64 args[6] = {a, b, c, d, e, f};                                                                              \
+        return pass_path(t, __NR_##name, args, dir, path, how);                                                        \
+    }
+#define NOSYS(name)
+/* Newer than the oldest kernel headers we build with; numbers from 424 on are every architecture's. */
+#ifndef __NR_cachestat
+#define __NR_cachestat 451
+#endif
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452
+#endif
+#ifndef __NR_futex_wake
+#define __NR_futex_wake 454
+#define __NR_futex_wait 455
+#define __NR_futex_requeue 456
+#endif
+#ifndef __NR_statmount
+#define __NR_statmount 457
+#define __NR_listmount 458
+#endif
+#ifndef __NR_lsm_get_self_attr
+#define __NR_lsm_get_self_attr 459
+#define __NR_lsm_set_self_attr 460
+#define __NR_lsm_list_modules 461
+#endif
+#ifndef __NR_mseal
+#define __NR_mseal 462
+#endif
+#include "syscalls.def"
+#undef SYS
+#undef PASS
+#undef PATH
+#undef NOSYS
+
+typedef struct Row {
+    const char *name, *signature;
+    SysHandler *run; /* NULL: the host's call `nr`, or none if that is -1 */
+    i32 nr;
+} Row;
+
+static const Row rows[CALL_COUNT] = {
+    [CALL_none] = {"?", "hex hex hex hex hex hex", NULL, -1},
+#define SYS(name, signature) [CALL_##name] = {#name, signature, sys_##name, -1},
+#define PASS(name, signature) [CALL_##name] = {#name, signature, NULL, __NR_##name},
+#define PATH(name, dir, path, how, signature) [CALL_##name] = {#name, signature, sys_##name, -1},
+#define NOSYS(name) [CALL_##name] = {#name, "hex hex hex hex hex hex", NULL, -1},
+#include "syscalls.def"
+#undef SYS
+#undef PASS
+#undef PATH
+#undef NOSYS
+};
+
+const char *call_name(Sys call)
+{
+    return rows[call].name;
+}
+
+const char *call_signature(Sys call)
+{
+    return rows[call].signature;
+}
+
+static void log_unknown(u32 number)
+{
+    static _Atomic u64 seen[16]; /* numbers logged already */
+    u64 bit = (u64)1 << (number & 63);
+    bool first = number < 1024 && !(atomic_fetch_or(&seen[number / 64], bit) & bit);
+    if (first || log_on(unimp))
+        log_printf("dragoman: system call %u isn't implemented\n", number);
+}
+
+static i64 run(Task *t, u32 number, Sys call, const u64 args[6])
+{
+    const Row *row = rows + call;
+    if (row->run)
+        return row->run(t, args[0], args[1], args[2], args[3], args[4], args[5]);
+    if (row->nr >= 0)
+        return host_syscall(t, row->nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+    if (call == CALL_none)
+        log_unknown(number);
+    return -ENOSYS;
+}
+
+static __attribute__((noinline)) i64 run_traced(Task *t, u32 number, Sys call, const u64 args[6])
+{
+    Trace trace;
+    strace_begin(t, &trace, number, call, args);
+    i64 result = run(t, number, call, args);
+    strace_end(t, &trace, result);
+    return result;
+}
+
+static u64 get(const Task *t, u16 offset)
+{
+    u64 value;
+    memcpy(&value, t->state + offset, sizeof value);
+    return value;
+}
+
+void linux_syscall(Task *t)
+{
+    const Abi *abi = t->abi;
+    u32 number = (u32)get(t, abi->off_sysno);
+    Sys call = number < abi->nsysno ? (Sys)abi->sysno[number] : CALL_none;
+    u64 args[6];
+    for (int i = 0; i < 6; i++)
+        args[i] = get(t, abi->off_args[i]);
+    linux_state(t->process);
+    i64 result = log_on(strace) || unlikely(t->process->options.strace) ? run_traced(t, number, call, args)
+                                                                        : run(t, number, call, args);
+    result = signal_syscall_result(t, result);
+    memcpy(t->state + abi->off_ret, &result, sizeof result);
+}

@@ -1,0 +1,219 @@
+/* The machine as the guest sees it: names, limits, processors, and what a process may ask of the kernel about itself. */
+#include <linux/random.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+
+#include "linux.h"
+
+SYSCALL(uname)
+{
+    struct utsname name;
+    i64 error = raw_syscall(__NR_uname, (u64)&name, 0, 0, 0, 0, 0);
+    if (error)
+        return error;
+    strncpy(name.machine, t->abi->machine, sizeof name.machine - 1);
+    if (t->process->options.release)
+        strncpy(name.release, t->process->options.release, sizeof name.release - 1);
+    return mem_write(a, &name, sizeof name);
+}
+
+/* Options that mean on the host what they mean to the guest. The others are about processors the guest isn't on (PR_SET_TSC), or
+ * would hit the translator (PR_SET_SECCOMP, PR_SET_MM, PR_SET_MDWE, PR_SET_SYSCALL_USER_DISPATCH): they are EINVAL as in kernels
+ * without them. */
+static const int passed_options[] = {
+    PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_GET_KEEPCAPS, PR_SET_KEEPCAPS,
+    PR_GET_TIMING, PR_SET_TIMING, PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_GET_SECUREBITS,
+    PR_SET_SECUREBITS, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK, PR_TASK_PERF_EVENTS_DISABLE, PR_TASK_PERF_EVENTS_ENABLE,
+    PR_MCE_KILL, PR_MCE_KILL_GET, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS,
+    PR_GET_NO_NEW_PRIVS, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE, PR_CAP_AMBIENT, PR_GET_SPECULATION_CTRL,
+    PR_SET_SPECULATION_CTRL, PR_SET_IO_FLUSHER, PR_GET_IO_FLUSHER, PR_SCHED_CORE, PR_SET_PTRACER, PR_SET_VMA,
+};
+enum { GET_AUXV = 0x41555856 }; /* PR_GET_AUXV */
+
+SYSCALL(prctl)
+{
+    Process *p = t->process;
+    int option = (int)a;
+    if (option == PR_GET_SECCOMP)
+        return 0;
+    if (option == PR_GET_TID_ADDRESS)
+        return mem_write(b, &t->clear_child_tid, sizeof t->clear_child_tid);
+    if (option == GET_AUXV && !d && !e) {
+        size_t size = p->auxv_size < c ? p->auxv_size : c;
+        return mem_write(b, (const void *)p->auxv, size) ? -EFAULT : (i64)p->auxv_size;
+    }
+    for (size_t i = 0; i < LEN(passed_options); i++)
+        if (option == passed_options[i])
+            return host_syscall(t, __NR_prctl, a, b, c, d, e, 0);
+    return -EINVAL;
+}
+
+SYSCALL(set_robust_list)
+{
+    /* The host's kernel walks the guest's list when the thread dies: its layout is the same. */
+    i64 error = raw_syscall(__NR_set_robust_list, a, b, 0, 0, 0, 0);
+    if (!error)
+        t->robust_list = a;
+    return error;
+}
+
+/* -- limits. Those on address space hit the translator before the guest: the guest's own are remembered, and no more. */
+
+static bool remembered(u32 resource)
+{
+    return resource == RLIMIT_AS || resource == RLIMIT_DATA;
+}
+
+SYSCALL(prlimit64)
+{
+    Linux *l = linux_state(t->process);
+    u32 resource = (u32)b;
+    struct rlimit old, new;
+    if (!remembered(resource) || ((i32)a && (i32)a != (i32)raw_syscall(__NR_getpid, 0, 0, 0, 0, 0, 0)))
+        return host_syscall(t, __NR_prlimit64, a, b, c, d, 0, 0);
+    i64 error = raw_syscall(__NR_prlimit64, 0, b, 0, (u64)&old, 0, 0);
+    if (error)
+        return error;
+    if (l->limit_set[resource])
+        old = l->limits[resource];
+    if (c) {
+        if (mem_read(&new, c, sizeof new))
+            return -EFAULT;
+        if (new.rlim_cur > new.rlim_max)
+            return -EINVAL;
+        if (new.rlim_max > old.rlim_max && raw_syscall(__NR_geteuid, 0, 0, 0, 0, 0, 0) != 0)
+            return -EPERM;
+        l->limits[resource] = new;
+        l->limit_set[resource] = true;
+    }
+    return d ? mem_write(d, &old, sizeof old) : 0;
+}
+
+SYSCALL(getrlimit)
+{
+    return b ? sys_prlimit64(t, 0, a, 0, b, 0, 0) : -EFAULT;
+}
+
+SYSCALL(setrlimit)
+{
+    return b ? sys_prlimit64(t, 0, a, b, 0, 0, 0) : -EFAULT;
+}
+
+SYSCALL(getrandom)
+{
+    Process *p = t->process;
+    if (!p->options.has_seed)
+        return host_syscall(t, __NR_getrandom, a, b, c, 0, 0, 0);
+    if (c & ~(u64)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
+        return -EINVAL;
+    Linux *l = linux_state(p);
+    for (u64 done = 0; done < b;) {
+        /* splitmix64 */
+        u64 z = l->seed += 0x9e3779b97f4a7c15;
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+        z = (z ^ z >> 27) * 0x94d049bb133111eb;
+        z ^= z >> 31;
+        u64 n = b - done < sizeof z ? b - done : sizeof z;
+        if (mem_write(a + done, &z, n))
+            return done ? (i64)done : -EFAULT;
+        done += n;
+    }
+    return (i64)b;
+}
+
+/* -- processors. Under --cpus N the guest's processor i is the i-th (modulo their number) that the host lets us run on. */
+
+int proc_cpus(Process *p)
+{
+    Linux *l = linux_state(p);
+    return p->options.cpus > 0 ? p->options.cpus : l->ncpus;
+}
+
+enum { CPU_WORDS = 128 }; /* 8192 processors, the kernel's limit */
+
+static bool bit(const u64 *set, u32 i)
+{
+    return set[i / 64] >> (i % 64) & 1;
+}
+
+SYSCALL(sched_getaffinity)
+{
+    Process *p = t->process;
+    Linux *l = linux_state(p);
+    u64 host[CPU_WORDS] = {0}, guest[CPU_WORDS] = {0};
+    if (!p->options.cpus)
+        return host_syscall(t, __NR_sched_getaffinity, a, b, c, 0, 0, 0);
+    u64 size = ((u64)p->options.cpus + 63) / 64 * 8;
+    if (b % 8 || (u32)b < size)
+        return -EINVAL;
+    i64 n = raw_syscall(__NR_sched_getaffinity, a, sizeof host, (u64)host, 0, 0, 0);
+    if (n < 0)
+        return n;
+    for (u32 i = 0; i < (u32)p->options.cpus; i++)
+        if (bit(host, l->cpus[i % (u32)l->ncpus]))
+            guest[i / 64] |= (u64)1 << (i % 64);
+    return mem_write(c, guest, size) ? -EFAULT : (i64)size;
+}
+
+SYSCALL(sched_setaffinity)
+{
+    Process *p = t->process;
+    Linux *l = linux_state(p);
+    u64 host[CPU_WORDS] = {0}, guest[CPU_WORDS] = {0};
+    if (!p->options.cpus)
+        return host_syscall(t, __NR_sched_setaffinity, a, b, c, 0, 0, 0);
+    if (mem_read(guest, c, b < sizeof guest ? b : sizeof guest))
+        return -EFAULT;
+    for (u32 i = 0; i < (u32)p->options.cpus; i++)
+        if (bit(guest, i)) {
+            u32 cpu = l->cpus[i % (u32)l->ncpus];
+            host[cpu / 64] |= (u64)1 << (cpu % 64);
+        }
+    return raw_syscall(__NR_sched_setaffinity, a, sizeof host, (u64)host, 0, 0, 0);
+}
+
+SYSCALL(getcpu)
+{
+    Process *p = t->process;
+    Linux *l = linux_state(p);
+    u32 cpu = 0, node = 0, guest = 0;
+    if (!p->options.cpus)
+        return host_syscall(t, __NR_getcpu, a, b, 0, 0, 0, 0);
+    i64 error = raw_syscall(__NR_getcpu, (u64)&cpu, (u64)&node, 0, 0, 0, 0);
+    while (guest < (u32)l->ncpus && l->cpus[guest] != cpu)
+        guest++;
+    guest %= (u32)p->options.cpus;
+    if (!error && a)
+        error = mem_write(a, &guest, sizeof guest);
+    if (!error && b)
+        error = mem_write(b, &node, sizeof node);
+    return error;
+}
+
+/* Fills l->cpus, and under --cpus keeps the process on the first of them. */
+void system_init(Process *p, Linux *l)
+{
+    u64 set[CPU_WORDS] = {0};
+    l->seed = p->options.seed;
+    raw_syscall(__NR_sched_getaffinity, 0, sizeof set, (u64)set, 0, 0, 0);
+    for (u32 i = 0; i < CPU_WORDS * 64; i++)
+        l->ncpus += bit(set, i);
+    l->cpus = calloc((size_t)l->ncpus + 1, sizeof *l->cpus);
+    if (!l->cpus)
+        abort();
+    int n = 0;
+    for (u32 i = 0; i < CPU_WORDS * 64; i++)
+        if (bit(set, i))
+            l->cpus[n++] = (u16)i;
+    if (!n)
+        l->ncpus = 1; /* cpus[0] is processor 0 */
+    if (p->options.cpus > 0 && p->options.cpus < n) {
+        memset(set, 0, sizeof set);
+        for (int i = 0; i < p->options.cpus; i++)
+            set[l->cpus[i] / 64] |= (u64)1 << (l->cpus[i] % 64);
+        raw_syscall(__NR_sched_setaffinity, 0, sizeof set, (u64)set, 0, 0, 0);
+    }
+}
