@@ -264,7 +264,7 @@ static void note_addresses(Process *p, const Image *image, u64 bias)
 static int open_guest(Task *t, const char *name, char **host)
 {
     Path *path = malloc(sizeof *path);
-    int error = path ? path_find(t, AT_FDCWD, name, PATH_FOLLOW, path) : -ENOMEM;
+    int error = path ? path_find(t->process, AT_FDCWD, name, PATH_FOLLOW, path) : -ENOMEM;
     int fd = -1;
     if (error)
         errno = -error;

@@ -193,8 +193,13 @@ SYSCALL(statx)
 
 SYSCALL(getdents64)
 {
-    i64 size = host_syscall(t, __NR_getdents64, a, b, c, 0, 0, 0);
-    return size > 0 ? proc_filter_tasks(t, (int)a, b, size) : size;
+    i64 size, kept;
+    do {
+        size = kept = host_syscall(t, __NR_getdents64, a, b, c, 0, 0, 0);
+        if (size > 0)
+            kept = proc_filter_tasks(t, (int)a, b, size);
+    } while (size > 0 && kept == 0); /* 0 would mean the end */
+    return kept;
 }
 
 /* -- calls with two names */

@@ -1,0 +1,400 @@
+/* Files of /proc and /sys whose contents are the guest's. They are written into a memory file when they are opened, which is
+ * also when the kernel makes most of its own. */
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "linux.h"
+
+/* Where a name in /proc leads. */
+typedef struct ProcName {
+    bool own;         /* below this process's directory */
+    i32 tid;          /* of its task directory, else 0 */
+    char dir[64];     /* the host's directory: /proc/self or /proc/self/task/TID */
+    const char *file; /* what follows */
+} ProcName;
+
+/* The next component of *path into buf; false at the end. */
+static bool component(const char **path, char *buf, size_t size)
+{
+    const char *s = *path;
+    for (;;) {
+        s += strspn(s, "/");
+        if (s[0] == '.' && (s[1] == '/' || s[1] == 0))
+            s++;
+        else
+            break;
+    }
+    size_t n = strcspn(s, "/");
+    *path = s + n;
+    if (n == 0 || n >= size)
+        return false;
+    memcpy(buf, s, n);
+    buf[n] = 0;
+    return true;
+}
+
+static bool is_number(const char *s)
+{
+    return *s && s[strspn(s, "0123456789")] == 0;
+}
+
+static const char *rest(const char *path)
+{
+    return path + strspn(path, "/");
+}
+
+static ProcName parse(const char *path)
+{
+    ProcName name = {0};
+    char part[32];
+    if (strncmp(path, "/proc/", 6) != 0)
+        return name;
+    path += 6;
+    const char *after = path;
+    if (!component(&after, part, sizeof part))
+        return name;
+    name.file = rest(path);
+    bool thread = strcmp(part, "thread-self") == 0;
+    if (!thread && strcmp(part, "self") != 0 && !(is_number(part) && atoi(part) == getpid()))
+        return name;
+    name.own = true;
+    name.tid = thread ? gettid() : 0;
+    const char *task = after;
+    if (!thread && component(&task, part, sizeof part) && strcmp(part, "task") == 0 &&
+        component(&task, part, sizeof part) && is_number(part)) {
+        name.tid = atoi(part);
+        after = task;
+    }
+    name.file = rest(after);
+    while (name.file[0] == '.' && name.file[1] == '/')
+        name.file = rest(name.file + 1);
+    if (name.tid)
+        snprintf(name.dir, sizeof name.dir, "/proc/self/task/%d", name.tid);
+    else
+        strcpy(name.dir, "/proc/self");
+    return name;
+}
+
+/* -- writers. Each writes its whole file to f; the host's file is at `path`. */
+
+typedef void Writer(Task *t, FILE *f, const char *path);
+
+/* A host file's contents, NUL-terminated; NULL if it can't be read. The caller frees it. */
+static char *read_file(const char *path, size_t *size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    size_t used = 0, cap = 16384;
+    char *text = malloc(cap);
+    ssize_t n = 0;
+    while (text && (n = read(fd, text + used, cap - used - 1)) > 0) {
+        used += (size_t)n;
+        if (used + 4096 > cap) {
+            char *more = realloc(text, cap *= 2);
+            if (!more)
+                free(text);
+            text = more;
+        }
+    }
+    close(fd);
+    if (text)
+        text[used] = 0;
+    *size = used;
+    return text;
+}
+
+static const char *special_name(const Mapping *map)
+{
+    return map->kind & MEM_STACK  ? "[stack]"
+           : map->kind & MEM_HEAP ? "[heap]"
+           : map->kind & MEM_VDSO ? "[vdso]"
+                                  : "";
+}
+
+/* maps and smaps: of every host mapping the parts that are the guest's, with the guest's protection. In smaps, lines about
+ * the mapping follow. */
+static void write_maps(Task *t, FILE *f, const char *path)
+{
+    size_t size;
+    char *text = read_file(path, &size);
+    struct MemMap *m = t->process->mem;
+    bool shown = false;
+    for (char *line = text, *next; line && *line; line = next) {
+        next = strchr(line, '\n');
+        next = next ? next + 1 : line + strlen(line);
+        u64 start, end, offset, inode;
+        unsigned major, minor;
+        char perms[8];
+        int name_at = 0;
+        if (!isxdigit((unsigned char)*line) || sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %n", &start, &end, perms, &offset,
+                                                      &major, &minor, &inode, &name_at) < 7) {
+            if (shown) /* Size:, Rss: ... */
+                fwrite(line, 1, (size_t)(next - line), f);
+            continue;
+        }
+        char name[PATH_MAX + 64] = "";
+        size_t length = (size_t)(next - line - name_at);
+        if (name_at && length > 1 && length < sizeof name) {
+            memcpy(name, line + name_at, length - 1);
+            name[length - 1] = 0;
+        }
+        if (name[0] == '/')
+            path_to_guest(t->process, name);
+        else
+            name[0] = 0;
+        Mapping map;
+        u64 at = start;
+        shown = false;
+        while (at < end && mem_next(m, at, &map) && map.start < end) {
+            u64 lo = map.start > start ? map.start : start, hi = map.end < end ? map.end : end;
+            int n = fprintf(f, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu", lo, hi, map.prot & PROT_READ ? 'r' : '-',
+                            map.prot & PROT_WRITE ? 'w' : '-', map.prot & PROT_EXEC ? 'x' : '-', perms[3],
+                            inode ? offset + (lo - start) : offset, major, minor, inode);
+            const char *label = name[0] ? name : special_name(&map);
+            if (*label)
+                fprintf(f, "%*s%s", n < 73 ? 73 - n : 1, "", label);
+            else
+                fputc(' ', f);
+            fputc('\n', f);
+            shown = true;
+            at = hi;
+        }
+    }
+    free(text);
+}
+
+static void write_guest(FILE *f, u64 start, u64 size)
+{
+    char chunk[4096];
+    for (u64 at = 0; at < size;) {
+        size_t n = size - at < sizeof chunk ? size - at : sizeof chunk;
+        if (mem_read(chunk, start + at, n))
+            return;
+        fwrite(chunk, 1, n, f);
+        at += n;
+    }
+}
+
+static void write_auxv(Task *t, FILE *f, const char *path)
+{
+    write_guest(f, t->process->auxv, t->process->auxv_size);
+}
+
+static void write_cmdline(Task *t, FILE *f, const char *path)
+{
+    write_guest(f, t->process->arg_start, t->process->arg_end - t->process->arg_start);
+}
+
+static void write_environ(Task *t, FILE *f, const char *path)
+{
+    write_guest(f, t->process->env_start, t->process->env_end - t->process->env_start);
+}
+
+static int count_tasks(Process *p)
+{
+    int n = 0;
+    pthread_mutex_lock(&p->lock);
+    for (Task *t = p->tasks; t; t = t->next_task)
+        n++;
+    pthread_mutex_unlock(&p->lock);
+    return n ? n : 1;
+}
+
+/* Fields by their numbers in proc_pid_stat(5). */
+static void write_stat(Task *t, FILE *f, const char *path)
+{
+    Process *p = t->process;
+    size_t size;
+    char *text = read_file(path, &size);
+    char *close_paren = text ? strrchr(text, ')') : NULL;
+    if (close_paren) {
+        fwrite(text, 1, (size_t)(close_paren + 1 - text), f);
+        int field = 3;
+        for (char *s = strtok(close_paren + 1, " \n"); s; s = strtok(NULL, " \n"), field++) {
+            const struct {
+                int field;
+                u64 value;
+            } ours[] = {
+                {20, (u64)count_tasks(p)}, {26, p->code_start}, {27, p->code_end},  {28, p->auxv},
+                {45, p->data_start},       {46, p->data_end},   {47, p->brk_start}, {48, p->arg_start},
+                {49, p->arg_end},          {50, p->env_start},  {51, p->env_end},
+            };
+            size_t i = 0;
+            while (i < LEN(ours) && ours[i].field != field)
+                i++;
+            if (i < LEN(ours))
+                fprintf(f, " %lu", ours[i].value);
+            else
+                fprintf(f, " %s", s);
+        }
+        fputc('\n', f);
+    }
+    free(text);
+}
+
+static void write_status(Task *t, FILE *f, const char *path)
+{
+    size_t size;
+    char *text = read_file(path, &size);
+    for (char *line = text, *next; line && *line; line = next) {
+        next = strchr(line, '\n');
+        next = next ? next + 1 : line + strlen(line);
+        if (strncmp(line, "Threads:", 8) == 0)
+            fprintf(f, "Threads:\t%d\n", count_tasks(t->process));
+        else
+            fwrite(line, 1, (size_t)(next - line), f);
+    }
+    free(text);
+}
+
+static void write_cpuinfo(Task *t, FILE *f, const char *path)
+{
+    for (int i = 0; i < proc_cpus(t->process); i++)
+        t->abi->cpuinfo(f, i);
+}
+
+static void write_cpus(Task *t, FILE *f, const char *path)
+{
+    int n = proc_cpus(t->process);
+    if (n > 1)
+        fprintf(f, "0-%d\n", n - 1);
+    else
+        fprintf(f, "0\n");
+}
+
+/* -- the files */
+
+static const struct {
+    const char *name;
+    bool own; /* in a process's or task's directory, else a whole path */
+    bool cpus; /* only under --cpus */
+    Writer *write;
+} files[] = {
+    {"maps", true, false, write_maps},
+    {"smaps", true, false, write_maps},
+    {"auxv", true, false, write_auxv},
+    {"cmdline", true, false, write_cmdline},
+    {"environ", true, false, write_environ},
+    {"stat", true, false, write_stat},
+    {"status", true, false, write_status},
+    {"/proc/cpuinfo", false, false, write_cpuinfo},
+    {"/sys/devices/system/cpu/online", false, true, write_cpus},
+    {"/sys/devices/system/cpu/present", false, true, write_cpus},
+    {"/sys/devices/system/cpu/possible", false, true, write_cpus},
+};
+
+bool proc_is_name(const char *name)
+{
+    if (strcmp(name, "exe") == 0)
+        return true;
+    for (size_t i = 0; i < LEN(files); i++) {
+        const char *last = strrchr(files[i].name, '/');
+        if (strcmp(name, last ? last + 1 : files[i].name) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool proc_is_exe(Process *p, const char *path)
+{
+    ProcName name = parse(path);
+    return name.own && strcmp(name.file, "exe") == 0;
+}
+
+i64 proc_open(Task *t, const char *path, int host_flags)
+{
+    ProcName name = parse(path);
+    if ((host_flags & O_ACCMODE) != O_RDONLY)
+        return -ENOENT;
+    for (size_t i = 0; i < LEN(files); i++) {
+        if (files[i].own != name.own || strcmp(files[i].name, name.own ? name.file : path) != 0)
+            continue;
+        if (files[i].cpus && !t->process->options.cpus)
+            return -ENOENT;
+        char host[128];
+        if (name.own)
+            snprintf(host, sizeof host, "%s/%s", name.dir, name.file);
+        else
+            snprintf(host, sizeof host, "%s", path);
+        if (name.tid && access(host, F_OK))
+            return -ENOENT;
+        int fd = memfd_create(files[i].name, host_flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+        if (fd < 0)
+            return -errno;
+        char *text = NULL;
+        size_t size = 0, done = 0;
+        FILE *f = open_memstream(&text, &size);
+        if (f) {
+            files[i].write(t, f, host);
+            fclose(f);
+        }
+        ssize_t n;
+        while (done < size && (n = pwrite(fd, text + done, size - done, (off_t)done)) > 0)
+            done += (size_t)n;
+        free(text);
+        return fd;
+    }
+    return -ENOENT;
+}
+
+/* -- task directories */
+
+static bool guest_tid(Process *p, i32 tid)
+{
+    bool found = false;
+    pthread_mutex_lock(&p->lock);
+    for (Task *t = p->tasks; t && !found; t = t->next_task)
+        found = t->tid == tid;
+    pthread_mutex_unlock(&p->lock);
+    return found;
+}
+
+/* True if fd is this process's task directory. */
+static bool is_task_dir(int fd)
+{
+    char link[32], target[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, target, sizeof target - 1);
+    if (n <= 0)
+        return false;
+    target[n] = 0;
+    int pid, end = 0;
+    return sscanf(target, "/proc/%d/task%n", &pid, &end) == 1 && end == n && pid == getpid();
+}
+
+typedef struct Entry { /* struct linux_dirent64 */
+    u64 ino, off;
+    u16 size;
+    u8 type;
+    char name[];
+} Entry;
+
+i64 proc_filter_tasks(Task *t, int fd, u64 entries, i64 size)
+{
+    bool numbers = false;
+    for (i64 at = 0; at < size && !numbers;) {
+        const Entry *entry = (const Entry *)(entries + (u64)at);
+        numbers = entry->type == DT_DIR && is_number(entry->name);
+        at += entry->size;
+    }
+    if (!numbers || !is_task_dir(fd))
+        return size;
+    i64 kept = 0;
+    for (i64 at = 0; at < size;) {
+        Entry *entry = (Entry *)(entries + (u64)at);
+        u16 n = entry->size;
+        if (!is_number(entry->name) || guest_tid(t->process, atoi(entry->name))) {
+            memmove((void *)(entries + (u64)kept), entry, n);
+            kept += n;
+        }
+        at += n;
+    }
+    return kept;
+}
