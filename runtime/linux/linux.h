@@ -12,6 +12,9 @@
 #include "layout.h"
 #include "../signal.h"
 
+/* The kernel's, between handlers and the dispatcher: a signal came during the call. */
+#define ERESTARTSYS 512
+
 /* Rows of syscalls.def; what Abi.sysno maps a guest's numbers to. */
 typedef enum Sys {
     CALL_none,
