@@ -68,7 +68,7 @@ static Val pack64(Lift *l, Val low, Val high)
 
 static Val pack128(Lift *l, Val low, Val high)
 {
-    return vsetlane64(l, xtov(l, low), xtov(l, high), 1);
+    return vzip1_64(l, xtov(l, low), xtov(l, high));
 }
 
 static Val high32(Lift *l, Val v)
