@@ -1,0 +1,40 @@
+# Shared by the scripts that run guest programs. Sourced with the working directory anywhere; sets:
+#   root      the project's directory
+#   DRAGOMAN  the program under test (build/release/dragoman; QEMU can stand in for it)
+#   tiers     what DRAGOMAN_TIERS says, or "baseline llvm auto"; "-" for a program that has no --tier option
+root=$(cd "$(dirname "$0")/.." && pwd)
+DRAGOMAN=${DRAGOMAN:-$root/build/release/dragoman}
+case $DRAGOMAN in
+*qemu*) tiers=- ;;
+*) tiers=${DRAGOMAN_TIERS:-baseline llvm auto} ;;
+esac
+export DRAGOMAN
+LIMIT=${LIMIT:-60} # seconds for one guest program
+JOBS=${JOBS:-2}
+
+# tier_option TIER: what to pass for it.
+tier_option() {
+    [ "$1" = - ] || echo "--tier=$1"
+}
+
+# guest TIER PROGRAM ARG...: runs a guest program with a time limit, against the libraries in $SYSROOT.
+guest() {
+    tier_=$1
+    shift
+    timeout -k 5 "$LIMIT" "$DRAGOMAN" $(tier_option "$tier_") -L "${SYSROOT:-/usr/aarch64-linux-gnu}" "$@"
+}
+
+# summary FILE: prints the closing line from a file of lines that begin with PASS, FAIL or SKIP; fails if any did.
+summary() {
+    awk '/^PASS/ {p++} /^FAIL/ {f++} /^SKIP/ {s++} END {printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f != 0 || p + s == 0}' "$1"
+}
+
+# newer FILE SOURCE...: true if FILE exists and is newer than every source.
+newer() {
+    made=$1
+    shift
+    [ -e "$made" ] || return 1
+    for source_ in "$@"; do
+        [ "$source_" -ot "$made" ] || return 1
+    done
+}
