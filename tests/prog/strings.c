@@ -98,7 +98,8 @@ int main(void)
     for (token = strtok_r(list, ", ;", &save); token; token = strtok_r(NULL, ", ;", &save))
         printf("[%s]", token);
     wchar_t wide[64];
-    printf(" %zu %zu\n", mbstowcs(wide, "wide text", 64), wcslen(wide));
+    size_t converted = mbstowcs(wide, "wide text", 64);
+    printf(" %zu %zu\n", converted, wcslen(wide));
     printf("%016llx\n", (unsigned long long)h);
     return 0;
 }
