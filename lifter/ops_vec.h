@@ -460,34 +460,56 @@ typedef i128 Wide64;
 BY_WIDTH(MIXED_ADD)
 #undef MIXED_ADD
 
-#define MULTIPLY_HIGH(bits) \
-    LANES2(vsqdmulh, bits, Vs##bits, Vs##bits, S_MIN(bits), S_MAX(bits), a * b >> (bits - 1)) \
-    LANES2(vsqrdmulh, bits, Vs##bits, Vs##bits, S_MIN(bits), S_MAX(bits), \
-           (a * b + ((Wide##bits)1 << (bits - 2))) >> (bits - 1))
-MULTIPLY_HIGH(16)
-MULTIPLY_HIGH(32)
-#undef MULTIPLY_HIGH
+/* A product doubled overflows for the most negative numbers only, and then wraps to the most negative number, which nothing
+ * else gives. */
+#define UNWRAPPED(bits, r) saturated(t, (V128)((r) ^ (Vu##bits)((r) == (u##bits)1 << (bits - 1))), (V128)(r))
 
-/* The product doubled only overflows for the most negative numbers. */
+static inline V128 op_vsqdmulh16(Task *t, V128 a, V128 b)
+{
+    Vu16 low = (Vu16)_mm_mullo_epi16((__m128i)a, (__m128i)b), high = (Vu16)_mm_mulhi_epi16((__m128i)a, (__m128i)b);
+    Vu16 r = high << 1 | low >> 15;
+    return UNWRAPPED(16, r);
+}
+
+static inline V128 op_vsqrdmulh16(Task *t, V128 a, V128 b)
+{
+    Vu16 r = (Vu16)_mm_mulhrs_epi16((__m128i)a, (__m128i)b);
+    return UNWRAPPED(16, r);
+}
+
+/* The upper halves of the doubled products of the even and the odd lanes, plus `round` in each */
+static inline Vu32 high_of_doubled(V128 a, V128 b, u64 round)
+{
+    Vu64 even = (Vu64)_mm_mul_epi32((__m128i)a, (__m128i)b);
+    Vu64 odd = (Vu64)_mm_mul_epi32((__m128i)((Vu64)a >> 32), (__m128i)((Vu64)b >> 32));
+    return SHUFFLE((Vu32)(even * 2 + round), (Vu32)(odd * 2 + round), TRN2_4);
+}
+
+static inline V128 op_vsqdmulh32(Task *t, V128 a, V128 b)
+{
+    Vu32 r = high_of_doubled(a, b, 0);
+    return UNWRAPPED(32, r);
+}
+
+static inline V128 op_vsqrdmulh32(Task *t, V128 a, V128 b)
+{
+    Vu32 r = high_of_doubled(a, b, 1u << 31);
+    return UNWRAPPED(32, r);
+}
+
 static inline V128 op_vsqdmull16(Task *t, V128 a, V128 b)
 {
-    Vs32 r;
-    for (int i = 0; i < 4; i++)
-        r[i] = __builtin_elementwise_add_sat(((Vs16)a)[i] * ((Vs16)b)[i], ((Vs16)a)[i] * ((Vs16)b)[i]);
-    t->saturated |= __builtin_reduce_max((Vu32)(r == INT32_MAX)) != 0;
-    return (V128)r;
+    __m128i low = _mm_mullo_epi16((__m128i)a, (__m128i)b), high = _mm_mulhi_epi16((__m128i)a, (__m128i)b);
+    Vu32 r = (Vu32)_mm_unpacklo_epi16(low, high) * 2;
+    return UNWRAPPED(32, r);
 }
 
 static inline V128 op_vsqdmull32(Task *t, V128 a, V128 b)
 {
-    Vs64 r;
-    for (int i = 0; i < 2; i++) {
-        i64 product = (i64)((Vs32)a)[i] * ((Vs32)b)[i];
-        r[i] = __builtin_elementwise_add_sat(product, product);
-    }
-    t->saturated |= r[0] == INT64_MAX || r[1] == INT64_MAX;
-    return (V128)r;
+    Vu64 r = (Vu64)_mm_mul_epi32(_mm_cvtepu32_epi64((__m128i)a), _mm_cvtepu32_epi64((__m128i)b)) * 2;
+    return UNWRAPPED(64, r);
 }
+#undef UNWRAPPED
 
 /* -- Shifts by a register -------------------------------------------------------------------------------------------------- */
 
@@ -555,8 +577,20 @@ static inline V128 opaque(V128 mask)
             v = (Vu##bits)pick(opaque((V128)((n & step) != 0)), (V128)(v >> step), (V128)v); \
         return v; \
     }
-BY_WIDTH(BY_BITS)
+BY_BITS(8)
+BY_BITS(16)
+BY_BITS(32)
 #undef BY_BITS
+
+static inline Vu64 shifted_left64(Vu64 v, Vu64 n)
+{
+    return (Vu64){v[0] << (n[0] & 63), v[1] << (n[1] & 63)};
+}
+
+static inline Vu64 shifted_right64(Vu64 v, Vu64 n)
+{
+    return (Vu64){v[0] >> (n[0] & 63), v[1] >> (n[1] & 63)};
+}
 
 /* Compilers shift by a register that holds one count in all lanes, above all to the right by a variable. */
 #define PLAIN_SHIFT(bits) \
