@@ -315,6 +315,43 @@ static Val cond_of_add(Lift *l, Cond cc, bool wide, Val a, Val b)
     }
 }
 
+_Static_assert(IR_fcmpe64 == IR_fcmp32 + 3, "the floating-point comparisons are consecutive");
+
+/* A floating-point comparison leaves less 8, equal 6, greater 2 or unordered 3 in bits 31..28. */
+static Val cond_of_fp(Lift *l, Cond cc, Val r)
+{
+    switch (cc) {
+    case CC_EQ:
+        return eq32(l, r, k32(l, 0x60000000));
+    case CC_NE:
+        return ne32(l, r, k32(l, 0x60000000));
+    case CC_MI:
+    case CC_CC:
+        return slt32(l, r, k32(l, 0));
+    case CC_PL:
+    case CC_CS:
+        return sle32(l, k32(l, 0), r);
+    case CC_VS:
+        return eq32(l, r, k32(l, 0x30000000));
+    case CC_VC:
+        return ne32(l, r, k32(l, 0x30000000));
+    case CC_HI:
+        return ult32(l, r, k32(l, 0x40000000));
+    case CC_LS:
+        return ule32(l, k32(l, 0x40000000), r);
+    case CC_GE:
+        return eq32(l, and32(l, r, k32(l, 0x90000000)), k32(l, 0));
+    case CC_LT:
+        return ne32(l, and32(l, r, k32(l, 0x90000000)), k32(l, 0));
+    case CC_GT:
+        return eq32(l, r, k32(l, 0x20000000));
+    case CC_LE:
+        return ne32(l, r, k32(l, 0x20000000));
+    default:
+        return k32(l, 1);
+    }
+}
+
 static Val cond_of(Lift *l, Cond cc, FlagKind kind, Val a, Val b)
 {
     Val v = NO_VAL;
@@ -332,6 +369,8 @@ static Val cond_of(Lift *l, Cond cc, FlagKind kind, Val a, Val b)
         v = cond_of_and(l, cc, is_wide(kind), a);
         break;
     case FLAG_BITS:
+        if (l->ir->ops[a].code >= IR_fcmp32 && l->ir->ops[a].code <= IR_fcmpe64)
+            v = cond_of_fp(l, cc, a);
         break;
     }
     return v != NO_VAL ? v : cond_of_bits(l, cc, nzcv_of(l, kind, a, b));
