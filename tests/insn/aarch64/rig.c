@@ -11,10 +11,6 @@
 #include "rig.h"
 
 __attribute__((weak)) Process *the_process;
-__attribute__((weak)) Block *baseline_compile(const Ir *ir_, i32 counter_start)
-{
-    return NULL;
-}
 
 /* Where the rig's own instructions run: those that set and read the system registers, so that it need not know how the
  * guest keeps them. */
