@@ -271,17 +271,417 @@ static LLVMValueRef as(Gen *g, LLVMValueRef v, LLVMTypeRef type)
     return LLVMBuildBitCast(g->b, v, type, "");
 }
 
-/* A bitwise or lane-wise binary operator: param is lane bits << 8 | LLVMOpcode. */
-#define LANES(bits, opcode) ((bits) << 8 | (opcode))
+/* Lane-wise rules get the lane's bits and one more parameter in theirs. */
+#define LANES(bits, sub) ((bits) << 16 | (sub))
+
+static u32 lane_bits(u32 param)
+{
+    return param >> 16;
+}
+
+static u32 sub_param(u32 param)
+{
+    return param & 0xffff;
+}
+
+static LLVMTypeRef lanes(Gen *g, u32 count, u32 bits)
+{
+    return LLVMVectorType(LLVMIntTypeInContext(g->ctx, bits), count);
+}
+
+static LLVMValueRef index_const(Gen *g, u32 i)
+{
+    return LLVMConstInt(g->i32, i, false);
+}
+
+static LLVMValueRef splat_const(Gen *g, u32 bits, u64 v)
+{
+    LLVMValueRef lane[16];
+    for (u32 i = 0; i < 128 / bits; i++)
+        lane[i] = LLVMConstInt(LLVMIntTypeInContext(g->ctx, bits), v, true);
+    return LLVMConstVector(lane, 128 / bits);
+}
+
+/* Lanes of b:a by index, or anything where the index is -1. */
+static LLVMValueRef shuffle(Gen *g, LLVMValueRef a, LLVMValueRef b, const int *index, u32 n)
+{
+    LLVMValueRef mask[16];
+    for (u32 i = 0; i < n; i++)
+        mask[i] = index[i] < 0 ? LLVMGetPoison(g->i32) : index_const(g, (u32)index[i]);
+    return LLVMBuildShuffleVector(g->b, a, b, LLVMConstVector(mask, n), "");
+}
+
+/* Lanes of c:b:a. */
+static LLVMValueRef shuffle3(Gen *g, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c, const int *index, u32 n)
+{
+    int low[16], all[16];
+    for (u32 i = 0; i < n; i++) {
+        bool in_c = index[i] >= (int)(2 * n);
+        low[i] = in_c ? -1 : index[i];
+        all[i] = in_c ? index[i] - (int)n : (int)i;
+    }
+    return shuffle(g, shuffle(g, a, b, low, n), c, all, n);
+}
+
+/* The lower half's lanes. */
+static LLVMValueRef low_half(Gen *g, LLVMValueRef v, u32 n)
+{
+    static const int first[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    return shuffle(g, v, v, first, n / 2);
+}
+
+/* n lanes below n lanes of zeros. */
+static LLVMValueRef zero_upper(Gen *g, LLVMValueRef v, u32 n)
+{
+    static const int all[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return shuffle(g, v, LLVMConstNull(LLVMTypeOf(v)), all, 2 * n);
+}
+
 static LLVMValueRef vbinary(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
 {
-    LLVMTypeRef type = vector(g, param >> 8);
-    LLVMValueRef v = LLVMBuildBinOp(g->b, (LLVMOpcode)(param & 255), as(g, arg[0], type), as(g, arg[1], type), "");
+    LLVMTypeRef type = vector(g, lane_bits(param));
+    LLVMValueRef v = LLVMBuildBinOp(g->b, (LLVMOpcode)sub_param(param), as(g, arg[0], type), as(g, arg[1], type), "");
     return as(g, v, g->q);
+}
+
+static LLVMValueRef vandn(Gen *g, const Op *op, const LLVMValueRef *arg, u32 opcode)
+{
+    return LLVMBuildBinOp(g->b, (LLVMOpcode)opcode, arg[0], LLVMBuildNot(g->b, arg[1], ""), "");
+}
+
+static LLVMValueRef vbsl(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMValueRef yes = LLVMBuildAnd(g->b, arg[0], arg[1], "");
+    return LLVMBuildOr(g->b, yes, LLVMBuildAnd(g->b, LLVMBuildNot(g->b, arg[0], ""), arg[2], ""), "");
+}
+
+static LLVMValueRef vneg(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    return as(g, LLVMBuildNeg(g->b, as(g, arg[0], vector(g, lane_bits(param))), ""), g->q);
+}
+
+static LLVMValueRef vabs(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMTypeRef type = vector(g, lane_bits(param));
+    LLVMValueRef args[] = {as(g, arg[0], type), LLVMConstInt(g->i1, 0, false)};
+    return as(g, llvm_intrinsic(g, "llvm.abs", type, args, 2), g->q);
+}
+
+/* Intrinsics with one operand, or one and a flag, or two, lane by lane. */
+enum { CTPOP, BITREVERSE, CTLZ, SMAX, SMIN, UMAX, UMIN };
+static const char *const intrinsic_name[] = {"llvm.ctpop", "llvm.bitreverse", "llvm.ctlz", "llvm.smax",
+                                             "llvm.smin",  "llvm.umax",       "llvm.umin"};
+
+static LLVMValueRef vintrinsic(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMTypeRef type = vector(g, lane_bits(param));
+    u32 which = sub_param(param);
+    LLVMValueRef args[] = {as(g, arg[0], type), which == CTLZ ? LLVMConstInt(g->i1, 0, false) : NULL};
+    if (which >= SMAX)
+        args[1] = as(g, arg[1], type);
+    return as(g, llvm_intrinsic(g, intrinsic_name[which], type, args, which < CTLZ ? 1 : 2), g->q);
+}
+
+/* |a - b| = max - min; param: the one, the other is next to it. */
+static LLVMValueRef vabd(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMTypeRef type = vector(g, lane_bits(param));
+    LLVMValueRef args[] = {as(g, arg[0], type), as(g, arg[1], type)};
+    LLVMValueRef max = llvm_intrinsic(g, intrinsic_name[sub_param(param)], type, args, 2);
+    LLVMValueRef min = llvm_intrinsic(g, intrinsic_name[sub_param(param) + 1], type, args, 2);
+    return as(g, LLVMBuildSub(g->b, max, min, ""), g->q);
+}
+
+/* (a + b) >> 1 without overflow: what both have, and half of what one has. */
+static LLVMValueRef vhadd(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMTypeRef type = vector(g, lane_bits(param));
+    LLVMValueRef a = as(g, arg[0], type), b = as(g, arg[1], type), one = splat_const(g, lane_bits(param), 1);
+    LLVMValueRef half = LLVMBuildBinOp(g->b, (LLVMOpcode)sub_param(param), LLVMBuildXor(g->b, a, b, ""), one, "");
+    return as(g, LLVMBuildAdd(g->b, LLVMBuildAnd(g->b, a, b, ""), half, ""), g->q);
+}
+
+/* (a + b + 1) >> 1 likewise. */
+static LLVMValueRef vrhadd(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMTypeRef type = vector(g, lane_bits(param));
+    LLVMValueRef a = as(g, arg[0], type), b = as(g, arg[1], type), one = splat_const(g, lane_bits(param), 1);
+    LLVMValueRef half = LLVMBuildBinOp(g->b, (LLVMOpcode)sub_param(param), LLVMBuildXor(g->b, a, b, ""), one, "");
+    return as(g, LLVMBuildSub(g->b, LLVMBuildOr(g->b, a, b, ""), half, ""), g->q);
+}
+
+static LLVMValueRef vcompare(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMTypeRef type = vector(g, lane_bits(param));
+    LLVMValueRef is =
+        LLVMBuildICmp(g->b, (LLVMIntPredicate)sub_param(param), as(g, arg[0], type), as(g, arg[1], type), "");
+    return as(g, LLVMBuildSExt(g->b, is, type, ""), g->q);
+}
+
+static LLVMValueRef vtest(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMTypeRef type = vector(g, lane_bits(param));
+    LLVMValueRef both = as(g, LLVMBuildAnd(g->b, arg[0], arg[1], ""), type);
+    LLVMValueRef is = LLVMBuildICmp(g->b, LLVMIntNE, both, LLVMConstNull(type), "");
+    return as(g, LLVMBuildSExt(g->b, is, type, ""), g->q);
+}
+
+static LLVMValueRef vshift(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param);
+    LLVMValueRef amount = splat_const(g, bits, (u64)op->imm);
+    LLVMValueRef v = as(g, arg[0], vector(g, bits));
+    return as(g, LLVMBuildBinOp(g->b, (LLVMOpcode)sub_param(param), v, amount, ""), g->q);
+}
+
+/* Right by 1 to the width, rounding: the last bit shifted out is added. */
+static LLVMValueRef vround_shift(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param), imm = (u32)op->imm;
+    LLVMOpcode opcode = (LLVMOpcode)sub_param(param);
+    LLVMTypeRef type = vector(g, bits);
+    LLVMValueRef v = as(g, arg[0], type);
+    LLVMValueRef last = LLVMBuildLShr(g->b, v, splat_const(g, bits, imm - 1), "");
+    last = LLVMBuildAnd(g->b, last, splat_const(g, bits, 1), "");
+    LLVMValueRef whole = imm < bits ? LLVMBuildBinOp(g->b, opcode, v, splat_const(g, bits, imm), "")
+                         : opcode == LLVMAShr ? LLVMBuildAShr(g->b, v, splat_const(g, bits, bits - 1), "")
+                                              : LLVMConstNull(type);
+    return as(g, LLVMBuildAdd(g->b, whole, last, ""), g->q);
+}
+
+/* -- moving between types and lanes ---------------------------------------------------------------------------------------------- */
+
+/* Lane `imm` (0 where the op has none), zero-extended. */
+static LLVMValueRef vget(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMValueRef v = as(g, arg[0], vector(g, lane_bits(param)));
+    v = LLVMBuildExtractElement(g->b, v, index_const(g, (u32)op->imm), "");
+    LLVMTypeRef type = llvm_type(g, ir_ops[op->code].result);
+    return LLVMTypeOf(v) == type ? v : LLVMBuildZExt(g->b, v, type, "");
+}
+
+/* A scalar into lane 0, zeros above. */
+static LLVMValueRef to_lane0(Gen *g, LLVMValueRef v)
+{
+    LLVMTypeRef type = vector(g, width_of(v));
+    return as(g, LLVMBuildInsertElement(g->b, LLVMConstNull(type), v, index_const(g, 0), ""), g->q);
+}
+
+static LLVMValueRef vfrom(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    return to_lane0(g, arg[0]);
+}
+
+/* Lane `sub` alone, at the bottom. */
+static LLVMValueRef vlane_alone(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param), n = 128 / bits;
+    int index[16];
+    for (u32 i = 0; i < n; i++)
+        index[i] = i ? (int)(n + i) : (int)sub_param(param);
+    LLVMTypeRef type = vector(g, bits);
+    return as(g, shuffle(g, as(g, arg[0], type), LLVMConstNull(type), index, n), g->q);
+}
+
+static LLVMValueRef splat(Gen *g, LLVMValueRef v, u32 lane, u32 n)
+{
+    int index[16];
+    for (u32 i = 0; i < n; i++)
+        index[i] = (int)lane;
+    return as(g, shuffle(g, v, v, index, n), g->q);
+}
+
+static LLVMValueRef vdup(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param);
+    LLVMTypeRef lane = LLVMIntTypeInContext(g->ctx, bits);
+    LLVMValueRef v = LLVMTypeOf(arg[0]) == lane ? arg[0] : LLVMBuildTrunc(g->b, arg[0], lane, "");
+    v = LLVMBuildInsertElement(g->b, LLVMGetPoison(vector(g, bits)), v, index_const(g, 0), "");
+    return splat(g, v, 0, 128 / bits);
+}
+
+static LLVMValueRef vdup_lane(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param);
+    return splat(g, as(g, arg[0], vector(g, bits)), (u32)op->imm, 128 / bits);
+}
+
+/* Lane imm of b into a. */
+static LLVMValueRef vset_lane(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param), n = 128 / bits;
+    int index[16];
+    for (u32 i = 0; i < n; i++)
+        index[i] = (int)(i == (u32)op->imm ? n + i : i);
+    LLVMTypeRef type = vector(g, bits);
+    return as(g, shuffle(g, as(g, arg[0], type), as(g, arg[1], type), index, n), g->q);
+}
+
+/* -- widening, narrowing, adjacent, across -------------------------------------------------------------------------------------------- */
+
+static LLVMValueRef vnarrow(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param), n = 128 / bits;
+    LLVMValueRef v = LLVMBuildTrunc(g->b, as(g, arg[0], vector(g, bits)), lanes(g, n, bits / 2), "");
+    return as(g, zero_upper(g, v, n), g->q);
+}
+
+/* Lower half's lanes extended to twice their width; sub: LLVMSExt or LLVMZExt. */
+static LLVMValueRef widen(Gen *g, LLVMValueRef v, u32 bits, LLVMOpcode extension)
+{
+    u32 n = 128 / bits;
+    return LLVMBuildCast(g->b, extension, low_half(g, as(g, v, vector(g, bits)), n), vector(g, bits * 2), "");
+}
+
+static LLVMValueRef vwiden(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    return as(g, widen(g, arg[0], lane_bits(param), (LLVMOpcode)sub_param(param)), g->q);
+}
+
+static LLVMValueRef vwide_product(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMValueRef a = widen(g, arg[0], lane_bits(param), (LLVMOpcode)sub_param(param));
+    LLVMValueRef b = widen(g, arg[1], lane_bits(param), (LLVMOpcode)sub_param(param));
+    return as(g, LLVMBuildMul(g->b, a, b, ""), g->q);
+}
+
+/* Every other lane of b:a, from lane `first`. */
+static LLVMValueRef every_other(Gen *g, LLVMValueRef a, LLVMValueRef b, u32 bits, u32 first)
+{
+    int index[16];
+    for (u32 i = 0; i < 128 / bits; i++)
+        index[i] = (int)(2 * i + first);
+    return shuffle(g, as(g, a, vector(g, bits)), as(g, b, vector(g, bits)), index, 128 / bits);
+}
+
+static LLVMValueRef vadd_pairs(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param);
+    LLVMValueRef even = every_other(g, arg[0], arg[1], bits, 0), odd = every_other(g, arg[0], arg[1], bits, 1);
+    return as(g, LLVMBuildAdd(g->b, even, odd, ""), g->q);
+}
+
+static LLVMValueRef vpairs(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param);
+    LLVMValueRef args[] = {every_other(g, arg[0], arg[1], bits, 0), every_other(g, arg[0], arg[1], bits, 1)};
+    return as(g, llvm_intrinsic(g, intrinsic_name[sub_param(param)], vector(g, bits), args, 2), g->q);
+}
+
+/* Pairs added into one lane of twice the width; sub: the right shift that extends. */
+static LLVMValueRef vadd_long_pairs(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param);
+    LLVMOpcode right = (LLVMOpcode)sub_param(param);
+    LLVMValueRef v = as(g, arg[0], vector(g, 2 * bits)), by = splat_const(g, 2 * bits, bits);
+    LLVMValueRef even = LLVMBuildBinOp(g->b, right, LLVMBuildShl(g->b, v, by, ""), by, "");
+    return as(g, LLVMBuildAdd(g->b, even, LLVMBuildBinOp(g->b, right, v, by, ""), ""), g->q);
+}
+
+enum { REDUCE_ADD, REDUCE_SMAX, REDUCE_SMIN, REDUCE_UMAX, REDUCE_UMIN };
+static LLVMValueRef vreduce(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    static const char *const name[] = {"llvm.vector.reduce.add", "llvm.vector.reduce.smax", "llvm.vector.reduce.smin",
+                                       "llvm.vector.reduce.umax", "llvm.vector.reduce.umin"};
+    LLVMTypeRef type = vector(g, lane_bits(param));
+    LLVMValueRef args[] = {as(g, arg[0], type)};
+    return to_lane0(g, llvm_intrinsic(g, name[sub_param(param)], type, args, 1));
+}
+
+static LLVMValueRef vreduce_long(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param), n = 128 / bits;
+    LLVMTypeRef type = lanes(g, n, bits * 2);
+    LLVMValueRef args[] = {
+        LLVMBuildCast(g->b, (LLVMOpcode)sub_param(param), as(g, arg[0], vector(g, bits)), type, "")};
+    return to_lane0(g, llvm_intrinsic(g, "llvm.vector.reduce.add", type, args, 1));
+}
+
+/* -- permutes ---------------------------------------------------------------------------------------------------------------------------- */
+
+enum { ZIP1, ZIP2, UZP1, UZP2, TRN1, TRN2 };
+static LLVMValueRef vpermute(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param), n = 128 / bits;
+    int index[16];
+    for (u32 i = 0; i < n; i++) {
+        u32 from_b = i % 2 * n;
+        switch (sub_param(param)) {
+        case ZIP1:
+            index[i] = (int)(i / 2 + from_b);
+            break;
+        case ZIP2:
+            index[i] = (int)(n / 2 + i / 2 + from_b);
+            break;
+        case UZP1:
+            index[i] = (int)(2 * i);
+            break;
+        case UZP2:
+            index[i] = (int)(2 * i + 1);
+            break;
+        case TRN1:
+            index[i] = (int)(i / 2 * 2 + from_b);
+            break;
+        default:
+            index[i] = (int)(i / 2 * 2 + 1 + from_b);
+            break;
+        }
+    }
+    LLVMTypeRef type = vector(g, bits);
+    return as(g, shuffle(g, as(g, arg[0], type), as(g, arg[1], type), index, n), g->q);
+}
+
+/* Lanes reversed within each group of `sub` bits. */
+static LLVMValueRef vreverse(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param), n = 128 / bits, group = sub_param(param) / bits;
+    int index[16];
+    for (u32 i = 0; i < n; i++)
+        index[i] = (int)(i / group * group + group - 1 - i % group);
+    LLVMValueRef v = as(g, arg[0], vector(g, bits));
+    return as(g, shuffle(g, v, v, index, n), g->q);
+}
+
+static LLVMValueRef vext(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    int index[16];
+    for (u32 i = 0; i < 16; i++)
+        index[i] = (int)((u32)op->imm + i);
+    return shuffle(g, arg[0], arg[1], index, 16);
+}
+
+/* Every third lane of c:b:a from lane `sub`, and the inverse's `sub`th 16 bytes. */
+static LLVMValueRef vunzip3(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param), n = 128 / bits;
+    int index[16];
+    for (u32 i = 0; i < n; i++)
+        index[i] = (int)(3 * i + sub_param(param));
+    LLVMTypeRef type = vector(g, bits);
+    return as(g, shuffle3(g, as(g, arg[0], type), as(g, arg[1], type), as(g, arg[2], type), index, n), g->q);
+}
+
+static LLVMValueRef vzip3(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    u32 bits = lane_bits(param), n = 128 / bits;
+    int index[16];
+    for (u32 i = 0; i < n; i++) {
+        u32 at = sub_param(param) * n + i;
+        index[i] = (int)(at % 3 * n + at / 3);
+    }
+    LLVMTypeRef type = vector(g, bits);
+    return as(g, shuffle3(g, as(g, arg[0], type), as(g, arg[1], type), as(g, arg[2], type), index, n), g->q);
 }
 
 /* -- the rules ------------------------------------------------------------------------------------------------------------------- */
 
+#define VEC8_32(name, rule, sub) \
+    [IR_##name##8] = {rule, LANES(8, sub)}, [IR_##name##16] = {rule, LANES(16, sub)}, \
+    [IR_##name##32] = {rule, LANES(32, sub)}
+#define VEC16_64(name, rule, sub) \
+    [IR_##name##16] = {rule, LANES(16, sub)}, [IR_##name##32] = {rule, LANES(32, sub)}, \
+    [IR_##name##64] = {rule, LANES(64, sub)}
+#define VEC4(name, rule, sub) VEC8_32(name, rule, sub), [IR_##name##64] = {rule, LANES(64, sub)}
 #define BOTH(name, rule, param) [IR_##name##32] = {rule, param}, [IR_##name##64] = {rule, param}
 
 static const struct {
@@ -328,7 +728,89 @@ static const struct {
     BOTH(sle, compare, LLVMIntSLE),
     BOTH(select, select_, 0),
     [IR_select128] = {select_, 0},
+
+    [IR_vtow] = {vget, LANES(32, 0)},
+    [IR_vtox] = {vget, LANES(64, 0)},
+    [IR_wtov] = {vfrom, 0},
+    [IR_xtov] = {vfrom, 0},
+    VEC4(vlow, vlane_alone, 0),
+    [IR_vhigh64] = {vlane_alone, LANES(64, 1)},
+    VEC4(vdup, vdup, 0),
+    VEC4(vduplane, vdup_lane, 0),
+    VEC4(vsetlane, vset_lane, 0),
+    VEC4(vget, vget, 0),
     [IR_vand] = {vbinary, LANES(64, LLVMAnd)},
+    [IR_vor] = {vbinary, LANES(64, LLVMOr)},
+    [IR_vxor] = {vbinary, LANES(64, LLVMXor)},
+    [IR_vandn] = {vandn, LLVMAnd},
+    [IR_vorn] = {vandn, LLVMOr},
+    [IR_vnot] = {not_, 0},
+    [IR_vbsl] = {vbsl, 0},
+    VEC4(vadd, vbinary, LLVMAdd),
+    VEC4(vsub, vbinary, LLVMSub),
+    VEC8_32(vmul, vbinary, LLVMMul),
+    VEC4(vneg, vneg, 0),
+    VEC4(vabs, vabs, 0),
+    VEC8_32(vshadd, vhadd, LLVMAShr),
+    VEC8_32(vuhadd, vhadd, LLVMLShr),
+    VEC8_32(vsrhadd, vrhadd, LLVMAShr),
+    VEC8_32(vurhadd, vrhadd, LLVMLShr),
+    VEC8_32(vsabd, vabd, SMAX),
+    VEC8_32(vuabd, vabd, UMAX),
+    VEC8_32(vsmax, vintrinsic, SMAX),
+    VEC8_32(vsmin, vintrinsic, SMIN),
+    VEC8_32(vumax, vintrinsic, UMAX),
+    VEC8_32(vumin, vintrinsic, UMIN),
+    VEC8_32(vclz, vintrinsic, CTLZ),
+    [IR_vcnt8] = {vintrinsic, LANES(8, CTPOP)},
+    [IR_vrbit8] = {vintrinsic, LANES(8, BITREVERSE)},
+    VEC4(vcmeq, vcompare, LLVMIntEQ),
+    VEC4(vcmgt, vcompare, LLVMIntSGT),
+    VEC4(vcmge, vcompare, LLVMIntSGE),
+    VEC4(vcmhi, vcompare, LLVMIntUGT),
+    VEC4(vcmhs, vcompare, LLVMIntUGE),
+    VEC4(vcmtst, vtest, 0),
+    VEC4(vshli, vshift, LLVMShl),
+    VEC4(vushri, vshift, LLVMLShr),
+    VEC4(vsshri, vshift, LLVMAShr),
+    VEC4(vurshri, vround_shift, LLVMLShr),
+    VEC4(vsrshri, vround_shift, LLVMAShr),
+    VEC16_64(vxtn, vnarrow, 0),
+    VEC8_32(vsxl, vwiden, LLVMSExt),
+    VEC8_32(vuxl, vwiden, LLVMZExt),
+    VEC8_32(vsmull, vwide_product, LLVMSExt),
+    VEC8_32(vumull, vwide_product, LLVMZExt),
+    VEC4(vaddp, vadd_pairs, 0),
+    VEC8_32(vsmaxp, vpairs, SMAX),
+    VEC8_32(vsminp, vpairs, SMIN),
+    VEC8_32(vumaxp, vpairs, UMAX),
+    VEC8_32(vuminp, vpairs, UMIN),
+    VEC8_32(vsaddlp, vadd_long_pairs, LLVMAShr),
+    VEC8_32(vuaddlp, vadd_long_pairs, LLVMLShr),
+    VEC8_32(vaddv, vreduce, REDUCE_ADD),
+    VEC8_32(vsmaxv, vreduce, REDUCE_SMAX),
+    VEC8_32(vsminv, vreduce, REDUCE_SMIN),
+    VEC8_32(vumaxv, vreduce, REDUCE_UMAX),
+    VEC8_32(vuminv, vreduce, REDUCE_UMIN),
+    VEC8_32(vsaddlv, vreduce_long, LLVMSExt),
+    VEC8_32(vuaddlv, vreduce_long, LLVMZExt),
+    VEC4(vzip1_, vpermute, ZIP1),
+    VEC4(vzip2_, vpermute, ZIP2),
+    VEC4(vuzp1_, vpermute, UZP1),
+    VEC4(vuzp2_, vpermute, UZP2),
+    VEC4(vtrn1_, vpermute, TRN1),
+    VEC4(vtrn2_, vpermute, TRN2),
+    VEC8_32(vrev64_, vreverse, 64),
+    [IR_vrev32_8] = {vreverse, LANES(8, 32)},
+    [IR_vrev32_16] = {vreverse, LANES(16, 32)},
+    [IR_vrev16_8] = {vreverse, LANES(8, 16)},
+    [IR_vext] = {vext, 0},
+    VEC4(vunzip3a_, vunzip3, 0),
+    VEC4(vunzip3b_, vunzip3, 1),
+    VEC4(vunzip3c_, vunzip3, 2),
+    VEC4(vzip3a_, vzip3, 0),
+    VEC4(vzip3b_, vzip3, 1),
+    VEC4(vzip3c_, vzip3, 2),
 };
 
 /* A pure body may be dropped, merged and moved; one that takes the Task accumulates FP status and may not. */
