@@ -1,4 +1,5 @@
-/* Decoding by table, for guests of fixed-width instructions: the tables that decodegen writes, and the walk through them. */
+/* Decoding by table, for guests of fixed-width instructions: the tables that decodegen writes, and the walk through
+ * them. */
 #ifndef DRAGOMAN_FRONTEND_DECODE_H
 #define DRAGOMAN_FRONTEND_DECODE_H
 
@@ -22,8 +23,8 @@ typedef struct DecodeRow {
     u8 nfields, nexcl;
 } DecodeRow;
 
-/* tree holds nodes: shift | width << 8, then one entry for each value of those bits of the word: the index of another node,
- * or DECODE_LEAF | the start of a list of rows in `list`, which DECODE_END ends. */
+/* tree holds nodes: shift | width << 8, then one entry for each value of those bits of the word: the index of another
+ * node, or DECODE_LEAF | the start of a list of rows in `list`, which DECODE_END ends. */
 enum { DECODE_LEAF = 0x8000, DECODE_END = 0xffff };
 typedef struct DecodeTable {
     const DecodeRow *rows;

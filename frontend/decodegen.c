@@ -2,11 +2,11 @@
  *
  *     decodegen PREFIX WIDTH OUT.h IN.def...
  *
- * Reads rows INSN(name, "pattern") as text and writes struct Insn, the enum of rows, and under DECODE_TABLES the tables of
- * decode.h as `static const DecodeTable PREFIX_table`. A pattern is WIDTH bits (at most 32), most significant first, in tokens
- * separated by spaces: fixed bits (0, 1, or x for "any"), or name:width, a field, with any number of !bits after it: values
- * that the field must not have (x again for any). Two rows that match the same word, or a pattern of the wrong length, are
- * errors. */
+ * Reads rows INSN(name, "pattern") as text and writes struct Insn, the enum of rows, and under DECODE_TABLES the
+ * tables of decode.h as `static const DecodeTable PREFIX_table`. A pattern is WIDTH bits (at most 32), most
+ * significant first, in tokens separated by spaces: fixed bits (0, 1, or x for "any"), or name:width, a field, with
+ * any number of !bits after it: values that the field must not have (x again for any). Two rows that match the same
+ * word, or a pattern of the wrong length, are errors. */
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -216,8 +216,8 @@ static int filter(const uint16_t *from, int count, int shift, int width, uint32_
     return kept;
 }
 
-/* Builds the node or leaf for these rows and returns its tree entry. A node looks at the window of bits, none of them `seen`
- * by the nodes above, that leaves the fewest rows per value, a wider window counting as dearer. */
+/* Builds the node or leaf for these rows and returns its tree entry. A node looks at the window of bits, none of them
+ * `seen` by the nodes above, that leaves the fewest rows per value, a wider window counting as dearer. */
 static int build(const uint16_t *rows, int count, uint32_t seen)
 {
     static uint16_t scratch[MAX_ROWS];
@@ -276,7 +276,8 @@ static void write_header(FILE *f)
     fprintf(f, "/* Written by decodegen. */\n#include \"decode.h\"\n\n/* X(name) for each row */\n#define INSNS(X)");
     for (int n = 0; n < gen.nrows; n++)
         fprintf(f, " \\\n    X(%s)", gen.rows[n].name);
-    fprintf(f, "\n\nenum {\n#define INSN_ENUM(name) INSN_##name,\n    INSNS(INSN_ENUM)\n#undef INSN_ENUM\n        INSN_COUNT\n};\n\n");
+    fprintf(f, "\n\nenum {\n#define INSN_ENUM(name) INSN_##name,\n    INSNS(INSN_ENUM)\n#undef INSN_ENUM\n"
+               "        INSN_COUNT\n};\n\n");
     fprintf(f, "/* A decoded instruction; fields that its row doesn't have are 0. */\n");
     fprintf(f, "typedef struct Insn {\n    u32 bits;\n    u16 op; /* INSN_... */\n");
     for (int size = 1; size <= 4; size *= 2)
@@ -303,8 +304,8 @@ static void write_tables(FILE *f, const char *prefix)
     int field = 0, excl = 0;
     for (int n = 0; n < gen.nrows; n++) {
         Row *row = &gen.rows[n];
-        fprintf(f, "    {\"%s\", 0x%08x, 0x%08x, %d, %d, %d, %d},\n", row->name, row->fixed.mask, row->fixed.value, field,
-                excl, row->nfields, row->nexcl);
+        fprintf(f, "    {\"%s\", 0x%08x, 0x%08x, %d, %d, %d, %d},\n", row->name, row->fixed.mask, row->fixed.value,
+                field, excl, row->nfields, row->nexcl);
         field += row->nfields;
         excl += row->nexcl;
     }

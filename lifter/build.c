@@ -18,7 +18,7 @@ static Val state_get(Lift *l, u32 offset, OpCode get, Type type)
     }
     Val v = ir_emit(l->ir, get, NO_VAL, NO_VAL, NO_VAL, offset);
     /* A 32-bit get must not hide a wider value from later gets, and the second half of a v128 slot is never looked up. */
-    if (low && type != TYPE_W) {
+    if (low && (type != TYPE_W || l->known[slot] == NO_VAL)) {
         l->known[slot] = v;
         l->known_type[slot] = (u8)type;
     }

@@ -1,4 +1,5 @@
-/* What the A64 semantics share: rows' functions, register access. Sections named in comments are the Arm ARM's (DDI 0487). */
+/* What the A64 semantics share: rows' functions, register access. Sections named in comments are the Arm ARM's (DDI
+ * 0487). */
 #ifndef DRAGOMAN_A64_H
 #define DRAGOMAN_A64_H
 
@@ -7,8 +8,8 @@
 #include "aarch64/insns.gen.h"
 #include "state.h"
 
-/* One function for each row of the .def files, named after it. It emits the instruction's IR; all memory accesses before the
- * first register put, so that a fault leaves the registers as they were. */
+/* One function for each row of the .def files, named after it. It emits the instruction's IR; all memory accesses
+ * before the first register put, so that a fault leaves the registers as they were. */
 #define LIFT(name) void lift_##name(Lift *l, const Insn *i)
 #define LIFT_DECLARE(name) LIFT(name);
 INSNS(LIFT_DECLARE)
@@ -160,13 +161,14 @@ static inline Val select_r(Lift *l, bool sf, Val cond, Val a, Val b)
 }
 
 /* FlagKind of a width. */
-_Static_assert(FLAG_ADD64 == FLAG_ADD32 + 1 && FLAG_SUB64 == FLAG_SUB32 + 1 && FLAG_AND64 == FLAG_AND32 + 1, "kind + sf");
+_Static_assert(FLAG_ADD64 == FLAG_ADD32 + 1 && FLAG_SUB64 == FLAG_SUB32 + 1 && FLAG_AND64 == FLAG_AND32 + 1,
+               "kind + sf");
 #define ADD_FLAGS(sf) ((FlagKind)(FLAG_ADD32 + (sf)))
 #define SUB_FLAGS(sf) ((FlagKind)(FLAG_SUB32 + (sf)))
 #define AND_FLAGS(sf) ((FlagKind)(FLAG_AND32 + (sf)))
 
-/* DecodeBitMasks (shared/functions/common): the mask that N:imms:immr of a logical immediate stand for, in 64 bits; false if
- * reserved. */
+/* DecodeBitMasks (shared/functions/common): the mask that N:imms:immr of a logical immediate stand for, in 64 bits;
+ * false if reserved. */
 bool a64_logical_imm(u32 n, u32 imms, u32 immr, u64 *mask);
 /* Rm of an extended-register operand: option is UXTB..SXTX, then shifted left (DecodeRegExtend, ExtendReg). */
 Val a64_extended(Lift *l, bool sf, u32 rm, u32 option, u32 shift);

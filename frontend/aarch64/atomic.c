@@ -1,9 +1,10 @@
-/* Exclusives, ordered accesses, atomics: C4.1.94. All of them fault if they aren't naturally aligned (B2.5.2; no FEAT_LSE2).
+/* Exclusives, ordered accesses, atomics: C4.1.94. All of them fault if they aren't naturally aligned (B2.5.2; no
+ * FEAT_LSE2).
  *
  * The exclusive monitor is an address and the value that was loaded from it. A store exclusive to that address is a
- * compare-and-swap of the value; one to another address swaps the value for itself, which changes nothing, and fails. So it
- * misses a store by another thread of the same value (ABA), which no algorithm that hardware's spurious failures leave correct
- * depends on, as it could see the same with the stores the other way round. */
+ * compare-and-swap of the value; one to another address swaps the value for itself, which changes nothing, and fails.
+ * So it misses another thread's store of the same value (ABA): code that relies on the monitor for that, like a
+ * lock-free stack without tags, is at risk here, as it is under every translator without a monitor of its own. */
 #include "a64.h"
 
 static Val ordered_load(Lift *l, u32 size, Val addr)
@@ -118,7 +119,7 @@ LIFT(stxp)
     put_w(l, i->rs, select32(l, watched, differ, k32(l, 1)));
 }
 
-/* -- load-acquire, store-release: no load-acquire may pass an earlier store-release (RCsc), hence the full barrier -- */
+/* -- load-acquire, store-release: the first may not pass an earlier second (RCsc), hence the full barrier -- */
 
 LIFT(ldar)
 {

@@ -1,8 +1,8 @@
 /* const Guest guest_aarch64: registers, helpers, lifting one instruction.
  *
  * What is odd about A64: register 31 is the zero register or SP by position; NZCV is kept as the operation that set it
- * (lifter/flags.h); FPCR and FPSR live mostly in the host's MXCSR while the thread runs; exclusives are compare-and-swap
- * against the value that was loaded, so that a store by another thread of the same value goes unnoticed. */
+ * (lifter/flags.h); FPCR and FPSR live mostly in the host's MXCSR while the thread runs; exclusives are compare-and-
+ * swap against the value that was loaded, so that a store by another thread of the same value goes unnoticed. */
 #include <elf.h>
 #include <string.h>
 #include <time.h>
@@ -49,7 +49,10 @@ void a64_set_nzcv(A64State *s, u32 nzcv)
 }
 
 /* MXCSR: exception flags 0..5, DAZ 6, masks 7..12, rounding 13..14, FTZ 15. */
-enum { MX_IE = 1, MX_DE = 2, MX_ZE = 4, MX_OE = 8, MX_UE = 16, MX_PE = 32, MX_FLAGS = 63, MX_DAZ = 64, MX_MASKS = 0x1f80, MX_FTZ = 0x8000 };
+enum {
+    MX_IE = 1, MX_ZE = 4, MX_OE = 8, MX_UE = 16, MX_PE = 32, MX_FLAGS = 63,
+    MX_DAZ = 64, MX_MASKS = 0x1f80, MX_FTZ = 0x8000,
+};
 
 static u32 fpsr_of_mxcsr(u32 mxcsr)
 {
@@ -66,7 +69,8 @@ static u32 mxcsr_of_fpcr(u32 fpcr)
 
 static u32 fp_mode_of_fpcr(u32 fpcr)
 {
-    return (fpcr & FPCR_FZ ? FP_FLUSH : 0) | (fpcr & FPCR_DN ? FP_DEFAULT_NAN : 0) | (fpcr & FPCR_AHP ? FP_ALT_HALF : 0);
+    return (fpcr & FPCR_FZ ? FP_FLUSH : 0) | (fpcr & FPCR_DN ? FP_DEFAULT_NAN : 0) |
+           (fpcr & FPCR_AHP ? FP_ALT_HALF : 0);
 }
 
 u32 a64_fpsr(Task *t)
@@ -105,7 +109,7 @@ void a64_enter_thread(Task *t)
     t->fp_mode = fp_mode_of_fpcr(a64_fpcr(t));
 }
 
-/* -- helpers ---------------------------------------------------------------------------------------------------------- */
+/* -- helpers -- */
 
 static u64 helper_get_fpsr(Task *t, u64 a, u64 b)
 {
@@ -145,7 +149,7 @@ static const char *const helper_names[] = {A64_HELPERS(HELPER_NAME)};
 #undef HELPER_ROW
 #undef HELPER_NAME
 
-/* -- the guest -------------------------------------------------------------------------------------------------------- */
+/* -- the guest -- */
 
 static const GuestReg regs[] = {
 #define REG(name, field, type) {name, offsetof(A64State, field), TYPE_##type},

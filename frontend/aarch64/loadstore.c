@@ -1,5 +1,5 @@
-/* Loads and stores of one register and of pairs: C4.1.94. Sizes are log2 of bytes. Where Rt is also a base that is written back
- * (constrained unpredictable) the new base wins in loads, and stores store the old value. Of two loads
+/* Loads and stores of one register and of pairs: C4.1.94. Sizes are log2 of bytes. Where Rt is also a base that is
+ * written back (constrained unpredictable) the new base wins in loads, and stores store the old value. Of two loads
  * into one general register the first wins, of two into one SIMD&FP register the second, as in QEMU. */
 #include "a64.h"
 

@@ -1,4 +1,5 @@
-/* The A64 decode table: every row is reachable and alone, fields come out where the pattern has them, and no word does harm. */
+/* The A64 decode table: every row is reachable and alone, fields come out where the pattern has them, and no word does
+ * harm. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
