@@ -67,6 +67,8 @@ struct Task {
     u64 clear_child_tid;       /* guest address, 0 for none: CLONE_CHILD_CLEARTID */
     u64 robust_list;           /* set_robust_list's head */
     struct SignalState *signals;   /* runtime/signal.c */
+    void *exec_argv;           /* malloc'd: execve's, freed by a vfork parent if the exec succeeds */
+    bool vfork_child;          /* a process that shares memory with its parent until it execs or exits: starts no threads */
     Task *next_task;           /* Process.tasks */
     u32 dispatch_generation;   /* jump cache is stale if it differs from the cache's */
 };

@@ -16,6 +16,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -474,6 +475,9 @@ static void note_exe(Process *p, int fd, const char *path)
     bool inside = len && strncmp(name, root, len) == 0 && name[len] == '/';
     p->guest_exe = strdup(inside ? name + len : name);
     p->exe_fd = -1;
+    /* The thread's name, which the host's kernel took from this program's. */
+    const char *slash = strrchr(path, '/');
+    prctl(PR_SET_NAME, slash ? slash + 1 : path);
 }
 
 static int load_image(const Loader *l, Image *image, const char *path, const char *execfn)

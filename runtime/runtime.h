@@ -92,6 +92,7 @@ struct Abi {
     void (*vdso_data)(void *page); /* fills the page before it; NULL if it needs none */
     u32 min_sigstack;             /* AT_MINSIGSTKSZ */
     u32 min_altstack;             /* MINSIGSTKSZ: what sigaltstack accepts */
+    bool clone_tls_last;          /* clone's last two arguments: child_tid, tls rather than tls, child_tid */
     u32 syscall_bytes;            /* length of the system call instruction, to restart it */
     /* Signal frames, see runtime/signal.h. */
     bool (*push_frame)(Task *t, const struct GuestSignal *s);

@@ -169,6 +169,12 @@ static void requeue(const siginfo_t *info)
     raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)gettid(), (u64)info->si_signo, (u64)info, 0, 0);
 }
 
+/* Into the process's queue. */
+static void requeue_process(const siginfo_t *info)
+{
+    raw_syscall(SYS_rt_sigqueueinfo, (u64)getpid(), (u64)info->si_signo, (u64)info, 0, 0, 0);
+}
+
 /* A fault of the guest's: leave translated code with it. */
 static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
 {
@@ -208,8 +214,12 @@ static void on_signal(int signo, siginfo_t *info, void *context)
         return;
     }
     SignalState *s = t ? t->signals : NULL;
-    if (!s)
+    u64 *mask = (u64 *)&uc->uc_sigmask;
+    if (!s) { /* a thread that doesn't take signals: another will */
+        *mask = ALL_SIGNALS & ~OURS;
+        requeue_process(info);
         return;
+    }
     if ((OURS & BIT(signo)) && (s->pending || (s->mask & BIT(signo)))) {
         int i = signo == SIGBUS;
         if (!(s->held & 1u << i))
@@ -221,7 +231,6 @@ static void on_signal(int signo, siginfo_t *info, void *context)
         s->info = *info;
         s->pending = 1;
     }
-    u64 *mask = (u64 *)&uc->uc_sigmask;
     *mask = ALL_SIGNALS & ~OURS;
     atomic_store_explicit(&t->attention, 1, memory_order_relaxed);
     greg_t *rip = &uc->uc_mcontext.gregs[REG_RIP];
@@ -336,6 +345,9 @@ void signal_thread_end(Task *t)
 {
     stack_t stack = {.ss_flags = SS_DISABLE};
     raw_syscall(SYS_sigaltstack, (u64)&stack, 0, 0, 0, 0, 0);
+    /* What it has taken from the process's queue and not delivered is for another thread. */
+    if (t->signals->pending)
+        requeue_process(&t->signals->info);
 }
 
 void signal_before_fork(Task *t)
@@ -345,8 +357,11 @@ void signal_before_fork(Task *t)
 
 void signal_after_fork(Task *t, bool child)
 {
-    if (child)
+    if (child) {
         t->signals->actions->users = 1;
+        t->signals->pending = 0; /* the parent's */
+        t->signals->held = 0;
+    }
     pthread_mutex_unlock(&t->signals->actions->lock);
 }
 

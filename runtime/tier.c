@@ -119,8 +119,9 @@ static void put_off_members(const Region *r)
 
 void tier_hot(Task *t, Block *b)
 {
-    atomic_store(&b->counter, NEVER);
-    if (b->dead || b->better)
+    /* A compile thread started now would be that child's, and gone with it. */
+    atomic_store(&b->counter, t->vfork_child ? tier_threshold() : NEVER);
+    if (t->vfork_child || b->dead || b->better)
         return;
     Job *job = calloc(1, sizeof *job);
     if (!job)

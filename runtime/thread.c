@@ -1,0 +1,403 @@
+/* Guest threads are host threads, guest processes host processes.
+ *
+ * - A thread (CLONE_THREAD) is a pthread, so that the host's C library and LLVM work in it.
+ * - A fork is the C library's fork, which keeps its own locks whole, with ours held over it. What fork can't express
+ *   (namespaces, shared descriptor tables, other exit signals) is a bare clone.
+ * - A child that shares memory while its parent waits (vfork, posix_spawn) is a host process that shares memory likewise. It
+ *   runs on a Task and a stack of its own, but on its parent's thread-local storage, which nobody else uses meanwhile. For the
+ *   parent's other threads it is one more task. */
+#include "thread.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cache.h"
+#include "linux/linux.h"
+#include "mem.h"
+#include "signal.h"
+#include "tier.h"
+
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ull
+#endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ull
+#endif
+
+enum : u64 {
+    HOST_STACK = 1 << 20,   /* of a thread; a compilation on it under --tier=llvm is what needs most */
+    /* What the C library's fork can do, or what is done around it. */
+    FORK_FLAGS = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID | CLONE_PIDFD | CLONE_SETTLS |
+        CLONE_DETACHED | CLONE_CLEAR_SIGHAND,
+    /* Acted upon here, never handed to the host's clone. */
+    OWN_FLAGS = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID | CLONE_SETTLS | CLONE_CLEAR_SIGHAND,
+    /* What every pthread shares. */
+    PTHREAD_FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
+};
+
+/* -- the end of a thread ------------------------------------------------------------------------------------------------------ */
+
+/* Where a pthread's start function goes on to return. */
+static __thread jmp_buf *thread_end;
+
+static void futex_wake(u64 addr)
+{
+    raw_syscall(SYS_futex, addr, FUTEX_WAKE, 1, 0, 0, 0);
+}
+
+/* Marks one robust futex as its dead owner's, as kernel/futex/core.c's handle_futex_death does. */
+static void futex_death(const Task *t, u64 addr, bool pi, bool pending)
+{
+    u32 word;
+    if (addr & 3 || mem_read(&word, addr, sizeof word))
+        return;
+    if (pending && !pi && !word) {
+        futex_wake(addr);
+        return;
+    }
+    while ((word & FUTEX_TID_MASK) == (u32)t->tid) {
+        u32 dead = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+        if (__atomic_compare_exchange_n((u32 *)addr, &word, dead, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+            if (!pi && (word & FUTEX_WAITERS))
+                futex_wake(addr);
+            return;
+        }
+    }
+}
+
+/* The guest's robust list. The kernel would find it too, but only when the host thread is gone, and by then others may have
+ * been told that the guest's is and may have freed its memory. */
+static void robust_list_exit(Task *t)
+{
+    struct {
+        u64 next;
+        i64 offset;
+        u64 pending;
+    } head;
+    u64 entry;
+    if (!t->robust_list || mem_read(&head, t->robust_list, sizeof head))
+        return;
+    entry = head.next;
+    u64 pending = head.pending & ~(u64)1;
+    for (int limit = 2048; limit-- && (entry & ~(u64)1) != t->robust_list;) {
+        u64 at = entry & ~(u64)1, next;
+        bool more = mem_read(&next, at, sizeof next) == 0;
+        if (at != pending)
+            futex_death(t, at + (u64)head.offset, entry & 1, false);
+        if (!more)
+            break;
+        entry = next;
+    }
+    if (pending)
+        futex_death(t, pending + (u64)head.offset, head.pending & 1, true);
+    raw_syscall(SYS_set_robust_list, 0, 24, 0, 0, 0, 0);
+    t->robust_list = 0;
+}
+
+/* What others wait for, last of all: the guest's memory may be gone after it. */
+static void tell_joiner(Task *t)
+{
+    u32 zero = 0;
+    u64 addr = t->clear_child_tid;
+    t->clear_child_tid = 0;
+    if (addr && mem_write(addr, &zero, sizeof zero) == 0)
+        futex_wake(addr);
+}
+
+static bool alone(Process *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool one = p->tasks && !p->tasks->next_task;
+    pthread_mutex_unlock(&p->lock);
+    return one;
+}
+
+_Noreturn void thread_exit(Task *t, int status)
+{
+    if (t->vfork_child || alone(t->process))
+        process_exit(t, status);
+    signal_block_all();
+    signal_thread_end(t);
+    robust_list_exit(t);
+    tell_joiner(t);
+    jmp_buf *end = thread_end;
+    self = NULL;
+    signal_task_free(t);
+    task_free(t);
+    if (end)
+        longjmp(*end, 1);
+    /* The first thread isn't a pthread that could return; its stack stays. */
+    for (;;)
+        raw_syscall(SYS_exit, (u64)status, 0, 0, 0, 0, 0);
+}
+
+_Noreturn void process_exit(Task *t, int status)
+{
+    if (!t->vfork_child && !atomic_exchange(&t->process->exiting, true) && log_.stats)
+        log_print_stats(log_.file ? log_.file : stderr);
+    for (;;)
+        raw_syscall(SYS_exit_group, (u64)status, 0, 0, 0, 0, 0);
+}
+
+/* -- children in general -------------------------------------------------------------------------------------------------------- */
+
+static bool put_tid(u64 addr, i32 tid)
+{
+    return mem_write(addr, &tid, sizeof tid) == 0;
+}
+
+/* A Task that goes on where t is, with the registers clone asks for. Signals are blocked on the host. NULL without memory. */
+static Task *child_new(Task *t, const CloneArgs *a)
+{
+    Task *child = task_new(t->process);
+    if (!child)
+        return NULL;
+    child->pc = t->pc;
+    child->saturated = t->saturated;
+    child->guest = t->guest;
+    child->abi = t->abi;
+    memcpy(child->state, t->state, sizeof child->state);
+    if (!signal_task_init(child, t, a->flags & CLONE_SIGHAND)) {
+        task_free(child);
+        return NULL;
+    }
+    child->abi->clone_regs(child, a->stack ? a->stack + a->stack_size : 0, a->flags & CLONE_SETTLS, a->tls);
+    if (a->flags & CLONE_CHILD_CLEARTID)
+        child->clear_child_tid = a->child_tid;
+    return child;
+}
+
+static void child_free(Task *child)
+{
+    signal_task_free(child);
+    task_free(child);
+}
+
+/* -- threads --------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct Start {
+    Task *child;
+    const CloneArgs *args;
+    _Atomic u32 ready; /* futex: 1 once the child doesn't need this any more */
+    i32 tid;
+} Start;
+
+static void *thread_main(void *arg)
+{
+    Start *start = arg;
+    Task *t = start->child;
+    const CloneArgs *a = start->args;
+    jmp_buf end;
+    self = t;
+    t->thread = pthread_self();
+    t->tid = (i32)gettid();
+    t->abi->enter_thread(t);
+    u64 unshared = PTHREAD_FLAGS & (CLONE_FS | CLONE_FILES) & ~a->flags;
+    if (unshared)
+        raw_syscall(SYS_unshare, unshared, 0, 0, 0, 0, 0);
+    if (a->flags & CLONE_PARENT_SETTID)
+        put_tid(a->parent_tid, t->tid);
+    if (a->flags & CLONE_CHILD_SETTID)
+        put_tid(a->child_tid, t->tid);
+    start->tid = t->tid;
+    atomic_store(&start->ready, 1);
+    raw_syscall(SYS_futex, (u64)&start->ready, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
+    if (setjmp(end))
+        return NULL;
+    thread_end = &end;
+    signal_thread_start(t);
+    task_loop(t);
+}
+
+static i64 new_thread(Task *t, const CloneArgs *a)
+{
+    Start start = {.args = a};
+    pthread_attr_t attr;
+    pthread_t thread;
+    signal_block_all();
+    start.child = child_new(t, a);
+    int error = start.child ? 0 : ENOMEM;
+    if (!error) {
+        pthread_attr_init(&attr);
+        pthread_attr_setstacksize(&attr, HOST_STACK);
+        pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+        error = pthread_create(&thread, &attr, thread_main, &start);
+        pthread_attr_destroy(&attr);
+        if (error)
+            child_free(start.child);
+    }
+    while (!error && !atomic_load(&start.ready))
+        raw_syscall(SYS_futex, (u64)&start.ready, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, 0, 0, 0);
+    signal_unblock(t);
+    return error ? -error : start.tid;
+}
+
+/* -- fork ------------------------------------------------------------------------------------------------------------------------- */
+
+static void before_fork(Task *t)
+{
+    Process *p = t->process;
+    tier_before_fork();
+    for (;;) {
+        cache_before_fork();
+        if (pthread_mutex_trylock(&p->lock) == 0)
+            break;
+        /* Its holder may be waiting for the cache. */
+        cache_after_fork(false);
+        sched_yield();
+    }
+    mem_before_fork(p->mem);
+    signal_before_fork(t);
+}
+
+static void after_fork(Task *t, bool child)
+{
+    Process *p = t->process;
+    signal_after_fork(t, child);
+    mem_after_fork(p->mem);
+    if (child) {
+        p->tasks = t;
+        t->next_task = NULL;
+        t->tid = (i32)gettid();
+        t->thread = pthread_self();
+        t->robust_list = 0;
+        t->clear_child_tid = 0;
+    }
+    pthread_mutex_unlock(&p->lock);
+    cache_after_fork(child);
+    tier_after_fork(child);
+}
+
+/* A clone that doesn't share memory; *pidfd is set under CLONE_PIDFD. */
+static i64 host_fork(const CloneArgs *a, int *pidfd)
+{
+    u64 flags = a->flags & ~OWN_FLAGS;
+    if (!(a->flags & ~FORK_FLAGS) && a->exit_signal == SIGCHLD && !a->set_tid_size) {
+        pid_t pid = fork();
+        if (pid > 0 && (a->flags & CLONE_PIDFD))
+            *pidfd = (int)raw_syscall(SYS_pidfd_open, (u64)pid, 0, 0, 0, 0, 0);
+        return pid < 0 ? -errno : pid;
+    }
+    CloneArgs host = {
+        .flags = flags,
+        .pidfd = (u64)pidfd,
+        .exit_signal = a->exit_signal,
+        .set_tid = a->set_tid,
+        .set_tid_size = a->set_tid_size,
+        .cgroup = a->cgroup,
+    };
+    return raw_syscall(SYS_clone3, (u64)&host, sizeof host, 0, 0, 0, 0);
+}
+
+static i64 new_process(Task *t, const CloneArgs *a)
+{
+    int pidfd = -1;
+    signal_block_all();
+    before_fork(t);
+    i64 pid = host_fork(a, &pidfd);
+    after_fork(t, pid == 0);
+    if (pid == 0) {
+        t->abi->clone_regs(t, a->stack ? a->stack + a->stack_size : 0, a->flags & CLONE_SETTLS, a->tls);
+        t->abi->enter_thread(t);
+        if (a->flags & CLONE_CHILD_SETTID)
+            put_tid(a->child_tid, t->tid);
+        if (a->flags & CLONE_CHILD_CLEARTID)
+            t->clear_child_tid = a->child_tid;
+        if (a->flags & CLONE_CLEAR_SIGHAND)
+            signal_clear_handlers(t);
+    } else if (pid > 0) {
+        if (a->flags & CLONE_PARENT_SETTID)
+            put_tid(a->parent_tid, (i32)pid);
+        if (a->flags & CLONE_PIDFD)
+            put_tid(a->pidfd, pidfd);
+    }
+    signal_unblock(t);
+    return pid;
+}
+
+/* -- vfork ------------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct Vfork {
+    Task *child;
+    const CloneArgs *args;
+} Vfork;
+
+static int vfork_main(void *arg)
+{
+    Vfork *v = arg;
+    Task *t = v->child;
+    self = t;
+    t->thread = pthread_self();
+    t->tid = (i32)gettid();
+    t->abi->enter_thread(t);
+    if (v->args->flags & CLONE_PARENT_SETTID)
+        put_tid(v->args->parent_tid, t->tid);
+    if (v->args->flags & CLONE_CHILD_SETTID)
+        put_tid(v->args->child_tid, t->tid);
+    if (v->args->flags & CLONE_CLEAR_SIGHAND)
+        signal_clear_handlers(t);
+    signal_thread_start(t);
+    task_loop(t);
+}
+
+/* The host's clone returns when the child has executed a program or ended. */
+static i64 new_vfork(Task *t, const CloneArgs *a)
+{
+    Vfork v = {.args = a};
+    int flags = (int)(a->flags & ~(u64)(OWN_FLAGS | CLONE_PIDFD)) | (int)a->exit_signal, pidfd = -1;
+    signal_block_all();
+    u8 *stack = mmap(NULL, HOST_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    v.child = stack == MAP_FAILED ? NULL : child_new(t, a);
+    i64 pid = -ENOMEM;
+    if (v.child) {
+        signal_keep_stack(v.child, t);
+        v.child->vfork_child = true;
+        pid = clone(vfork_main, stack + HOST_STACK, flags | (int)(a->flags & CLONE_PIDFD), &v, &pidfd);
+        pid = pid < 0 ? -errno : pid;
+        self = t;
+        free(v.child->exec_argv);
+        child_free(v.child);
+    }
+    if (stack != MAP_FAILED)
+        munmap(stack, HOST_STACK);
+    if (pid > 0 && (a->flags & CLONE_PIDFD))
+        put_tid(a->pidfd, pidfd);
+    signal_unblock(t);
+    return pid;
+}
+
+/* -- clone ------------------------------------------------------------------------------------------------------------------------ */
+
+i64 thread_clone(Task *t, const CloneArgs *a)
+{
+    u64 flags = a->flags;
+    /* kernel/fork.c: copy_process */
+    if (((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND)) || ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM)))
+        return -EINVAL;
+    if ((flags & CLONE_FS) && (flags & (CLONE_NEWNS | CLONE_NEWUSER)))
+        return -EINVAL;
+    if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
+        return -EINVAL;
+    if (t->vfork_child && (flags & CLONE_VM))
+        return -EINVAL; /* its thread-local storage is taken */
+    if ((flags & CLONE_VM) && (flags & CLONE_INTO_CGROUP))
+        return -EINVAL; /* the C library's clone can't say it */
+    if (flags & CLONE_THREAD)
+        return new_thread(t, a);
+    if ((flags & CLONE_VM) && (flags & CLONE_VFORK))
+        return new_vfork(t, a);
+    if (flags & CLONE_VM) {
+        if (log_on(unimp))
+            log_printf("clone: a process that shares memory and runs beside its parent (flags 0x%lx)\n", flags);
+        return -EINVAL;
+    }
+    return new_process(t, a);
+}

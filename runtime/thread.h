@@ -1,0 +1,19 @@
+/* Guest threads and processes (runtime/thread.c). */
+#ifndef DRAGOMAN_THREAD_H
+#define DRAGOMAN_THREAD_H
+
+#include "runtime.h"
+
+/* struct clone_args of clone3, version 2; clone fills it from its registers. `pidfd` and `parent_tid` may name the same place. */
+typedef struct CloneArgs {
+    u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+} CloneArgs;
+
+/* clone, clone3, fork and vfork: the child's id in the caller and 0 in the child, or -errno. */
+i64 thread_clone(Task *t, const CloneArgs *a);
+/* The exit system call: ends the calling thread, and the process if it was the only one. */
+_Noreturn void thread_exit(Task *t, int status);
+/* exit_group, and whatever else ends the process. */
+_Noreturn void process_exit(Task *t, int status);
+
+#endif
