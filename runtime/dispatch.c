@@ -1,0 +1,234 @@
+/* The dispatcher: finds or makes the translation of the task's pc, enters it, and sees to what made it come back. */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../lifter/dump.h"
+#include "cache.h"
+#include "linux/linux.h"
+#include "mem.h"
+#include "signal.h"
+#include "tier.h"
+
+enum { MAX_BLOCK_INSNS = 128 };
+
+__thread Task *self;
+Process *the_process;
+
+/* -- tasks ----------------------------------------------------------------------------------------------------------------- */
+
+Task *task_new(Process *p)
+{
+    /* Pages rather than malloc: the jump cache is touched sparsely, and a new thread should cost what it touches. */
+    size_t size = sizeof(Task) + JUMP_CACHE * sizeof(JumpEntry);
+    Task *t = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (t == MAP_FAILED)
+        return NULL;
+    t->process = p;
+    t->guest = p->guest;
+    t->abi = p->abi;
+    t->jump_cache = (JumpEntry *)(t + 1); /* all zero: guest pc 0 is never executable, so no entry matches */
+    pthread_mutex_lock(&p->lock);
+    t->next_task = p->tasks;
+    p->tasks = t;
+    pthread_mutex_unlock(&p->lock);
+    return t;
+}
+
+void task_free(Task *t)
+{
+    Process *p = t->process;
+    pthread_mutex_lock(&p->lock);
+    for (Task **at = &p->tasks; *at; at = &(*at)->next_task) {
+        if (*at == t) {
+            *at = t->next_task;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&p->lock);
+    munmap(t, sizeof(Task) + JUMP_CACHE * sizeof(JumpEntry));
+}
+
+/* -- translation ------------------------------------------------------------------------------------------------------------- */
+
+__attribute__((preserve_none)) static void interp_entry(Task *t, u64 a, u64 b)
+{
+    interp_run(t, ((Block *)b)->ir);
+}
+
+static Block *make_interp_block(const Ir *ir)
+{
+    Block *b = arena_data(sizeof *b);
+    Ir *copy = ir_new();
+    if (!b || !copy)
+        return NULL;
+    copy->ops = malloc(ir->count * sizeof *ir->ops);
+    if (!copy->ops)
+        return NULL;
+    memcpy(copy->ops, ir->ops, ir->count * sizeof *ir->ops);
+    copy->count = copy->cap = ir->count;
+    b->tier = TIER_INTERP;
+    b->ir = copy;
+    b->code = (const void *)interp_entry;
+    return b;
+}
+
+/* Lifts and compiles the block at pc for the process's tier; lock held. NULL when the arena is full. */
+static Block *make_block(Task *t, u64 pc)
+{
+    static __thread Ir *ir;
+    if (!ir)
+        ir = ir_new();
+    int tier = t->process->options.tier;
+    u64 start = log_clock();
+    lift_block(t->guest, pc, MAX_BLOCK_INSNS, ir);
+    u64 lifted = log_clock();
+    Block *b = tier == TIER_INTERP ? make_interp_block(ir) : baseline_compile(ir, tier == TIER_AUTO ? tier_threshold() : -1);
+    if (!b)
+        return NULL;
+    b->pc = ir->pc;
+    b->end = ir->end;
+    b->insns = ir->insns;
+    count(lift_ns, lifted - start);
+    count(baseline_ns, log_clock() - lifted);
+    count(blocks, 1);
+    count(block_insns, ir->insns);
+    count(block_bytes, b->code_size);
+    dump_block(t->guest, ir, b);
+    cache_insert(b);
+    return b;
+}
+
+static void log_entry(const Task *t, const Block *b)
+{
+    if (log_on(exec))
+        log_printf("exec %d 0x%" PRIx64 " tier %u\n", t->tid, t->pc, b->tier);
+    if (log_on(cpu))
+        dump_regs(t);
+}
+
+static void log_unimplemented(const Task *t)
+{
+    char text[128];
+    u32 word;
+    memcpy(&word, (const void *)t->pc, sizeof word);
+    cache_lock();
+    dump_guest_insn(t->guest, t->pc, sizeof word, text, sizeof text);
+    cache_unlock();
+    log_printf("unimplemented instruction at 0x%" PRIx64 ": %08x %s\n", t->pc, word, text);
+}
+
+/* The translation of t->pc, made if need be; NULL after a fault has been raised because nothing can be executed there. */
+static Block *find_block(Task *t)
+{
+    Block *b = cache_lookup(t->pc);
+    if (b)
+        return b;
+    int prot = mem_prot(t->process->mem, t->pc);
+    if (prot < 0 || !(prot & PROT_EXEC)) {
+        signal_fault(t, SIGSEGV, prot < 0 ? SEGV_MAPERR : SEGV_ACCERR, t->pc);
+        return NULL;
+    }
+    if (t->pc & (t->guest->insn_align - 1u)) {
+        signal_fault(t, SIGBUS, BUS_ADRALN, t->pc);
+        return NULL;
+    }
+    if (t->process->options.tier == TIER_LLVM && (b = tier_translate_now(t, t->pc)))
+        return b;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        cache_lock();
+        b = cache_lookup(t->pc);
+        if (!b)
+            b = make_block(t, t->pc);
+        cache_unlock();
+        if (b)
+            return b;
+        cache_flush(t);
+    }
+    fputs("dragoman: no memory for translated code\n", stderr);
+    abort();
+}
+
+_Noreturn void task_loop(Task *t)
+{
+    /* How the last block was left: through this unconnected link, or for an indirect target to remember. A flush frees links, so
+     * they are good only while the generation stands. */
+    Link *from = NULL;
+    bool fill = false;
+    u64 generation = 0;
+    self = t;
+    for (;;) {
+        if (unlikely(atomic_load_explicit(&t->attention, memory_order_relaxed))) {
+            atomic_store(&t->attention, 0);
+            signal_deliver(t);
+            from = NULL;
+            fill = false;
+        }
+        u64 seen = cache_generation();
+        Block *b = find_block(t);
+        if (!b) {
+            from = NULL;
+            fill = false;
+            continue;
+        }
+        if (from || fill) {
+            cache_lock();
+            if (fill)
+                cache_fill_jump(t, b);
+            else if (generation == cache_generation())
+                cache_connect(from, b);
+            cache_unlock();
+            from = NULL;
+            fill = false;
+        }
+        if (log_on(exec) || log_on(cpu))
+            log_entry(t, b);
+        count(dispatches, 1);
+        if (!cache_enter(t, seen))
+            continue;
+        generation = seen;
+        code_enter(t, b->code, (u64)b);
+        atomic_store_explicit(&t->in_code, false, memory_order_release);
+        switch ((Exit)t->exit) {
+        case EXIT_LINK:
+            from = t->exit_link;
+            t->pc = from->pc;
+            count(exit_link, 1);
+            break;
+        case EXIT_LOOKUP:
+            fill = true;
+            count(exit_lookup, 1);
+            break;
+        case EXIT_SIGNAL:
+            count(exit_signal, 1);
+            break;
+        case EXIT_HOT:
+            count(exit_hot, 1);
+            tier_hot(t, (Block *)t->exit_link);
+            break;
+        case EXIT_SYSCALL:
+            count(exit_syscall, 1);
+            linux_syscall(t);
+            break;
+        case EXIT_UNDEF:
+            if (log_on(unimp))
+                log_unimplemented(t);
+            signal_fault(t, SIGILL, ILL_ILLOPC, t->pc);
+            break;
+        case EXIT_BREAK:
+            signal_fault(t, SIGTRAP, TRAP_BRKPT, t->pc);
+            break;
+        case EXIT_FAULT:
+            count(exit_fault, 1);
+            t->pc = t->fault.pc;
+            signal_fault(t, t->fault.signo, t->fault.code, t->fault.addr);
+            break;
+        case EXIT_CONTINUE:
+            break;
+        }
+    }
+}

@@ -1,0 +1,25 @@
+/* dragoman: runs Linux programs built for another processor. */
+#include <stdio.h>
+#include <string.h>
+
+#include "run.h"
+
+/* Guests there are; a program's own ELF header could choose among several. */
+static const Guest *const guests[] = {&guest_aarch64};
+
+int main(int argc, char **argv)
+{
+    const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
+    /* Installed under qemu-user's name it takes qemu-user's command line, which has no subcommands. */
+    if (!strncmp(name, "qemu-", 5)) {
+        const char *isa = name + 5;
+        size_t n = strcspn(isa, "-");
+        for (size_t i = 0; i < LEN(guests); i++)
+            if (strlen(guests[i]->name) == n && !memcmp(guests[i]->name, isa, n))
+                return run_main(guests[i], argc, argv, 1);
+        fprintf(stderr, "dragoman: called as %s, but there is no guest %s\n", name, isa);
+        return 2;
+    }
+    int at = argc > 1 && !strcmp(argv[1], "run") ? 2 : 1;
+    return run_main(guests[0], argc, argv, at);
+}

@@ -1,0 +1,352 @@
+/* `dragoman run`: options, environment, loading, running. */
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "../runtime/load.h"
+#include "../runtime/mem.h"
+#include "../runtime/signal.h"
+
+extern char **environ;
+
+typedef struct Args {
+    Options options;
+    const Guest *guest;
+} Args;
+
+enum { EXIT_USAGE = 2, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
+
+__attribute__((format(printf, 1, 2))) _Noreturn static void fail(const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    fputs("dragoman: ", stderr);
+    vfprintf(stderr, format, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    exit(EXIT_USAGE);
+}
+
+/* -- the guest's environment ------------------------------------------------------------------------------------------------ */
+
+static size_t env_find(char **env, const char *name, size_t n)
+{
+    size_t i = 0;
+    while (env[i] && !(strncmp(env[i], name, n) == 0 && env[i][n] == '='))
+        i++;
+    return i;
+}
+
+static void env_set(Options *o, const char *assignment)
+{
+    const char *eq = strchr(assignment, '=');
+    if (!eq)
+        fail("-E wants NAME=VALUE, not '%s'", assignment);
+    size_t at = env_find(o->env, assignment, (size_t)(eq - assignment));
+    if (!o->env[at]) {
+        o->env = realloc(o->env, (at + 2) * sizeof *o->env);
+        if (!o->env)
+            fail("out of memory");
+        o->env[at + 1] = NULL;
+    }
+    o->env[at] = strdup(assignment);
+}
+
+static void env_unset(Options *o, const char *name)
+{
+    size_t at = env_find(o->env, name, strlen(name));
+    if (!o->env[at])
+        return;
+    do
+        o->env[at] = o->env[at + 1];
+    while (o->env[at++]);
+}
+
+/* Applies f to each item of a comma-separated list, as the environment variables have them. */
+static void each(Options *o, const char *list, void (*f)(Options *, const char *))
+{
+    char *copy = strdup(list), *rest = copy, *item;
+    while ((item = strsep(&rest, ",")))
+        f(o, item);
+    free(copy);
+}
+
+/* -- options ------------------------------------------------------------------------------------------------------------------ */
+
+static u64 parse_size(const char *name, const char *text)
+{
+    char *end;
+    errno = 0;
+    u64 v = strtoull(text, &end, 0);
+    static const char units[] = "KMG";
+    if (*end && strchr(units, *end & ~32)) {
+        v <<= 10 * (strchr(units, *end & ~32) - units + 1);
+        end++;
+    }
+    if (errno || *end || end == text || *text == '-')
+        fail("-%s wants a number, not '%s'", name, text);
+    return v;
+}
+
+static void opt_help(Args *a, const char *arg, bool from_env);
+
+static void opt_h(Args *a, const char *arg, bool from_env)
+{
+    opt_help(a, arg, from_env);
+}
+
+static void opt_version(Args *a, const char *arg, bool from_env)
+{
+    puts("dragoman version " DRAGOMAN_VERSION);
+    exit(0);
+}
+
+static void opt_ld_prefix(Args *a, const char *arg, bool from_env)
+{
+    char *path = realpath(arg, NULL);
+    if (!path)
+        fail("-L %s: %s", arg, strerror(errno));
+    a->options.sysroot = strcmp(path, "/") ? path : NULL;
+}
+
+static void opt_set_env(Args *a, const char *arg, bool from_env)
+{
+    if (from_env)
+        each(&a->options, arg, env_set);
+    else
+        env_set(&a->options, arg);
+}
+
+static void opt_unset_env(Args *a, const char *arg, bool from_env)
+{
+    if (from_env)
+        each(&a->options, arg, env_unset);
+    else
+        env_unset(&a->options, arg);
+}
+
+static void opt_argv0(Args *a, const char *arg, bool from_env)
+{
+    a->options.argv0 = arg;
+}
+
+static void opt_uname(Args *a, const char *arg, bool from_env)
+{
+    a->options.release = arg;
+}
+
+static void opt_stack(Args *a, const char *arg, bool from_env)
+{
+    a->options.stack_size = parse_size("s", arg);
+}
+
+static void opt_guest_base(Args *a, const char *arg, bool from_env)
+{
+    if (parse_size("B", arg))
+        fail("-B %s: guest addresses are host addresses here; only 0 is possible", arg);
+}
+
+static void opt_reserved_va(Args *a, const char *arg, bool from_env)
+{
+    a->options.reserved_va = parse_size("R", arg);
+}
+
+static void opt_cpu(Args *a, const char *arg, bool from_env)
+{
+    if (!strcmp(arg, "help")) {
+        printf("Available CPUs:\n  max\n  %s\n", a->guest->cpu);
+        exit(0);
+    }
+    if (strcmp(arg, "max") && strcmp(arg, a->guest->cpu))
+        fail("-cpu %s: no such model; '-cpu help' lists those there are", arg);
+}
+
+static void opt_gdb(Args *a, const char *arg, bool from_env)
+{
+    fail("-g: the gdb stub is not implemented yet; -d cpu,exec,in_asm traces a program without it");
+}
+
+static void opt_log(Args *a, const char *arg, bool from_env)
+{
+    if (!strcmp(arg, "help")) {
+        log_help(stdout);
+        exit(0);
+    }
+    const char *bad = log_parse(arg, &log_.items);
+    if (bad)
+        fail("-d %s: no such item; '-d help' lists those there are", bad);
+}
+
+static void opt_logfile(Args *a, const char *arg, bool from_env)
+{
+    char path[4096];
+    const char *d = strstr(arg, "%d");
+    if (d)
+        snprintf(path, sizeof path, "%.*s%d%s", (int)(d - arg), arg, (int)getpid(), d + 2);
+    else
+        snprintf(path, sizeof path, "%s", arg);
+    log_.file = fopen(path, "we");
+    if (!log_.file)
+        fail("-D %s: %s", path, strerror(errno));
+}
+
+static void opt_pagesize(Args *a, const char *arg, bool from_env)
+{
+    if (parse_size("p", arg) != 4096)
+        fail("-p %s: only 4096, the host's page size, is possible", arg);
+}
+
+static void opt_strace(Args *a, const char *arg, bool from_env)
+{
+    a->options.strace = true;
+    log_.items |= LOG(strace);
+}
+
+static void opt_seed(Args *a, const char *arg, bool from_env)
+{
+    a->options.seed = parse_size("seed", arg);
+    a->options.has_seed = true;
+}
+
+static void opt_tier(Args *a, const char *arg, bool from_env)
+{
+    static const struct {
+        const char *name;
+        int tier;
+    } tiers[] = {{"auto", TIER_AUTO}, {"baseline", TIER_BASELINE}, {"llvm", TIER_LLVM}, {"interp", TIER_INTERP}};
+    for (size_t i = 0; i < LEN(tiers); i++) {
+        if (!strcmp(arg, tiers[i].name)) {
+            a->options.tier = tiers[i].tier;
+            return;
+        }
+    }
+    fail("--tier %s: the tiers are auto, baseline, llvm and interp", arg);
+}
+
+static void opt_cpus(Args *a, const char *arg, bool from_env)
+{
+    u64 n = parse_size("cpus", arg);
+    if (n < 1 || n > 4096)
+        fail("--cpus wants a number from 1 to 4096, not '%s'", arg);
+    a->options.cpus = (int)n;
+}
+
+static void opt_stats(Args *a, const char *arg, bool from_env)
+{
+    log_.stats = true;
+}
+
+static const struct Option {
+    const char *name, *arg, *env, *help;
+    void (*apply)(Args *a, const char *arg, bool from_env);
+} table[] = {
+#define OPTION(handler, name, arg, env, help) {name, arg, env, help, opt_##handler},
+#include "options.def"
+};
+
+static void opt_help(Args *a, const char *arg, bool from_env)
+{
+    printf("usage: dragoman [run] [options] program [arguments...]\n"
+           "Runs a Linux program built for %s on this machine.\n\n"
+           "Argument          Env-variable       Description\n",
+           a->guest->name);
+    for (size_t i = 0; i < LEN(table); i++) {
+        char left[40];
+        snprintf(left, sizeof left, "%s%s%s%s", strlen(table[i].name) > 1 && strcmp(table[i].name, "cpu") ? "--" : "-",
+                 table[i].name, table[i].arg ? " " : "", table[i].arg ? table[i].arg : "");
+        printf("%-17s %-18s %s\n", left, table[i].env ? table[i].env : "", table[i].help);
+    }
+    puts("\nThe exit status is the program's; 127 if it is not found, 126 if it cannot be run, 2 for a bad option.");
+    exit(0);
+}
+
+/* Takes options from argv[at] on; returns the index of the program. */
+static int parse_options(Args *a, int argc, char **argv, int at)
+{
+    for (; at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
+        const char *name = argv[at] + 1 + (argv[at][1] == '-');
+        if (!*name) /* -- */
+            return at + 1;
+        size_t n = strcspn(name, "=");
+        const struct Option *o = NULL;
+        for (size_t i = 0; i < LEN(table); i++)
+            if (strlen(table[i].name) == n && !memcmp(table[i].name, name, n))
+                o = &table[i];
+        if (!o)
+            fail("no such option: %s ('dragoman -h' lists those there are)", argv[at]);
+        const char *value = name[n] ? name + n + 1 : NULL;
+        if (o->arg && !value) {
+            if (at + 1 >= argc)
+                fail("-%s wants an argument: %s", o->name, o->arg);
+            value = argv[++at];
+        }
+        if (!o->arg && value)
+            fail("-%s takes no argument", o->name);
+        o->apply(a, value, false);
+    }
+    return at;
+}
+
+int run_main(const Guest *guest, int argc, char **argv, int at)
+{
+    Args a = {.options = {.tier = TIER_AUTO}, .guest = guest};
+    size_t n = 0;
+    while (environ[n])
+        n++;
+    a.options.env = malloc((n + 1) * sizeof *a.options.env);
+    if (!a.options.env)
+        fail("out of memory");
+    memcpy(a.options.env, environ, (n + 1) * sizeof *environ);
+    for (size_t i = 0; i < LEN(table); i++) {
+        const char *value = table[i].env ? getenv(table[i].env) : NULL;
+        if (value)
+            table[i].apply(&a, value, true);
+    }
+    at = parse_options(&a, argc, argv, at);
+
+    /* binfmt_misc with flag P puts the program's own argv[0] after its path. */
+    bool keeps_argv0 = getauxval(AT_FLAGS) & 1;
+    if (at >= argc)
+        fail("no program given: dragoman [options] program [arguments...]; 'dragoman -h' explains");
+    const char *path = argv[at];
+    char **guest_argv = argv + at;
+    if (keeps_argv0 && at + 1 < argc)
+        guest_argv++;
+    if (a.options.argv0)
+        guest_argv[0] = (char *)a.options.argv0;
+
+    if (!arena_init())
+        fail("no memory for translated code in the low 2 GiB: %s", strerror(errno));
+    Process *p = calloc(1, sizeof *p);
+    if (!p)
+        fail("out of memory");
+    p->options = a.options;
+    p->argv = guest_argv;
+    p->exe_fd = -1;
+    pthread_mutex_init(&p->lock, NULL);
+    p->mem = mem_new();
+    the_process = p;
+    Task *t = p->mem ? task_new(p) : NULL;
+    if (!t)
+        fail("out of memory");
+    self = t;
+    t->tid = (i32)gettid();
+    t->thread = pthread_self();
+
+    char why[512];
+    int error = load_program(p, t, path, why, sizeof why);
+    if (error) {
+        fprintf(stderr, "dragoman: %s\n", why);
+        return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+    }
+    signal_init(p, t);
+    task_loop(t);
+}
