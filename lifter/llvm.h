@@ -18,6 +18,8 @@ enum {
 typedef struct HostInfo {
     const char *triple, *layout; /* for the module */
     bool fma;                    /* fused multiply-add is an instruction, not a library call */
+    bool lane_shifts;            /* 32- and 64-bit lanes are shifted by counts of their own in integer instructions */
+    const char *byte_shuffle;    /* intrinsic: bytes of the first operand by the second's low 4 bits, 0 for bit 7; or NULL */
 } HostInfo;
 
 /* Exits of a region to guest addresses outside it. */
@@ -86,6 +88,8 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
 
 /* A value op (a VALUE row) as LLVM IR: inline where llvm_value.c has a rule, else a call of dg_NAME. */
 LLVMValueRef llvm_value(Gen *g, Val v, const Op *op);
+/* The same for vector ops that llvm_value.c has no rule for, given their operands; NULL if there is none here either. */
+LLVMValueRef llvm_vector(Gen *g, const Op *op, const LLVMValueRef *arg);
 
 /* Host address as a pointer constant. */
 LLVMValueRef llvm_address(Gen *g, const void *p);

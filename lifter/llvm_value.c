@@ -862,5 +862,7 @@ LLVMValueRef llvm_value(Gen *g, Val v, const Op *op)
         result = nzcv(g, v, op);
     else if (rules[op->code].rule)
         result = rules[op->code].rule(g, op, arg, rules[op->code].param);
+    else
+        result = llvm_vector(g, op, arg);
     return result ? result : call_body(g, op, arg);
 }

@@ -170,6 +170,8 @@ static Orc *orc_new(char *why, size_t size)
     char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
     orc->host.triple = LLVMGetDefaultTargetTriple();
     orc->host.fma = has_feature(features, "+fma");
+    orc->host.lane_shifts = has_feature(features, "+avx2");
+    orc->host.byte_shuffle = has_feature(features, "+ssse3") ? "llvm.x86.ssse3.pshuf.b.128" : NULL;
     orc->machine = make_machine(orc->host.triple, cpu, features, why, size);
     LLVMDisposeMessage(cpu);
     LLVMDisposeMessage(features);

@@ -1,0 +1,209 @@
+/* Vector ops whose LLVM IR is more than a line or depends on the host: saturation, shifts by a register, table lookups.
+ * llvm_value.c has the rest. */
+#include <stddef.h>
+
+#include "llvm.h"
+
+/* Builds one op's value, NULL if this host can't; `bits` is the source lane's width, `param` the row's. */
+typedef LLVMValueRef Rule(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 param);
+
+static LLVMTypeRef vector_of(Gen *g, u32 bits, u32 count)
+{
+    return LLVMVectorType(LLVMIntTypeInContext(g->ctx, bits), count);
+}
+
+/* 128 bits as lanes of `bits`, and back */
+static LLVMValueRef lanes(Gen *g, LLVMValueRef v, u32 bits)
+{
+    return LLVMBuildBitCast(g->b, v, vector_of(g, bits, 128 / bits), "");
+}
+
+static LLVMValueRef whole(Gen *g, LLVMValueRef v)
+{
+    return LLVMBuildBitCast(g->b, v, g->q, "");
+}
+
+/* A constant in as many lanes as v has */
+static LLVMValueRef all(LLVMValueRef v, u64 c)
+{
+    LLVMTypeRef type = LLVMTypeOf(v);
+    LLVMValueRef lane[16];
+    unsigned n = LLVMGetVectorSize(type);
+    for (unsigned i = 0; i < n; i++)
+        lane[i] = LLVMConstInt(LLVMGetElementType(type), c, false);
+    return LLVMConstVector(lane, n);
+}
+
+/* The first `count` lanes of b:a */
+static LLVMValueRef first_lanes(Gen *g, LLVMValueRef a, LLVMValueRef b, u32 count)
+{
+    LLVMValueRef index[16];
+    for (u32 i = 0; i < count; i++)
+        index[i] = LLVMConstInt(g->i32, i, false);
+    return LLVMBuildShuffleVector(g->b, a, b, LLVMConstVector(index, count), "");
+}
+
+static LLVMValueRef call2(Gen *g, const char *name, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMValueRef args[] = {a, b};
+    return llvm_intrinsic(g, name, LLVMTypeOf(a), args, 2);
+}
+
+#define ADD(x, y) LLVMBuildAdd(g->b, x, y, "")
+#define SUB(x, y) LLVMBuildSub(g->b, x, y, "")
+#define MUL(x, y) LLVMBuildMul(g->b, x, y, "")
+#define OR(x, y) LLVMBuildOr(g->b, x, y, "")
+#define XOR(x, y) LLVMBuildXor(g->b, x, y, "")
+#define SHL(x, n) LLVMBuildShl(g->b, x, n, "")
+#define LSHR(x, n) LLVMBuildLShr(g->b, x, n, "")
+#define ASHR(x, n) LLVMBuildAShr(g->b, x, n, "")
+#define IS(predicate, x, y) LLVMBuildICmp(g->b, LLVMInt##predicate, x, y, "")
+
+/* -- saturation ------------------------------------------------------------------------------------------------------------- */
+
+/* Task.saturated |= result != exact; the result. */
+static LLVMValueRef saturated(Gen *g, LLVMValueRef result, LLVMValueRef exact)
+{
+    LLVMValueRef differs = LLVMBuildBitCast(g->b, XOR(result, exact), g->i128, "");
+    LLVMValueRef any = LLVMBuildZExt(g->b, IS(NE, differs, LLVMConstNull(g->i128)), g->i32, "");
+    LLVMValueRef offset = LLVMConstInt(g->i64, offsetof(Task, saturated), false);
+    LLVMValueRef p = LLVMBuildInBoundsGEP2(g->b, g->i8, g->task, &offset, 1, "");
+    LLVMBuildStore(g->b, OR(LLVMBuildLoad2(g->b, g->i32, p, ""), any), p);
+    return result;
+}
+
+enum { S_ADD, U_ADD, S_SUB, U_SUB };
+
+static LLVMValueRef sum(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 which)
+{
+    static const char *const names[] = {"llvm.sadd.sat", "llvm.uadd.sat", "llvm.ssub.sat", "llvm.usub.sat"};
+    LLVMValueRef a = lanes(g, arg[0], bits), b = lanes(g, arg[1], bits);
+    return whole(g, saturated(g, call2(g, names[which], a, b), which <= U_ADD ? ADD(a, b) : SUB(a, b)));
+}
+
+static LLVMValueRef negation(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 absolute)
+{
+    LLVMValueRef a = lanes(g, arg[0], bits), zero = all(a, 0);
+    LLVMValueRef r = call2(g, "llvm.ssub.sat", zero, a), exact = SUB(zero, a);
+    if (absolute) {
+        r = call2(g, "llvm.smax", a, r);
+        exact = call2(g, "llvm.smax", a, exact);
+    }
+    return whole(g, saturated(g, r, exact));
+}
+
+/* Lanes of v cut to half their width, in the lower half */
+static LLVMValueRef narrowed(Gen *g, LLVMValueRef v, u32 bits)
+{
+    LLVMTypeRef type = vector_of(g, bits / 2, 128 / bits);
+    return whole(g, first_lanes(g, LLVMBuildTrunc(g->b, v, type, ""), LLVMConstNull(type), 256 / bits));
+}
+
+enum { FROM_SIGNED = 1, TO_SIGNED = 2 };
+
+static LLVMValueRef narrow(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 how)
+{
+    LLVMValueRef a = lanes(g, arg[0], bits), v = a;
+    u64 max = (1ull << (bits / 2 - (how & TO_SIGNED ? 1 : 0))) - 1;
+    v = call2(g, how & FROM_SIGNED ? "llvm.smin" : "llvm.umin", v, all(v, max));
+    if (how & FROM_SIGNED)
+        v = call2(g, "llvm.smax", v, all(v, how & TO_SIGNED ? ~max : 0));
+    return narrowed(g, saturated(g, v, a), bits);
+}
+
+/* A doubled product wraps to the most negative number, and nothing else gives that. */
+static LLVMValueRef unwrapped(Gen *g, LLVMValueRef r, u32 bits)
+{
+    LLVMValueRef wrapped = IS(EQ, r, all(r, 1ull << (bits - 1)));
+    return saturated(g, XOR(r, LLVMBuildSExt(g->b, wrapped, LLVMTypeOf(r), "")), r);
+}
+
+/* 2ab in lanes of twice the width */
+static LLVMValueRef doubled(Gen *g, LLVMValueRef a, LLVMValueRef b, u32 bits)
+{
+    LLVMTypeRef wide = vector_of(g, 2 * bits, LLVMGetVectorSize(LLVMTypeOf(a)));
+    LLVMValueRef v = MUL(LLVMBuildSExt(g->b, a, wide, ""), LLVMBuildSExt(g->b, b, wide, ""));
+    return SHL(v, all(v, 1));
+}
+
+static LLVMValueRef double_long(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 param)
+{
+    LLVMValueRef a = lanes(g, arg[0], bits), b = lanes(g, arg[1], bits);
+    a = first_lanes(g, a, a, 64 / bits);
+    b = first_lanes(g, b, b, 64 / bits);
+    return whole(g, unwrapped(g, doubled(g, a, b, bits), 2 * bits));
+}
+
+static LLVMValueRef double_high(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 round)
+{
+    LLVMValueRef v = doubled(g, lanes(g, arg[0], bits), lanes(g, arg[1], bits), bits);
+    if (round)
+        v = ADD(v, all(v, 1ull << (bits - 1)));
+    v = LLVMBuildTrunc(g->b, LSHR(v, all(v, bits)), vector_of(g, bits, 128 / bits), "");
+    return whole(g, unwrapped(g, v, bits));
+}
+
+/* -- shifts by a register, and table lookups -------------------------------------------------------------------------------- */
+
+/* Left for a positive count, right for a negative one; those out of range leave nothing, or the sign. Only with instructions
+ * for it: else LLVM makes powers of two by way of floats, and sets an exception flag of the host's that is the guest's. */
+static LLVMValueRef shift(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 is_signed)
+{
+    if (!g->host->lane_shifts)
+        return NULL;
+    LLVMValueRef a = lanes(g, arg[0], bits), n = lanes(g, arg[1], bits), zero = all(a, 0);
+    n = ASHR(SHL(n, all(n, bits - 8)), all(n, bits - 8));
+    LLVMValueRef back = SUB(zero, n), left = LLVMBuildSelect(g->b, IS(ULT, n, all(n, bits)), SHL(a, n), zero, "");
+    if (is_signed) {
+        LLVMValueRef right = ASHR(a, call2(g, "llvm.umin", back, all(n, bits - 1)));
+        return whole(g, LLVMBuildSelect(g->b, IS(SLT, n, zero), right, left, ""));
+    }
+    return whole(g, OR(left, LLVMBuildSelect(g->b, IS(ULT, back, all(n, bits)), LSHR(a, back), zero, "")));
+}
+
+/* As op_vtbl: an index above 15 gets bit 7, which makes the host's shuffle give zero. */
+static LLVMValueRef look_up(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 param)
+{
+    if (!g->host->byte_shuffle)
+        return NULL;
+    LLVMValueRef index = arg[1];
+    if (op->imm)
+        index = SUB(index, all(index, (u64)op->imm));
+    LLVMValueRef args[] = {arg[0], call2(g, "llvm.uadd.sat", index, all(index, 0x70))};
+    return llvm_intrinsic(g, g->host->byte_shuffle, NULL, args, 2);
+}
+
+/* -- the rules ----------------------------------------------------------------------------------------------------------------- */
+
+#define R16_32(op, rule, param) [IR_##op##16] = {rule, 16, param}, [IR_##op##32] = {rule, 32, param}
+#define R32_64(op, rule, param) [IR_##op##32] = {rule, 32, param}, [IR_##op##64] = {rule, 64, param}
+#define R16_64(op, rule, param) [IR_##op##16] = {rule, 16, param}, R32_64(op, rule, param)
+#define R8_64(op, rule, param) [IR_##op##8] = {rule, 8, param}, R16_64(op, rule, param)
+
+static const struct {
+    Rule *rule;
+    u8 bits, param;
+} rules[IR_COUNT] = {
+    R8_64(vsqadd, sum, S_ADD),
+    R8_64(vuqadd, sum, U_ADD),
+    R8_64(vsqsub, sum, S_SUB),
+    R8_64(vuqsub, sum, U_SUB),
+    R8_64(vsqneg, negation, false),
+    R8_64(vsqabs, negation, true),
+    R16_64(vsqxtn, narrow, FROM_SIGNED | TO_SIGNED),
+    R16_64(vuqxtn, narrow, 0),
+    R16_64(vsqxtun, narrow, FROM_SIGNED),
+    R16_32(vsqdmull, double_long, 0),
+    R16_32(vsqdmulh, double_high, false),
+    R16_32(vsqrdmulh, double_high, true),
+    R32_64(vushl, shift, false),
+    R32_64(vsshl, shift, true),
+    [IR_vtbl] = {look_up, 8, 0},
+    [IR_vtbli] = {look_up, 8, 0},
+};
+
+LLVMValueRef llvm_vector(Gen *g, const Op *op, const LLVMValueRef *arg)
+{
+    Rule *rule = rules[op->code].rule;
+    return rule ? rule(g, op, arg, rules[op->code].bits, rules[op->code].param) : NULL;
+}
