@@ -15,7 +15,8 @@
 #include "softfp.h"
 
 /* No operation may be moved, dropped or done in more lanes: each may raise flags. Holds for what includes this file, too, since
- * the compiler inlines these functions only into such as are compiled in the same way. */
+ * the compiler inlines these functions only into such as are compiled in the same way. It also converts constants of another type
+ * when the code runs, so there are none. */
 #pragma STDC FENV_ACCESS ON
 
 typedef float F32x4 __attribute__((vector_size(16)));
@@ -200,7 +201,7 @@ ROUND(x, 4)
 
 /* Ties away from zero: the whole part, and one more if the rest, which is exact, is a half or above. Adding with the operand's
  * sign keeps -0. */
-#define ROUND_AWAY_SCALAR(bits, Float, Vector, round) \
+#define ROUND_AWAY_SCALAR(bits, Float, Vector, half, one, round) \
     static inline V128 op_frinta##bits(Task *t, V128 a) \
     { \
         Vector v = (Vector)a, whole = round(v, v, 11); \
@@ -210,14 +211,14 @@ ROUND(x, 4)
         if (whole[0] == v[0]) \
             return (V128)(Vector){whole[0]}; \
         Float rest = v[0] - whole[0], r = whole[0]; \
-        if (rest >= (Float)0.5) \
-            r = whole[0] + 1; \
-        else if (rest <= (Float)-0.5) \
-            r = whole[0] - 1; \
+        if (rest >= half) \
+            r = whole[0] + one; \
+        else if (rest <= -half) \
+            r = whole[0] - one; \
         return (V128)(Vector){r}; \
     }
-ROUND_AWAY_SCALAR(32, float, F32x4, __builtin_ia32_roundss)
-ROUND_AWAY_SCALAR(64, double, F64x2, __builtin_ia32_roundsd)
+ROUND_AWAY_SCALAR(32, float, F32x4, 0.5f, 1.0f, __builtin_ia32_roundss)
+ROUND_AWAY_SCALAR(64, double, F64x2, 0.5, 1.0, __builtin_ia32_roundsd)
 #undef ROUND_AWAY_SCALAR
 
 static inline V128 op_vfrinta32(Task *t, V128 a)
@@ -227,7 +228,8 @@ static inline V128 op_vfrinta32(Task *t, V128 a)
         return softfp_vfrinta32(t, a);
     I32x4 fraction = whole != v;
     F32x4 rest = (F32x4)((I32x4)v & fraction) - (F32x4)((I32x4)whole & fraction);
-    I32x4 up = rest >= 0.5f, down = rest <= -0.5f, one = (I32x4)(F32x4){1, 1, 1, 1};
+    const F32x4 half = {0.5f, 0.5f, 0.5f, 0.5f};
+    I32x4 up = rest >= half, down = rest <= -half, one = (I32x4){} + 0x3f800000;
     /* Lanes that stay get a zero of their own sign added, which changes nothing in any rounding mode. */
     I32x4 addend = (up & one) | (down & (one | INT32_MIN)) | (~(up | down) & (I32x4)whole & INT32_MIN);
     return (V128)(whole + (F32x4)addend);
@@ -240,7 +242,8 @@ static inline V128 op_vfrinta64(Task *t, V128 a)
         return softfp_vfrinta64(t, a);
     I64x2 fraction = whole != v;
     F64x2 rest = (F64x2)((I64x2)v & fraction) - (F64x2)((I64x2)whole & fraction);
-    I64x2 up = rest >= 0.5, down = rest <= -0.5, one = (I64x2)(F64x2){1, 1};
+    const F64x2 half = {0.5, 0.5};
+    I64x2 up = rest >= half, down = rest <= -half, one = (I64x2){} + 0x3ff0000000000000;
     I64x2 addend = (up & one) | (down & (one | INT64_MIN)) | (~(up | down) & (I64x2)whole & INT64_MIN);
     return (V128)(whole + (F64x2)addend);
 }
@@ -289,6 +292,46 @@ FMA(fma64)
 FMA(vfma32)
 FMA(vfma64)
 #undef FMA
+
+/* 2 - a * b on finite operands; infinity times zero counts as 0 here, without "invalid". */
+#define RECPS(bits, Vector, Ints, infinity, two, movmsk, fma) \
+    static FMA_HOST inline V128 fp_host_vfrecps##bits(Task *t, V128 a, V128 b) \
+    { \
+        Ints magnitude_a = (Ints)op_vfabs##bits(a), magnitude_b = (Ints)op_vfabs##bits(b); \
+        if (unlikely(movmsk((Vector)((magnitude_a >= infinity) | (magnitude_b >= infinity))))) \
+            return softfp_vfrecps##bits(t, a, b); \
+        return (V128)fma((Vector)op_vfneg##bits(a), (Vector)b, (Vector)((Ints){} + two)); \
+    }
+RECPS(32, F32x4, I32x4, 0x7f800000, 0x40000000, __builtin_ia32_movmskps, __builtin_ia32_vfmaddps)
+RECPS(64, F64x2, I64x2, 0x7ff0000000000000, 0x4000000000000000, __builtin_ia32_movmskpd, __builtin_ia32_vfmaddpd)
+#undef RECPS
+
+/* (3 - a * b) / 2 on operands between 2^-32 and 2^32, where halving afterwards is exact */
+#define RSQRTS(bits, Vector, Ints, low, high, three, half, movmsk, fma) \
+    static FMA_HOST inline V128 fp_host_vfrsqrts##bits(Task *t, V128 a, V128 b) \
+    { \
+        Ints magnitude_a = (Ints)op_vfabs##bits(a), magnitude_b = (Ints)op_vfabs##bits(b); \
+        Ints outside = (magnitude_a < low) | (magnitude_b < low) | (magnitude_a > high) | (magnitude_b > high); \
+        if (unlikely(movmsk((Vector)outside))) \
+            return softfp_vfrsqrts##bits(t, a, b); \
+        return (V128)(fma((Vector)op_vfneg##bits(a), (Vector)b, (Vector)((Ints){} + three)) * (Vector)((Ints){} + half)); \
+    }
+RSQRTS(32, F32x4, I32x4, 0x2f800000, 0x4f800000, 0x40400000, 0x3f000000, __builtin_ia32_movmskps, __builtin_ia32_vfmaddps)
+RSQRTS(64, F64x2, I64x2, 0x3df0000000000000, 0x41f0000000000000, 0x4008000000000000, 0x3fe0000000000000, __builtin_ia32_movmskpd, __builtin_ia32_vfmaddpd)
+#undef RSQRTS
+
+#define STEP(name) \
+    static inline V128 op_##name(Task *t, V128 a, V128 b) \
+    { \
+        if (FP_SPECIAL(t) || !fp_host_fma()) \
+            return softfp_##name(t, a, b); \
+        return fp_host_##name(t, a, b); \
+    }
+STEP(vfrecps32)
+STEP(vfrecps64)
+STEP(vfrsqrts32)
+STEP(vfrsqrts64)
+#undef STEP
 
 /* The host's MAX gives its second operand if both are zero, so taking it both ways round and joining the bits settles the sign:
  * + wins for the maximum (and), - for the minimum (or). It signals quiet NaNs: they are sorted out first. */
@@ -367,7 +410,7 @@ COMPARE(vfacgt32, F32x4, (F32x4)op_vfabs32((V128)y) < (F32x4)op_vfabs32((V128)x)
 COMPARE(vfacgt64, F64x2, (F64x2)op_vfabs64((V128)y) < (F64x2)op_vfabs64((V128)x))
 #undef COMPARE
 
-/* -- estimates and steps, and half precision: always in integers ------------------------------------------------------------- */
+/* -- estimates, and half precision: always in integers ------------------------------------------------------------- */
 
 #define SOFT1(name) \
     static inline V128 op_##name(Task *t, V128 a) \
@@ -385,10 +428,6 @@ SOFT1(vfrsqrte32)
 SOFT1(vfrsqrte64)
 SOFT1(frecpx32)
 SOFT1(frecpx64)
-SOFT2(vfrecps32)
-SOFT2(vfrecps64)
-SOFT2(vfrsqrts32)
-SOFT2(vfrsqrts64)
 SOFT2(vfmulx32)
 SOFT2(vfmulx64)
 SOFT1(f16to32)
@@ -499,7 +538,7 @@ TOINT_UZ(64, F64x2, 64, u64, 0x1p63, __builtin_ia32_movmskpd, __builtin_ia32_cvt
     }
 TOINT(32, F32x4, __builtin_fabsf, 32, u32, 0x1p31f, __builtin_ia32_roundss, __builtin_ia32_cvttss2si)
 TOINT(32, F32x4, __builtin_fabsf, 64, u64, 0x1p63f, __builtin_ia32_roundss, __builtin_ia32_cvttss2si64)
-TOINT(64, F64x2, __builtin_fabs, 32, u32, 0x1p31 - 1, __builtin_ia32_roundsd, __builtin_ia32_cvttsd2si)
+TOINT(64, F64x2, __builtin_fabs, 32, u32, 0x1.fffffffcp30, __builtin_ia32_roundsd, __builtin_ia32_cvttsd2si)
 TOINT(64, F64x2, __builtin_fabs, 64, u64, 0x1p63, __builtin_ia32_roundsd, __builtin_ia32_cvttsd2si64)
 #undef TOINT
 
@@ -516,18 +555,21 @@ static inline V128 op_vf32tos32z(Task *t, V128 a)
     return (V128)r;
 }
 
-#define TOINT_V(bits, Vector, count, is_signed, letter) \
+#define TOINT_V(bits, Vector, count, letter) \
     static inline V128 op_vf##bits##to##letter##bits(Task *t, V128 a, u64 imm) \
     { \
         Vector v = (Vector)a; \
-        for (int i = 0; i < count; i++) \
-            v[i] = (i##bits)softfp_toint(t, (V128)(Vector){v[i]}, bits, is_signed, bits, imm); \
+        for (int i = 0; i < count; i++) { \
+            V128 lane = (V128)(Vector){v[i]}; \
+            v[i] = (i##bits)(imm == ROUND_ZERO ? op_f##bits##to##letter##bits##z(t, lane) \
+                                               : op_f##bits##to##letter##bits(t, lane, imm)); \
+        } \
         return (V128)v; \
     }
-TOINT_V(32, I32x4, 4, true, s)
-TOINT_V(32, I32x4, 4, false, u)
-TOINT_V(64, I64x2, 2, true, s)
-TOINT_V(64, I64x2, 2, false, u)
+TOINT_V(32, I32x4, 4, s)
+TOINT_V(32, I32x4, 4, u)
+TOINT_V(64, I64x2, 2, s)
+TOINT_V(64, I64x2, 2, u)
 #undef TOINT_V
 
 /* -- from integers: scaling by a power of two afterwards is exact, since nothing gets near the denormals ---------------------- */

@@ -606,9 +606,10 @@ static u32 recip_estimate(u32 a)
 static u32 recip_sqrt_estimate(u32 a)
 {
     a = a < 256 ? 2 * a + 1 : ((a >> 1 << 1) + 1) * 2;
-    u32 b = 512;
-    while ((u64)a * (b + 1) * (b + 1) < 1u << 28)
-        b++;
+    u32 b = 512; /* becomes the greatest with a * b * b < 2^28 */
+    for (u32 step = 256; step; step /= 2)
+        if ((u64)a * (b + step) * (b + step) < 1u << 28)
+            b += step;
     return (b + 1) / 2;
 }
 

@@ -112,6 +112,7 @@ static const Row rows[] = {
     BOTH(add, 2) BOTH(sub, 2) BOTH(mul, 2) BOTH(div, 2) BOTH(sqrt, 1) BOTH(ma, 3) BOTH(max, 2) BOTH(min, 2) BOTH(maxnm, 2)
     BOTH(minnm, 2) BOTH(rintn, 1) BOTH(rintm, 1) BOTH(rintp, 1) BOTH(rintz, 1) BOTH(rinta, 1) BOTH(rinti, 1) BOTH(rintx, 1)
     VECTOR(cmeq, 2) VECTOR(cmge, 2) VECTOR(cmgt, 2) VECTOR(acge, 2) VECTOR(acgt, 2)
+    VECTOR(recps, 2) VECTOR(rsqrts, 2)
     ROW(f32to64, 1, false) ROW(f64to32, 1, true) ROW(vf32to64, 1, false) ROW(vf64to32, 1, true)
     COMPARE(fcmp32, false) COMPARE(fcmp64, true) COMPARE(fcmpe32, false) COMPARE(fcmpe64, true)
     TOINT(32, false) TOINT(64, true)
