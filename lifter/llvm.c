@@ -332,8 +332,19 @@ static LLVMValueRef state_field(Gen *g, const Component *c)
     return task_field(g, offsetof(Task, state) + c->offset);
 }
 
+/* Whether floating-point ops must flush denormals: a helper may have changed it. */
+static void load_fp_mode(Gen *g)
+{
+    if (!g->fp_flush)
+        return;
+    LLVMValueRef mode = LLVMBuildLoad2(g->b, g->i32, task_field(g, offsetof(Task, fp_mode)), "");
+    LLVMValueRef flush = LLVMBuildAnd(g->b, mode, const32(g, FP_FLUSH), "");
+    LLVMBuildStore(g->b, LLVMBuildICmp(g->b, LLVMIntNE, flush, const32(g, 0), ""), g->fp_flush);
+}
+
 static void load_state(Gen *g)
 {
+    load_fp_mode(g);
     for (u32 i = 0; i < g->ncomps; i++) {
         LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, &g->comps[i]), state_field(g, &g->comps[i]), "");
         LLVMBuildStore(g->b, v, g->comps[i].slot);
@@ -821,12 +832,23 @@ static void new_function(Gen *g, const char *name)
     add_attribute(g, 1, "dereferenceable", sizeof(Task));
 }
 
+static bool has_fp(const Region *r)
+{
+    for (size_t i = 0; i < r->nblocks; i++)
+        for (u32 n = 0; n < r->blocks[i]->count; n++)
+            if (ir_ops[r->blocks[i]->ops[n].code].task && llvm_fp_has(r->blocks[i]->ops[n].code))
+                return true;
+    return false;
+}
+
 static void build_entry(Gen *g)
 {
     LLVMBasicBlockRef entry = new_bb(g);
     LLVMPositionBuilderAtEnd(g->b, entry);
     for (u32 i = 0; i < g->ncomps; i++)
         g->comps[i].slot = LLVMBuildAlloca(g->b, component_type(g, &g->comps[i]), "");
+    if (has_fp(g->region))
+        g->fp_flush = LLVMBuildAlloca(g->b, g->i1, "");
     for (size_t i = 0; i < g->region->nblocks; i++)
         g->bb[i] = new_bb(g);
     g->link_bb = new_bb(g);

@@ -39,10 +39,11 @@ typedef struct Component {
     LLVMValueRef slot; /* alloca */
 } Component;
 
-/* What is known of a flags value, for conditions that are computed from NZCV bits. */
+/* What is known of a value that has to do with flags, so that conditions computed from NZCV bits become comparisons again. */
 typedef struct NzcvOf {
-    bool known;
-    u8 kind; /* FlagKind */
+    enum { NZCV_NOT, NZCV_INT, NZCV_FP, NZCV_FP_CONDITION } is; /* nothing; NZCV bits of two kinds; 0 or 1 made of FP bits */
+    u8 kind;      /* NZCV_INT: FlagKind */
+    u8 predicate; /* NZCV_FP_CONDITION: sum of 1 equal, 2 greater, 4 less, 8 unordered, as in LLVMRealPredicate */
     LLVMValueRef a, b;
 } NzcvOf;
 
@@ -68,6 +69,8 @@ typedef struct Gen {
 
     LLVMBasicBlockRef link_bb, indirect_bb;
     LLVMValueRef link_phi, indirect_phi;
+    LLVMValueRef fp_flush;        /* alloca: i1, FP_FLUSH is set; NULL if the region has no floating point */
+    LLVMBasicBlockRef fp_slow_bb; /* of the floating-point op being built */
     unsigned md_prof;
     LLVMValueRef rare; /* branch weights: the first way is hardly ever taken */
 
@@ -90,6 +93,15 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
 LLVMValueRef llvm_value(Gen *g, Val v, const Op *op);
 /* The same for vector ops that llvm_value.c has no rule for, given their operands; NULL if there is none here either. */
 LLVMValueRef llvm_vector(Gen *g, const Op *op, const LLVMValueRef *arg);
+
+/* The call of dg_NAME. */
+LLVMValueRef llvm_call_body(Gen *g, const Op *op, const LLVMValueRef *arg);
+/* llvm_fp.c: whether the floating-point op has a rule, and its value (NULL if the host lacks what the rule needs). */
+bool llvm_fp_has(u16 code);
+LLVMValueRef llvm_fp(Gen *g, Val v, const Op *op, const LLVMValueRef *arg);
+
+/* An i1: whether the comparison comes out as of->predicate says. */
+LLVMValueRef llvm_fp_predicate(Gen *g, const NzcvOf *of);
 
 /* Host address as a pointer constant. */
 LLVMValueRef llvm_address(Gen *g, const void *p);

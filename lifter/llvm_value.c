@@ -212,7 +212,7 @@ static LLVMValueRef nzcv(Gen *g, Val v, const Op *op)
     if (!LLVMIsAConstantInt(kind))
         return NULL;
     NzcvOf *of = &g->nzcv[v];
-    *of = (NzcvOf){.known = true, .kind = (u8)LLVMConstIntGetZExtValue(kind), .a = a, .b = b};
+    *of = (NzcvOf){.is = NZCV_INT, .kind = (u8)LLVMConstIntGetZExtValue(kind), .a = a, .b = b};
     if (!is_wide(of->kind)) {
         of->a = LLVMBuildTrunc(g->b, a, g->i32, "");
         of->b = LLVMBuildTrunc(g->b, b, g->i32, "");
@@ -233,22 +233,52 @@ static Val flag_bit_of(const Gen *g, Val v, u32 bit)
         op = &g->ir->ops[op->arg[0]];
     else if (bit != 31)
         return NO_VAL;
-    if (op->code != IR_shr32 || !is_const32(g, op->arg[1], bit) || !g->nzcv[op->arg[0]].known)
-        return NO_VAL;
-    return op->arg[0];
+    return op->code == IR_shr32 && is_const32(g, op->arg[1], bit) ? op->arg[0] : NO_VAL;
 }
 
 /* N == V and N != V after a subtraction are its signed comparisons, which LLVM doesn't find from the bits. */
 static LLVMValueRef signed_condition(Gen *g, const Op *op)
 {
     Val bits = flag_bit_of(g, op->arg[0], 31);
-    if (bits == NO_VAL || bits != flag_bit_of(g, op->arg[1], 28))
+    if (bits == NO_VAL || bits != flag_bit_of(g, op->arg[1], 28) || g->nzcv[bits].is != NZCV_INT)
         return NULL;
     const NzcvOf *of = &g->nzcv[bits];
     if (of->kind != FLAG_SUB32 && of->kind != FLAG_SUB64)
         return NULL;
     LLVMIntPredicate p = op->code == IR_eq32 ? LLVMIntSGE : LLVMIntSLT;
     return LLVMBuildZExt(g->b, LLVMBuildICmp(g->b, p, of->a, of->b, ""), g->i32, "");
+}
+
+/* Follows what flags_cond does with the bits of a floating-point comparison: each step yields a set of its four outcomes. */
+static bool fp_condition(Gen *g, const Op *op, NzcvOf *out)
+{
+    enum { EQ = 1, GT = 2, LT = 4, UN = 8, ALL = 15 };
+    static const u8 of_bit[] = {[31 - 28] = LT, [30 - 28] = EQ, [29 - 28] = EQ | GT | UN, [28 - 28] = UN};
+    for (u32 bit = 28; bit < 32; bit++) {
+        Val v = (Val)(op - g->ir->ops), bits = flag_bit_of(g, v, bit);
+        if (bits == NO_VAL || g->nzcv[bits].is != NZCV_FP)
+            continue;
+        *out = g->nzcv[bits];
+        out->is = NZCV_FP_CONDITION;
+        out->predicate = of_bit[bit - 28];
+        return true;
+    }
+    if (op->code != IR_eq32 && op->code != IR_ne32 && op->code != IR_andn32 && op->code != IR_xor32)
+        return false;
+    const NzcvOf *a = &g->nzcv[op->arg[0]], *b = &g->nzcv[op->arg[1]];
+    if (a->is != NZCV_FP_CONDITION)
+        return false;
+    *out = *a;
+    if (op->code == IR_xor32 && is_const32(g, op->arg[1], 1)) {
+        out->predicate = a->predicate ^ ALL;
+        return true;
+    }
+    if (b->is != NZCV_FP_CONDITION || a->a != b->a || a->b != b->b)
+        return false;
+    out->predicate = op->code == IR_andn32 ? a->predicate & ~b->predicate
+                     : op->code == IR_eq32 ? a->predicate ^ b->predicate ^ ALL
+                                           : a->predicate ^ b->predicate;
+    return true;
 }
 
 static LLVMValueRef compare(Gen *g, const Op *op, const LLVMValueRef *arg, u32 predicate)
@@ -827,7 +857,7 @@ static void set_effects(Gen *g, LLVMValueRef call, const OpInfo *info)
     LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(g->ctx, kind, effects));
 }
 
-static LLVMValueRef call_body(Gen *g, const Op *op, const LLVMValueRef *arg)
+LLVMValueRef llvm_call_body(Gen *g, const Op *op, const LLVMValueRef *arg)
 {
     const OpInfo *info = &ir_ops[op->code];
     LLVMTypeRef params[5];
@@ -858,11 +888,18 @@ LLVMValueRef llvm_value(Gen *g, Val v, const Op *op)
     for (u32 i = 0; i < ir_ops[op->code].nargs; i++)
         arg[i] = g->val[op->arg[i]];
     LLVMValueRef result = NULL;
-    if (op->code == IR_nzcv)
+    NzcvOf of;
+    if (op->code == IR_nzcv) {
         result = nzcv(g, v, op);
-    else if (rules[op->code].rule)
+    } else if (fp_condition(g, op, &of)) {
+        g->nzcv[v] = of;
+        result = LLVMBuildZExt(g->b, llvm_fp_predicate(g, &of), g->i32, "");
+    }
+    if (!result && rules[op->code].rule)
         result = rules[op->code].rule(g, op, arg, rules[op->code].param);
-    else
+    else if (!result && llvm_fp_has(op->code))
+        result = llvm_fp(g, v, op, arg);
+    else if (!result)
         result = llvm_vector(g, op, arg);
-    return result ? result : call_body(g, op, arg);
+    return result ? result : llvm_call_body(g, op, arg);
 }

@@ -258,7 +258,10 @@ static void random_state(Rng *rng, World *w, u8 *memory)
     for (u32 i = 0; i < MEMORY; i++)
         memory[i] = (u8)next(rng);
     w->task->saturated = 0;
-    w->mxcsr = 0x1f80 | below(rng, 4) << 13 | (below(rng, 4) == 0 ? 0x8040 : 0);
+    bool flush = below(rng, 4) == 0;
+    w->task->fp_status = 0;
+    w->task->fp_mode = (flush ? FP_FLUSH : 0) | (below(rng, 4) == 0 ? FP_DEFAULT_NAN : 0);
+    w->mxcsr = 0x1f80 | below(rng, 4) << 13 | (flush ? 0x8040 : 0);
 }
 
 static Ir *block_at(const Region *r, u64 pc)
@@ -289,6 +292,12 @@ static void run_compiled(World *w, const Block *b)
     w->pc = w->task->exit == EXIT_LINK ? w->task->exit_link->pc : w->task->pc;
 }
 
+/* What the guest can read of it: flags are in MXCSR, whose denormal flag means nothing, or in the Task. */
+static u32 fp_state(const World *w)
+{
+    return (w->mxcsr & ~(u32)FP_DENORMAL) | w->task->fp_status;
+}
+
 static void print_region(const Region *r)
 {
     for (size_t i = 0; i < r->nblocks; i++) {
@@ -301,7 +310,7 @@ static void compare(const Region *r, const World *want, const World *have)
 {
     const u8 *a = want->task->state, *b = have->task->state;
     bool same = !memcmp(a, b, STATE_BYTES) && !memcmp(want->memory, have->memory, MEMORY) && want->pc == have->pc &&
-                want->mxcsr == have->mxcsr && want->task->saturated == have->task->saturated;
+                fp_state(want) == fp_state(have) && want->task->saturated == have->task->saturated;
     if (same)
         return;
     print_region(r);
@@ -309,9 +318,10 @@ static void compare(const Region *r, const World *want, const World *have)
         if (memcmp(a + i, b + i, 8))
             fprintf(stderr, "state[%u]: interpreter %016llx, LLVM %016llx\n", i, *(unsigned long long *)(a + i),
                     *(unsigned long long *)(b + i));
-    fail_msg("they differ: memory %d, pc %llx %llx, mxcsr %x %x, saturated %u %u",
+    fail_msg("they differ: memory %d, pc %llx %llx, mxcsr %x %x, saturated %u %u, status %x %x",
              memcmp(want->memory, have->memory, MEMORY), (unsigned long long)want->pc, (unsigned long long)have->pc,
-             want->mxcsr, have->mxcsr, want->task->saturated, have->task->saturated);
+             want->mxcsr, have->mxcsr, want->task->saturated, have->task->saturated,
+             want->task->fp_status, have->task->fp_status);
 }
 
 /* Compiles the region and runs it `times` times both ways. */
@@ -330,6 +340,8 @@ static void check(Region *r, Rng *rng, u8 *memory, int times)
         random_state(rng, &interpreted, memory);
         memcpy(compiled.task->state, interpreted.task->state, STATE_BYTES);
         compiled.task->saturated = 0;
+        compiled.task->fp_status = 0;
+        compiled.task->fp_mode = interpreted.task->fp_mode;
         compiled.mxcsr = interpreted.mxcsr;
         u8 before[MEMORY];
         memcpy(before, memory, MEMORY);
