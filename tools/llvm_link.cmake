@@ -29,7 +29,7 @@ add_custom_target(deferred_llvm DEPENDS ${deferred_dir}/done)
 add_library(llvm_link INTERFACE)
 add_dependencies(llvm_link deferred_llvm)
 target_link_libraries(llvm_link INTERFACE core ${deferred} elf zstd z stdc++ rt dl pthread m)
-target_link_options(llvm_link INTERFACE -no-pie -fuse-ld=lld -Wl,--image-base=0x70000000 -Wl,--gc-sections)
+target_link_options(llvm_link INTERFACE -fuse-ld=lld -Wl,--image-base=0x70000000 -Wl,--gc-sections)
 
 add_library(dragoman_link INTERFACE)
 target_link_libraries(dragoman_link INTERFACE llvm_link)
