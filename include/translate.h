@@ -130,6 +130,18 @@ static inline size_t jump_slot(u64 pc)
     return (pc >> 2 ^ pc >> 14) & (JUMP_CACHE - 1);
 }
 
+/* The pc in an empty entry of that slot: one that belongs into another slot, so that no target ever equals it. */
+static inline u64 jump_empty(size_t slot)
+{
+    return slot == jump_slot(0) ? 4 : 0;
+}
+
+static inline void jump_cache_clear(JumpEntry *entries)
+{
+    for (size_t slot = 0; slot < JUMP_CACHE; slot++)
+        entries[slot] = (JumpEntry){jump_empty(slot), NULL};
+}
+
 /* Forgets every translation that overlaps [addr, addr+size), in all threads. */
 void cache_invalidate(u64 addr, u64 size);
 

@@ -7,7 +7,6 @@
 
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     PAGE_BITS = 12,
@@ -147,7 +146,7 @@ void cache_fill_jump(Task *t, const Block *b)
     if (b->tier == TIER_INTERP || b->dead)
         return;
     JumpEntry *e = &t->jump_cache[jump_slot(b->pc)];
-    e->pc = (u64)-1;
+    e->pc = jump_empty(jump_slot(b->pc));
     e->code = b->code;
     atomic_signal_fence(memory_order_seq_cst);
     e->pc = b->pc;
@@ -174,7 +173,7 @@ static void redirect(Block *from, Block *to)
     for (Task *t = the_process->tasks; t; t = t->next_task) {
         JumpEntry *e = &t->jump_cache[jump_slot(from->pc)];
         if (e->pc == from->pc)
-            e->pc = (u64)-1;
+            e->pc = jump_empty(jump_slot(from->pc));
     }
     pthread_mutex_unlock(&the_process->lock);
 }
@@ -276,7 +275,7 @@ void cache_flush(Task *t)
             atomic_store(&other->attention, 1);
             sched_yield();
         }
-        memset(other->jump_cache, 0, JUMP_CACHE * sizeof *other->jump_cache);
+        jump_cache_clear(other->jump_cache);
     }
     pthread_mutex_unlock(&the_process->lock);
 

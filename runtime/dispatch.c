@@ -31,7 +31,8 @@ Task *task_new(Process *p)
     t->process = p;
     t->guest = p->guest;
     t->abi = p->abi;
-    t->jump_cache = (JumpEntry *)(t + 1); /* all zero: guest pc 0 is never executable, so no entry matches */
+    t->jump_cache = (JumpEntry *)(t + 1); /* pc 0 is an empty entry, but in pc 0's own slot */
+    t->jump_cache[jump_slot(0)].pc = jump_empty(jump_slot(0));
     pthread_mutex_lock(&p->lock);
     t->next_task = p->tasks;
     p->tasks = t;

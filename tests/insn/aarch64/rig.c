@@ -217,8 +217,7 @@ static void rig_run(Tier tier, const Case *c, Outcome *out)
     memset(t, 0, sizeof *t);
     t->guest = &guest_aarch64;
     t->jump_cache = jump_cache;
-    for (size_t i = 0; i < JUMP_CACHE; i++)
-        jump_cache[i] = (JumpEntry){1, (const void *)lookup_stub};
+    jump_cache_clear(jump_cache);
 
     for (uint32_t i = 0; i < CASE_WORDS; i++)
         code[i] = i < c->count ? c->words[i] : case_filler((uint32_t)(CODE_PC - CODE_ADDR) / 4 + i);
