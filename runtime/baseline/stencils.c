@@ -260,24 +260,6 @@ STENCIL(put_c64__)
     NEXT;
 }
 
-STENCIL(get32__S)
-{
-    a = SLOT(u32, HOLE_S0);
-    NEXT;
-}
-
-STENCIL(get64__S)
-{
-    a = SLOT(u64, HOLE_S0);
-    NEXT;
-}
-
-STENCIL(get128__S)
-{
-    va = SLOT(V128, HOLE_S0);
-    NEXT;
-}
-
 #define PUT(op, type, T, L) \
     STENCIL(op##__##L) \
     { \
