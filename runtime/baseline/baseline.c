@@ -146,7 +146,8 @@ static u8 type_bytes(const Gen *g, const Rec *r, Val v)
 
 static i32 spill_new(Gen *g)
 {
-    assert(~g->spilled && "a block with more live values than spill slots");
+    if (!~g->spilled)
+        abort(); /* no lifter keeps this many values alive at once */
     int slot = __builtin_ctzll(~g->spilled);
     g->spilled |= 1ull << slot;
     return (i32)(offsetof(Task, spill) + (size_t)slot * sizeof(V128));

@@ -167,6 +167,9 @@ static inline V128 undefined(void)
 #define VALUE(name, result, sig, fx) OPS_##sig(name, result, fx)
 #include "../../lifter/ir.def"
 
+/* From here on nothing computes in floating point. (What ops_fp.h switches on makes clang put an fwait after each asm.) */
+#pragma STDC FENV_ACCESS OFF
+
 /* -- better variants than clang can make of a body: the extractor prefers "best_" over the table's ----------------------- */
 
 /* A constant shift amount (already modulo the width) is one byte of the instruction. */
