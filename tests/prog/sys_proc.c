@@ -89,7 +89,8 @@ int main(int argc, char **argv)
     printf("by pid %d\n", readlink(buf, other, sizeof other - 1) > 0 && strcmp(exe, other) == 0);
     int fd = open("/proc/self/exe", O_RDONLY);
     Elf64_Ehdr ehdr;
-    printf("elf %d %d\n", read(fd, &ehdr, sizeof ehdr) == sizeof ehdr, memcmp(ehdr.e_ident, ELFMAG, 4));
+    n = read(fd, &ehdr, sizeof ehdr);
+    printf("elf %d %d\n", n == sizeof ehdr, memcmp(ehdr.e_ident, ELFMAG, 4));
     printf("same machine %d\n", ehdr.e_phnum == getauxval(AT_PHNUM));
     close(fd);
 
