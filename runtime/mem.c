@@ -420,7 +420,7 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
 
 u64 mem_brk(Process *p, u64 end)
 {
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->brk_lock);
     u64 top = page_up(p->brk), new_top = page_up(end);
     bool ok = end >= p->brk_start && !bad_range(end, PAGE);
     if (ok && new_top > top)
@@ -431,7 +431,7 @@ u64 mem_brk(Process *p, u64 end)
     if (ok)
         p->brk = end;
     u64 brk = p->brk;
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->brk_lock);
     return brk;
 }
 

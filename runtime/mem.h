@@ -31,7 +31,7 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
 i64 mem_unmap(struct MemMap *m, u64 addr, u64 size);
 i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot);
 i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags, u64 new_addr);
-/* Moves the end of the heap as brk does; returns the end there is then. p->brk is where it stands; Process.lock is taken. */
+/* Moves the end of the heap as brk does; returns the end there is then. p->brk is where it stands; Process.brk_lock is taken. */
 struct Process;
 u64 mem_brk(struct Process *p, u64 end);
 /* Attaches a System V segment (shmat, shmdt). */

@@ -67,7 +67,8 @@ struct Process {
     u64 vdso;              /* guest address of the vDSO image */
     u64 code_start, code_end, data_start, data_end, entry, load_bias, interp_base;
     struct MemMap *mem;    /* runtime/mem.c: guest mappings, for protections and translated pages */
-    pthread_mutex_t lock;  /* protects the list of tasks and brk */
+    pthread_mutex_t lock;  /* protects the list of tasks; nothing else is locked under it */
+    pthread_mutex_t brk_lock; /* protects brk; the map's and the cache's locks are taken under it */
     Task *tasks;           /* linked by Task.next_task */
     _Atomic bool exiting;
     struct Linux *kernel;  /* runtime/linux's own */

@@ -246,14 +246,9 @@ static void before_fork(Task *t)
 {
     Process *p = t->process;
     tier_before_fork();
-    for (;;) {
-        cache_before_fork();
-        if (pthread_mutex_trylock(&p->lock) == 0)
-            break;
-        /* Its holder may be waiting for the cache. */
-        cache_after_fork(false);
-        sched_yield();
-    }
+    pthread_mutex_lock(&p->brk_lock);
+    cache_before_fork();
+    pthread_mutex_lock(&p->lock);
     mem_before_fork(p->mem);
     signal_before_fork(t);
 }
@@ -273,6 +268,7 @@ static void after_fork(Task *t, bool child)
     }
     pthread_mutex_unlock(&p->lock);
     cache_after_fork(child);
+    pthread_mutex_unlock(&p->brk_lock);
     tier_after_fork(child);
 }
 
