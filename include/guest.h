@@ -22,6 +22,7 @@ typedef struct Lift {
     u64 next;          /* address of the one after it */
     bool ended;        /* a terminator has been emitted */
     bool unimplemented; /* the instruction at pc didn't decode or isn't implemented */
+    u64 addr_mask;     /* what data addresses are ANDed with, or 0 for nothing: see lift_ignore_tags */
     /* Values known to be in the guest state, so that a get after a put costs nothing. One entry per 8 bytes of state. */
     Val known[STATE_BYTES / 8];
     u8 known_type[STATE_BYTES / 8];
@@ -45,6 +46,7 @@ struct Guest {
     u16 elf_machine;          /* EM_* */
     u8 elf_class;             /* ELFCLASS* */
     u8 insn_align;            /* bytes */
+    u8 tag_bits;              /* topmost bits of an address that the guest's hardware ignores; 0 for none */
     const char *llvm_triple;  /* for LLVM's disassembler */
     const char *llvm_features;
     const GuestReg *regs;

@@ -59,6 +59,11 @@ struct Block {
  * read. An undecodable first instruction gives EXIT_UNDEF at pc. The result has been through ir_finish. */
 void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out);
 
+/* From now on blocks clear the tags (Guest.tag_bits) of the addresses they access. Tags are rare, so nothing pays for
+ * them until a tagged address, which is never a canonical one of the host's, has faulted. True the first time: the
+ * caller then drops all translations and tries again. */
+bool lift_ignore_tags(void);
+
 /* -- runtime/baseline: IR to host code by copy-and-patch -------------------------------------------------------------- */
 
 /* Compiles ir (finished, verified) into a fresh Block from the code arena with its links and pc map; counter_start < 0

@@ -24,10 +24,16 @@ void put32(Lift *l, u32 offset, Val v);
 void put64(Lift *l, u32 offset, Val v);
 void put128(Lift *l, u32 offset, Val v);
 
+/* The address an access really goes to. */
+static inline Val untagged(Lift *l, Val addr)
+{
+    return likely(!l->addr_mask) ? addr : ir_emit(l->ir, IR_and64, addr, k64(l, l->addr_mask), NO_VAL, 0);
+}
+
 #define LOAD(name) \
     static inline Val name(Lift *l, Val addr, i32 disp) \
     { \
-        return ir_emit(l->ir, IR_##name, addr, NO_VAL, NO_VAL, disp); \
+        return ir_emit(l->ir, IR_##name, untagged(l, addr), NO_VAL, NO_VAL, disp); \
     }
 LOAD(ld8) LOAD(ld16) LOAD(ld32) LOAD(ld64) LOAD(ld8s) LOAD(ld16s) LOAD(ld8sx) LOAD(ld16sx) LOAD(ld32sx)
 LOAD(ld8q) LOAD(ld16q) LOAD(ld32q) LOAD(ld64q) LOAD(ld128)
@@ -36,7 +42,7 @@ LOAD(ld8q) LOAD(ld16q) LOAD(ld32q) LOAD(ld64q) LOAD(ld128)
 #define STORE(name) \
     static inline void name(Lift *l, Val addr, i32 disp, Val v) \
     { \
-        ir_emit(l->ir, IR_##name, addr, v, NO_VAL, disp); \
+        ir_emit(l->ir, IR_##name, untagged(l, addr), v, NO_VAL, disp); \
     }
 STORE(st8) STORE(st16) STORE(st32) STORE(st64) STORE(st8q) STORE(st16q) STORE(st32q) STORE(st64q) STORE(st128)
 #undef STORE
@@ -56,7 +62,7 @@ static inline void check_align(Lift *l, Val addr, u32 bytes)
 #define CAS(name) \
     static inline Val name(Lift *l, Val addr, Val expected, Val desired) \
     { \
-        return ir_emit(l->ir, IR_##name, addr, expected, desired, 0); \
+        return ir_emit(l->ir, IR_##name, untagged(l, addr), expected, desired, 0); \
     }
 CAS(cas8) CAS(cas16) CAS(cas32) CAS(cas64) CAS(cas128)
 #undef CAS
@@ -64,7 +70,7 @@ CAS(cas8) CAS(cas16) CAS(cas32) CAS(cas64) CAS(cas128)
 #define ATOMIC1(name) \
     static inline Val name(Lift *l, Val addr, Val v) \
     { \
-        return ir_emit(l->ir, IR_##name, addr, v, NO_VAL, 0); \
+        return ir_emit(l->ir, IR_##name, untagged(l, addr), v, NO_VAL, 0); \
     }
 #define ATOMIC(name) ATOMIC1(name##8) ATOMIC1(name##16) ATOMIC1(name##32) ATOMIC1(name##64)
 ATOMIC(aswap) ATOMIC(aadd) ATOMIC(aand) ATOMIC(aor) ATOMIC(axor) ATOMIC(asmax) ATOMIC(asmin) ATOMIC(aumax) ATOMIC(aumin)

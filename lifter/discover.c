@@ -11,9 +11,19 @@
 
 enum { PAGE = 4096 };
 
+/* Set once, for the process: what has begun to use tags goes on. */
+static _Atomic bool ignore_tags;
+
+bool lift_ignore_tags(void)
+{
+    return !atomic_exchange(&ignore_tags, true);
+}
+
 void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
 {
     Lift l = {.ir = out, .guest = guest};
+    if (guest->tag_bits && atomic_load(&ignore_tags))
+        l.addr_mask = ~0ull >> guest->tag_bits;
     ir_reset(out, pc);
     for (size_t i = 0; i < LEN(l.known); i++)
         l.known[i] = NO_VAL;

@@ -129,6 +129,7 @@ static Block *find_block(Task *t)
     Block *b = cache_lookup(t->pc);
     if (b)
         return b;
+    t->pc = (u64)((i64)(t->pc << t->guest->tag_bits) >> t->guest->tag_bits);
     int prot = mem_prot(t->process->mem, t->pc);
     if (prot < 0 || !(prot & PROT_EXEC)) {
         signal_fault(t, SIGSEGV, prot < 0 ? SEGV_MAPERR : SEGV_ACCERR, t->pc);
@@ -152,6 +153,16 @@ static Block *find_block(Task *t)
     }
     fputs("dragoman: no memory for translated code\n", stderr);
     abort();
+}
+
+/* After an access to an address that isn't canonical: true if it is worth another try, because it was done by code that
+ * didn't expect tags. `seen` is the generation of that code. */
+static bool retry_untagged(Task *t, u64 seen)
+{
+    if (!lift_ignore_tags())
+        return cache_generation() != seen;
+    cache_flush(t);
+    return true;
 }
 
 _Noreturn void task_loop(Task *t)
@@ -226,6 +237,8 @@ _Noreturn void task_loop(Task *t)
         case EXIT_FAULT:
             count(exit_fault, 1);
             t->pc = t->fault.pc;
+            if (t->fault.tagged && t->guest->tag_bits && retry_untagged(t, seen))
+                break;
             signal_fault(t, t->fault.signo, t->fault.code, t->fault.addr);
             break;
         case EXIT_CONTINUE:

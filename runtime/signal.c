@@ -179,12 +179,13 @@ static void requeue_process(const siginfo_t *info)
 static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
 {
     u64 pc = t->pc;
-    cache_find_host(t, (const void *)uc->uc_mcontext.gregs[REG_RIP], &pc);
+    Block *b = cache_find_host(t, (const void *)uc->uc_mcontext.gregs[REG_RIP], &pc);
     t->fault = (Fault){
         .signo = info->si_signo,
         .code = info->si_code == SI_KERNEL ? SEGV_MAPERR : info->si_code, /* an address no page can have */
         .addr = (u64)info->si_addr,
         .pc = pc,
+        .tagged = info->si_code == SI_KERNEL && (!b || b->tier != TIER_LLVM || cache_is_exact()),
     };
     t->signals->fault_write = uc->uc_mcontext.gregs[REG_ERR] & 2;
     t->exit = EXIT_FAULT;
