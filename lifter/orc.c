@@ -16,6 +16,7 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xmmintrin.h>
 
 #include "../include/log.h"
 #include "dump.h"
@@ -282,6 +283,9 @@ static void on_diagnostic(LLVMDiagnosticInfoRef info, void *unused)
 
 Block *orc_compile(const Region *r, char *why, size_t size)
 {
+    /* The guest's rounding and status may be in MXCSR: LLVM computes too, and must neither see nor change them. */
+    u32 mxcsr = _mm_getcsr();
+    _mm_setcsr(0x1f80);
     pthread_mutex_lock(&state.lock);
     Block *b = NULL;
     sigjmp_buf here;
@@ -313,6 +317,7 @@ Block *orc_compile(const Region *r, char *why, size_t size)
         count(regions_failed, 1);
     }
     pthread_mutex_unlock(&state.lock);
+    _mm_setcsr(mxcsr);
     return b;
 }
 
