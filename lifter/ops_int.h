@@ -194,17 +194,17 @@ static inline u32 op_lo32(u64 a)
 
 static inline u32 op_select32(u32 a, u32 b, u32 c)
 {
-    return a ? b : c;
+    return __builtin_unpredictable(a) ? b : c;
 }
 
 static inline u64 op_select64(u32 a, u64 b, u64 c)
 {
-    return a ? b : c;
+    return __builtin_unpredictable(a) ? b : c;
 }
 
 static inline V128 op_select128(u32 a, V128 b, V128 c)
 {
-    return a ? b : c;
+    return __builtin_unpredictable(a) ? b : c;
 }
 
 /* The low end of a:b moved down by imm. */

@@ -172,30 +172,76 @@ static inline V128 undefined(void)
 
 /* -- better variants than clang can make of a body: the extractor prefers "best_" over the table's ----------------------- */
 
-/* A constant shift amount (already modulo the width) is one byte of the instruction. */
-#define SHIFT(op, insn, type, reg) \
-    STENCIL(best_##op##__AI) \
+/* clang moves a hole's value to a register first wherever the instruction could have it as an immediate; the assembler
+ * sign-extends 32 bits to 64. A constant shift amount is one byte, which the host takes modulo the width. */
+#define IMMEDIATE1(op, type, template, L) \
+    STENCIL(best_##op##__##L##I) \
     { \
-        type v = (type)a; \
-        __asm__(insn " $HOLE_I1, %" reg "0" : "+r"(v) : : "cc"); \
-        a = v; \
-        NEXT; \
-    } \
-    STENCIL(best_##op##__SI) \
-    { \
-        type v = SLOT(type, HOLE_S0); \
-        __asm__(insn " $HOLE_I1, %" reg "0" : "+r"(v) : : "cc"); \
+        type v = IMMEDIATE_##L(type); \
+        __asm__(template : "+r"(v) : : "cc"); \
         a = v; \
         NEXT; \
     }
-SHIFT(shl32, "shll", u32, "k")
-SHIFT(shl64, "shlq", u64, "q")
-SHIFT(shr32, "shrl", u32, "k")
-SHIFT(shr64, "shrq", u64, "q")
-SHIFT(sar32, "sarl", u32, "k")
-SHIFT(sar64, "sarq", u64, "q")
-SHIFT(ror32, "rorl", u32, "k")
-SHIFT(ror64, "rorq", u64, "q")
+#define IMMEDIATE_A(type) (type)a
+#define IMMEDIATE_S(type) SLOT(type, HOLE_S0)
+#define IMMEDIATE(op, insn, operands) \
+    IMMEDIATE1(op##32, u32, insn "l " operands, A) IMMEDIATE1(op##32, u32, insn "l " operands, S) \
+    IMMEDIATE1(op##64, u64, insn "q " operands, A) IMMEDIATE1(op##64, u64, insn "q " operands, S)
+IMMEDIATE(add, "add", "$HOLE_I1, %0")
+IMMEDIATE(sub, "sub", "$HOLE_I1, %0")
+IMMEDIATE(and, "and", "$HOLE_I1, %0")
+IMMEDIATE(or, "or", "$HOLE_I1, %0")
+IMMEDIATE(xor, "xor", "$HOLE_I1, %0")
+IMMEDIATE(mul, "imul", "$HOLE_I1, %0, %0")
+IMMEDIATE(shl, "shl", "$HOLE_I1, %0")
+IMMEDIATE(shr, "shr", "$HOLE_I1, %0")
+IMMEDIATE(sar, "sar", "$HOLE_I1, %0")
+IMMEDIATE(ror, "ror", "$HOLE_I1, %0")
+
+/* Vector ops whose imm the host takes as one byte. */
+#define VECTOR_GET1(op, type, insn, L) \
+    STENCIL(best_##op##__##L) \
+    { \
+        type v; \
+        __asm__(insn " $HOLE_IMM, %1, %0" : "=r"(v) : "x"(ARG(Q, L, 0))); \
+        a = v; \
+        NEXT; \
+    }
+#define VECTOR_GET(op, type, insn) VECTOR_GET1(op, type, insn, A) VECTOR_GET1(op, type, insn, S)
+VECTOR_GET(vget8, u32, "pextrb")
+VECTOR_GET(vget16, u32, "pextrw")
+VECTOR_GET(vget32, u32, "pextrd")
+VECTOR_GET(vget64, u64, "pextrq")
+
+#define VECTOR_SHIFT1(op, insn, L) \
+    STENCIL(best_##op##__##L) \
+    { \
+        V128 v = ARG(Q, L, 0); \
+        __asm__(insn " $HOLE_IMM, %0" : "+x"(v)); \
+        va = v; \
+        NEXT; \
+    }
+#define VECTOR_SHIFT(op, insn) VECTOR_SHIFT1(op, insn, A) VECTOR_SHIFT1(op, insn, S)
+VECTOR_SHIFT(vshli16, "psllw")
+VECTOR_SHIFT(vshli32, "pslld")
+VECTOR_SHIFT(vshli64, "psllq")
+VECTOR_SHIFT(vushri16, "psrlw")
+VECTOR_SHIFT(vushri32, "psrld")
+VECTOR_SHIFT(vushri64, "psrlq")
+VECTOR_SHIFT(vsshri16, "psraw")
+VECTOR_SHIFT(vsshri32, "psrad")
+
+#define VECTOR_EXTRACT(L0, L1) \
+    STENCIL(best_vext__##L0##L1) \
+    { \
+        V128 low = ARG(Q, L0, 0), high = ARG(Q, L1, 1); \
+        __asm__("palignr $HOLE_IMM, %1, %0" : "+x"(high) : "x"(low)); \
+        va = high; \
+        NEXT; \
+    }
+VECTOR_EXTRACT(A, S)
+VECTOR_EXTRACT(S, A)
+VECTOR_EXTRACT(S, S)
 
 /* NZCV of a kind that is known when the block is compiled. */
 #define NZCV(kind, type, args) \
@@ -271,7 +317,12 @@ STENCIL(put_c64__)
     }
 PUT(put32, u32, W, A)
 PUT(put32, u32, W, S)
-PUT(put32, u32, W, I)
+STENCIL(put32__I)
+{
+    __asm__("movl $HOLE_I0, %0" : "=m"(SLOT(u32, HOLE_D)));
+    NEXT;
+}
+
 PUT(put64, u64, X, A)
 PUT(put64, u64, X, S)
 PUT(put64, u64, X, I)
@@ -317,17 +368,23 @@ LOAD(ld128, Q, U128, )
         *(type *)(ARG(X, L0, 0) + (u64)HOLE_DISP) = (type)conv(ARG(T, L1, 1)); \
         NEXT; \
     }
-#define STORE(op, T, type) \
-    STORE1(op, T, type, , A, S) STORE1(op, T, type, , A, I) STORE1(op, T, type, , S, A) STORE1(op, T, type, , S, S) \
-    STORE1(op, T, type, , S, I)
+#define STORE_IMMEDIATE(op, type, insn, L) \
+    STENCIL(op##__##L##I) \
+    { \
+        __asm__ volatile(insn " $HOLE_I1, %0" : "=m"(*(type *)(ARG(X, L, 0) + (u64)HOLE_DISP))); \
+        NEXT; \
+    }
+#define STORE(op, T, type, insn) \
+    STORE1(op, T, type, , A, S) STORE1(op, T, type, , S, A) STORE1(op, T, type, , S, S) \
+    STORE_IMMEDIATE(op, type, insn, A) STORE_IMMEDIATE(op, type, insn, S)
 #define STORE_VEC(op, type, conv) \
     STORE1(op, Q, type, conv, A, A) STORE1(op, Q, type, conv, A, S) STORE1(op, Q, type, conv, S, A) \
     STORE1(op, Q, type, conv, S, S)
 #define LOW64(v) ((u64)_mm_cvtsi128_si64((__m128i)(v)))
-STORE(st8, W, u8)
-STORE(st16, W, U16)
-STORE(st32, W, U32)
-STORE(st64, X, U64)
+STORE(st8, W, u8, "movb")
+STORE(st16, W, U16, "movw")
+STORE(st32, W, U32, "movl")
+STORE(st64, X, U64, "movq")
 STORE_VEC(st8q, u8, LOW64)
 STORE_VEC(st16q, U16, LOW64)
 STORE_VEC(st32q, U32, LOW64)
@@ -452,12 +509,12 @@ STENCIL(cold__)
     TAIL((Next *)hot_stub);
 }
 
-/* b = link, jump through it: through b, which keeps the two exits of a branch from being merged into one. */
+/* b = link, jump through it. In assembly, because clang would merge a branch's two exits into one or load the target first. */
 #define EXIT_THROUGH(link) \
     do { \
-        b = (u64)(link); \
-        __asm__ volatile("" : "+r"(b)); \
-        TAIL(*(Next **)b); \
+        register Task *t_ __asm__("r12") = t; \
+        __asm__ volatile("movl $" #link ", %%r14d\n\tjmp *(%%r14)" : : "r"(t_) : "r14", "memory"); \
+        __builtin_unreachable(); \
     } while (0)
 _Static_assert(offsetof(Link, code) == 0, "exits jump through the link's address");
 
@@ -478,14 +535,34 @@ STENCIL(call__)
             EXIT_THROUGH(HOLE_LINK0); \
         EXIT_THROUGH(HOLE_LINK1); \
     }
-#define BRANCH(cmp, T) \
+#define BRANCH_IMMEDIATE(op, type, insn, cc, L) \
+    STENCIL(op##__##L##I) \
+    { \
+        __asm__ goto(insn " $HOLE_I1, %0\n\tj" cc " %l1" : : "r"(IMMEDIATE_##L(type)) : "cc" : taken); \
+        EXIT_THROUGH(HOLE_LINK1); \
+    taken: \
+        EXIT_THROUGH(HOLE_LINK0); \
+    }
+#define BRANCH(cmp, T, type, insn) \
     BRANCH1(br_##cmp, op_##cmp(ARG(T, A, 0), ARG(T, S, 1)), AS) \
-    BRANCH1(br_##cmp, op_##cmp(ARG(T, A, 0), ARG(T, I, 1)), AI) \
     BRANCH1(br_##cmp, op_##cmp(ARG(T, S, 0), ARG(T, A, 1)), SA) \
     BRANCH1(br_##cmp, op_##cmp(ARG(T, S, 0), ARG(T, S, 1)), SS) \
-    BRANCH1(br_##cmp, op_##cmp(ARG(T, S, 0), ARG(T, I, 1)), SI)
-#define BRANCH_32(cmp) BRANCH(cmp##32, W)
-#define BRANCH_64(cmp) BRANCH(cmp##64, X)
+    BRANCH_IMMEDIATE(br_##cmp, type, insn, CC_##cmp, A) \
+    BRANCH_IMMEDIATE(br_##cmp, type, insn, CC_##cmp, S)
+#define CC_eq32 "e"
+#define CC_ne32 "ne"
+#define CC_ult32 "b"
+#define CC_ule32 "be"
+#define CC_slt32 "l"
+#define CC_sle32 "le"
+#define CC_eq64 CC_eq32
+#define CC_ne64 CC_ne32
+#define CC_ult64 CC_ult32
+#define CC_ule64 CC_ule32
+#define CC_slt64 CC_slt32
+#define CC_sle64 CC_sle32
+#define BRANCH_32(cmp) BRANCH(cmp##32, W, u32, "cmpl")
+#define BRANCH_64(cmp) BRANCH(cmp##64, X, u64, "cmpq")
 COMPARISONS(BRANCH_32)
 COMPARISONS(BRANCH_64)
 BRANCH1(branch, ARG(W, A, 0), A)
