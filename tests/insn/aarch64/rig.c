@@ -174,6 +174,18 @@ static void step(Task *t, Tier tier)
         code = running->code;
         b = 0;
     }
+    if (tier == TIER_LLVM) {
+        char why[200];
+        Ir *blocks[] = {ir};
+        Region region = {.guest = &guest_aarch64, .pc = ir->pc, .blocks = blocks, .nblocks = 1, .exact = true, .opt = 1};
+        running = orc_compile(&region, why, sizeof why);
+        if (!running) {
+            fprintf(stderr, "LLVM: %s\n", why);
+            exit(1);
+        }
+        code = running->code;
+        b = 0;
+    }
     t->in_code = true;
     code_enter(t, code, b);
     t->in_code = false;
@@ -239,7 +251,8 @@ static void rig_run(Tier tier, const Case *c, Outcome *out)
 
 void rig_run_all(Tier tier, const Case *cases, Outcome *outcomes, size_t n)
 {
-    enum { PER_CHILD = 4096 }; /* keeps what compiled tiers produce below the arena's size */
+    /* Keeps what compiled tiers produce below the arena's size, and LLVM within the alarm. */
+    const size_t per_child = tier == TIER_LLVM ? 512 : 4096;
     size_t *at = mmap(NULL, sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     Outcome *shared = mmap(NULL, n * sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -250,7 +263,7 @@ void rig_run_all(Tier tier, const Case *cases, Outcome *outcomes, size_t n)
     fflush(NULL);
     *at = 0;
     while (*at < n) {
-        size_t end = *at + PER_CHILD < n ? *at + PER_CHILD : n;
+        size_t end = *at + per_child < n ? *at + per_child : n;
         int status = 0;
         pid_t pid = fork();
 
