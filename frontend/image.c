@@ -2,6 +2,8 @@
  * What is accepted is what the kernel's binfmt_elf accepts, less what could only end in a fault: segments that reach past the
  * end of the file or overlap one another. Rules: ELF gABI chapters 4 and 5, Linux fs/binfmt_elf.c. */
 #include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
 #include <libelf.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -300,4 +302,68 @@ void image_close(Image *image)
     if (image->fd >= 0)
         close(image->fd);
     image->fd = -1;
+}
+
+/* -- symbols ------------------------------------------------------------------------------------------------------------------ */
+
+/* The address that a file offset is loaded at, unrelocated. */
+static bool offset_to_vaddr(Elf *elf, u64 offset, u64 *vaddr)
+{
+    size_t n = 0;
+    if (elf_getphdrnum(elf, &n) < 0)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        GElf_Phdr ph;
+        if (!gelf_getphdr(elf, (int)i, &ph) || ph.p_type != PT_LOAD)
+            continue;
+        if (offset >= ph.p_offset && offset - ph.p_offset < ph.p_filesz) {
+            *vaddr = offset - ph.p_offset + ph.p_vaddr;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Looks for the function around vaddr in one symbol table. */
+static bool search_symbols(Elf *elf, Elf_Scn *section, u64 vaddr, char *name, size_t size, u64 *distance)
+{
+    GElf_Shdr sh;
+    Elf_Data *data = elf_getdata(section, NULL);
+    if (!data || !gelf_getshdr(section, &sh) || !sh.sh_entsize)
+        return false;
+    for (size_t i = 0; i < sh.sh_size / sh.sh_entsize; i++) {
+        GElf_Sym sym;
+        if (!gelf_getsym(data, (int)i, &sym))
+            break;
+        if (GELF_ST_TYPE(sym.st_info) != STT_FUNC || vaddr < sym.st_value || vaddr - sym.st_value >= sym.st_size)
+            continue;
+        const char *text = elf_strptr(elf, sh.sh_link, sym.st_name);
+        if (!text)
+            continue;
+        snprintf(name, size, "%s", text);
+        *distance = vaddr - sym.st_value;
+        return true;
+    }
+    return false;
+}
+
+bool image_symbol(const char *path, u64 offset, char *name, size_t size, u64 *distance)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    elf_version(EV_CURRENT);
+    Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+    u64 vaddr;
+    bool found = false;
+    if (elf && elf_kind(elf) == ELF_K_ELF && offset_to_vaddr(elf, offset, &vaddr)) {
+        for (Elf_Scn *s = NULL; !found && (s = elf_nextscn(elf, s));) {
+            GElf_Shdr sh;
+            if (gelf_getshdr(s, &sh) && (sh.sh_type == SHT_SYMTAB || sh.sh_type == SHT_DYNSYM))
+                found = search_symbols(elf, s, vaddr, name, size, distance);
+        }
+    }
+    elf_end(elf);
+    close(fd);
+    return found;
 }

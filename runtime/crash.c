@@ -9,6 +9,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "../lifter/dump.h"
+#include "cache.h"
 #include "linux/linux.h"
 #include "signal.h"
 
@@ -32,8 +34,9 @@ static void send(const Report *r)
     raw_syscall(__NR_write, 2, (u64)r->text, r->n, 0, 0, 0);
 }
 
-/* The file mapped at an address and the address's place in it, from /proc/self/maps; "" if there is none. */
-static void add_module(Report *r, u64 addr)
+/* The file mapped at an address and the address's place in it, from /proc/self/maps, if there is one; with `symbol`, the function
+ * too, for which memory is allocated. */
+static void add_module(Report *r, u64 addr, bool symbol)
 {
     char buf[4096 + 512];
     size_t have = 0;
@@ -52,8 +55,13 @@ static void add_module(Report *r, u64 addr)
             int path = 0;
             *end = 0;
             if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %n", &lo, &hi, &offset, &path) == 3 && addr >= lo && addr < hi) {
-                if (path && line[path])
+                if (path && line[path] == '/') {
+                    char name[256];
+                    u64 distance;
+                    if (symbol && image_symbol(line + path, addr - lo + offset, name, sizeof name, &distance))
+                        add(r, " %s+0x%lx", name, distance);
                     add(r, " (%s, file offset 0x%lx)", line + path, addr - lo + offset);
+                }
                 close(fd);
                 return;
             }
@@ -67,6 +75,22 @@ static void add_module(Report *r, u64 addr)
     close(fd);
 }
 
+static void add_instruction(Report *r, Task *t)
+{
+    u8 bytes[16];
+    char text[128];
+    size_t size = t->guest->insn_align;
+    if (mem_read(bytes, t->pc, size))
+        return;
+    add(r, "  instruction ");
+    for (size_t i = size; i-- > 0;)
+        add(r, "%02x", bytes[i]);
+    cache_lock();
+    dump_guest_insn(t->guest, t->pc, size, text, sizeof text);
+    cache_unlock();
+    add(r, " %s\n", text);
+}
+
 static void add_registers(Report *r, const Task *t)
 {
     int column = 0;
@@ -76,7 +100,7 @@ static void add_registers(Report *r, const Task *t)
         if (reg->type != TYPE_X)
             continue;
         memcpy(&value, t->state + reg->offset, sizeof value);
-        add(r, "%s%-5s %016lx", column % 4 ? "  " : "  ", reg->name, value);
+        add(r, "  %-5s %016lx", reg->name, value);
         if (++column % 4 == 0)
             add(r, "\n");
     }
@@ -123,7 +147,7 @@ void crash_guest(Task *t, const siginfo_t *info)
     add(&r, "dragoman: %s: %s (SIG%s), pid %d, thread %d\n", t->process->guest_exe ? t->process->guest_exe : "guest",
         strsignal(info->si_signo), sigabbrev_np(info->si_signo), getpid(), gettid());
     add(&r, "  pc    0x%lx", t->pc);
-    add_module(&r, t->pc);
+    add_module(&r, t->pc, true);
     add(&r, "\n");
     if (info->si_code > 0 && (info->si_signo == SIGSEGV || info->si_signo == SIGBUS))
         add(&r, "  address 0x%lx%s%s\n", (u64)info->si_addr, why ? ": " : "", why ? why : "");
@@ -131,9 +155,8 @@ void crash_guest(Task *t, const siginfo_t *info)
         add(&r, "  %s\n", why);
     else if (info->si_code <= 0)
         add(&r, "  sent by process %d\n", info->si_pid);
-    u32 word;
-    if (info->si_code > 0 && mem_read(&word, t->pc, sizeof word) == 0)
-        add(&r, "  instruction %08x\n", word);
+    if (info->si_code > 0)
+        add_instruction(&r, t);
     add_registers(&r, t);
     add_command(&r);
     send(&r);
@@ -147,7 +170,7 @@ _Noreturn void crash_ours(Task *t, const siginfo_t *info, void *ucontext)
         strsignal(info->si_signo), uc->uc_mcontext.gregs[REG_RIP], (u64)info->si_addr, getpid());
     if (t && t->guest) {
         add(&r, "  guest pc 0x%lx", t->pc);
-        add_module(&r, t->pc);
+        add_module(&r, t->pc, false);
         add(&r, "\n");
     }
     add_command(&r);

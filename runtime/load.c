@@ -446,8 +446,9 @@ static void map_vdso(Process *p)
     if (!abi->vdso_size)
         return;
     u64 size = page_up(abi->vdso_size);
-    i64 room = mem_map(p->mem, 0, size + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, MEM_VDSO);
-    if (room < 0)
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS, prot = PROT_READ | PROT_WRITE;
+    i64 room = mem_map(p->mem, 0, size + PAGE, prot, flags, -1, 0, 0);
+    if (room < 0 || mem_map(p->mem, (u64)room + PAGE, size, prot, flags | MAP_FIXED, -1, 0, MEM_VDSO) < 0)
         return;
     if (abi->vdso_data)
         abi->vdso_data((void *)room);
