@@ -5,11 +5,6 @@
 
 #include "../include/base.h"
 
-/* Where a field's bits go: `size` bytes at `offset` in struct Insn. */
-typedef struct DecodeField {
-    u8 offset, size, shift, width;
-} DecodeField;
-
 /* Words that a row must not match: (word & mask) == value. */
 typedef struct DecodeExcl {
     u32 mask, value;
@@ -19,8 +14,9 @@ typedef struct DecodeExcl {
 typedef struct DecodeRow {
     const char *name;
     u32 mask, value;
-    u16 field, excl; /* first of its nfields and nexcl in the tables */
-    u8 nfields, nexcl;
+    u16 layout; /* of its fields, see PREFIX_fields */
+    u16 excl;   /* first of its nexcl in the table */
+    u8 nexcl;
 } DecodeRow;
 
 /* tree holds nodes: shift | width << 8, then one entry for each value of those bits of the word: the index of another
@@ -28,7 +24,6 @@ typedef struct DecodeRow {
 enum { DECODE_LEAF = 0x8000, DECODE_END = 0xffff };
 typedef struct DecodeTable {
     const DecodeRow *rows;
-    const DecodeField *fields;
     const DecodeExcl *excls;
     const u16 *tree, *list;
     u32 nrows;
@@ -58,22 +53,6 @@ static inline int decode_find(const DecodeTable *t, u32 word)
         if (decode_match(t, &t->rows[*row], word))
             return *row;
     return -1;
-}
-
-/* Stores the word's fields into the Insn at `insn`, whose other fields stay as they are. */
-static inline void decode_fields(const DecodeTable *t, const DecodeRow *row, u32 word, void *insn)
-{
-    for (u32 n = 0; n < row->nfields; n++) {
-        const DecodeField *f = &t->fields[row->field + n];
-        u32 v = (u32)(word >> f->shift & ((1ull << f->width) - 1));
-        u8 *to = (u8 *)insn + f->offset;
-        if (f->size == 1)
-            *to = (u8)v;
-        else if (f->size == 2)
-            *(u16 *)to = (u16)v;
-        else
-            *(u32 *)to = v;
-    }
 }
 
 #endif

@@ -3,7 +3,7 @@
  *     decodegen PREFIX WIDTH OUT.h IN.def...
  *
  * Reads rows INSN(name, "pattern") as text and writes struct Insn, the enum of rows, and under DECODE_TABLES the
- * tables of decode.h as `static const DecodeTable PREFIX_table`. A pattern is WIDTH bits (at most 32), most
+ * tables of decode.h as `static const DecodeTable PREFIX_table`, and PREFIX_fields, which takes a word apart. A pattern is WIDTH bits (at most 32), most
  * significant first, in tokens separated by spaces: fixed bits (0, 1, or x for "any"), or name:width, a field, with
  * any number of !bits after it: values that the field must not have (x again for any). Two rows that match the same
  * word, or a pattern of the wrong length, are errors. */
@@ -287,35 +287,57 @@ static void write_header(FILE *f)
     fprintf(f, "} Insn;\n");
 }
 
+static bool same_layout(const Row *a, const Row *b)
+{
+    return a->nfields == b->nfields && !memcmp(a->field, b->field, (size_t)a->nfields * sizeof *a->field);
+}
+
+/* The first row whose fields are where this row's are. */
+static int layout_of(int row)
+{
+    for (int n = 0; n < row; n++)
+        if (same_layout(&gen.rows[n], &gen.rows[row]))
+            return n;
+    return row;
+}
+
+static void write_fields(FILE *f, const char *prefix)
+{
+    fprintf(f, "static inline void %s_fields(Insn *i, u32 word, u32 layout)\n{\n    switch (layout) {\n", prefix);
+    for (int n = 0; n < gen.nrows; n++) {
+        const Row *row = &gen.rows[n];
+        if (layout_of(n) != n)
+            continue;
+        fprintf(f, "    case %d:\n", n);
+        for (int k = 0; k < row->nfields; k++)
+            fprintf(f, "        i->%s = word >> %d & 0x%x;\n", gen.names[row->field[k].name].name, row->field[k].shift,
+                    (uint32_t)((UINT64_C(1) << row->field[k].width) - 1));
+        fprintf(f, "        break;\n");
+    }
+    fprintf(f, "    }\n}\n");
+}
+
 static void write_tables(FILE *f, const char *prefix)
 {
-    fprintf(f, "\n#ifdef DECODE_TABLES\n#include <stddef.h>\nstatic const DecodeField %s_fields[] = {\n", prefix);
-    for (int n = 0; n < gen.nrows; n++) {
-        Row *row = &gen.rows[n];
-        for (int k = 0; k < row->nfields; k++)
-            fprintf(f, "    {offsetof(Insn, %s), %d, %d, %d},\n", gen.names[row->field[k].name].name,
-                    bytes_of(gen.names[row->field[k].name].width), row->field[k].shift, row->field[k].width);
-    }
-    fprintf(f, "    {0},\n};\nstatic const DecodeExcl %s_excls[] = {\n", prefix);
+    fprintf(f, "\n#ifdef DECODE_TABLES\n");
+    write_fields(f, prefix);
+    fprintf(f, "static const DecodeExcl %s_excls[] = {\n", prefix);
     for (int n = 0; n < gen.nrows; n++)
         for (int k = 0; k < gen.rows[n].nexcl; k++)
             fprintf(f, "    {0x%08x, 0x%08x},\n", gen.rows[n].excl[k].mask, gen.rows[n].excl[k].value);
     fprintf(f, "    {0},\n};\nstatic const DecodeRow %s_rows[] = {\n", prefix);
-    int field = 0, excl = 0;
+    int excl = 0;
     for (int n = 0; n < gen.nrows; n++) {
-        Row *row = &gen.rows[n];
-        fprintf(f, "    {\"%s\", 0x%08x, 0x%08x, %d, %d, %d, %d},\n", row->name, row->fixed.mask, row->fixed.value,
-                field, excl, row->nfields, row->nexcl);
-        field += row->nfields;
+        const Row *row = &gen.rows[n];
+        fprintf(f, "    {\"%s\", 0x%08x, 0x%08x, %d, %d, %d},\n", row->name, row->fixed.mask, row->fixed.value,
+                layout_of(n), excl, row->nexcl);
         excl += row->nexcl;
     }
     fprintf(f, "};\n");
     write_u16(f, prefix, "tree", gen.tree, gen.ntree);
     write_u16(f, prefix, "list", gen.list, gen.nlist);
-    fprintf(f,
-            "static const DecodeTable %s_table = {%s_rows, %s_fields, %s_excls, %s_tree, %s_list, %d};\n"
-            "_Static_assert(sizeof(Insn) <= 256, \"DecodeField.offset is a byte\");\n#endif\n",
-            prefix, prefix, prefix, prefix, prefix, prefix, gen.nrows);
+    fprintf(f, "static const DecodeTable %s_table = {%s_rows, %s_excls, %s_tree, %s_list, %d};\n#endif\n", prefix, prefix,
+            prefix, prefix, prefix, gen.nrows);
 }
 
 int main(int argc, char **argv)

@@ -93,8 +93,16 @@ Ir *ir_new(void);
 void ir_free(Ir *ir);
 /* Empties the block for reuse; keeps its memory. */
 void ir_reset(Ir *ir, u64 pc);
+/* Doubles the room for ops. */
+void ir_grow(Ir *ir);
 /* Appends an op and returns its value. imm and imm2 are 0 unless set afterwards in ir->ops[val]. */
-Val ir_emit(Ir *ir, OpCode code, Val a, Val b, Val c, i64 imm);
+static inline Val ir_emit(Ir *ir, OpCode code, Val a, Val b, Val c, i64 imm)
+{
+    if (unlikely(ir->count == ir->cap))
+        ir_grow(ir);
+    ir->ops[ir->count] = (Op){.code = (u16)code, .arg = {a, b, c}, .imm = imm};
+    return ir->count++;
+}
 
 /* Removes state writes that a later write in the same block hides with nothing observable between, removes unused pure
  * ops, and counts uses. Every code generator expects it to have run. Removed ops become `nop`. */

@@ -45,16 +45,12 @@ void ir_reset(Ir *ir, u64 pc)
     ir->pc = ir->end = pc;
 }
 
-Val ir_emit(Ir *ir, OpCode code, Val a, Val b, Val c, i64 imm)
+void ir_grow(Ir *ir)
 {
-    if (ir->count == ir->cap) {
-        ir->cap = ir->cap ? 2 * ir->cap : 256;
-        ir->ops = realloc(ir->ops, ir->cap * sizeof(Op));
-        if (!ir->ops)
-            abort();
-    }
-    ir->ops[ir->count] = (Op){.code = code, .arg = {a, b, c}, .imm = imm};
-    return ir->count++;
+    ir->cap = ir->cap ? 2 * ir->cap : 256;
+    ir->ops = realloc(ir->ops, ir->cap * sizeof(Op));
+    if (!ir->ops)
+        abort();
 }
 
 static u32 put_bytes(u16 code)
@@ -87,47 +83,45 @@ static u32 get_bytes(u16 code)
 
 enum { STATE_UNITS = 1024 / 4 };
 
-/* Walking backwards, `hidden` holds the 4-byte units of state that are written again before anything can observe them. */
-static void drop_hidden_puts(Ir *ir)
+static void drop(Op *op)
 {
-    u8 hidden[STATE_UNITS];
-    memset(hidden, 0, sizeof hidden);
-    for (u32 n = ir->count; n-- > 0;) {
-        Op *op = &ir->ops[n];
-        u32 bytes = put_bytes(op->code);
-        if (bytes) {
-            u8 *unit = hidden + op->imm / 4;
-            bool dead = true;
-            for (u32 i = 0; i < bytes / 4; i++)
-                dead &= unit[i];
-            memset(unit, 1, bytes / 4);
-            if (dead)
-                *op = (Op){.code = IR_nop, .arg = {NO_VAL, NO_VAL, NO_VAL}};
-        } else if ((bytes = get_bytes(op->code))) {
-            memset(hidden + op->imm / 4, 0, bytes / 4);
-        } else if (ir_ops[op->code].fx & (FX_READ | FX_WRITE | FX_STATE | FX_RAISE | FX_END)) {
-            memset(hidden, 0, sizeof hidden);
-        }
-    }
+    *op = (Op){.code = IR_nop, .arg = {NO_VAL, NO_VAL, NO_VAL}};
 }
 
+/* Walking backwards, an op's uses are all counted when it is reached, and `hidden` has a bit for each 4-byte unit of state that
+ * is written again before anything can observe it (an access's bits are in one word, as it is aligned). */
 void ir_finish(Ir *ir)
 {
-    drop_hidden_puts(ir);
+    enum { OBSERVES = FX_READ | FX_WRITE | FX_STATE | FX_RAISE | FX_END, REMOVABLE = FX_BODY | FX_CALL | FX_COMM };
+    u64 hidden[STATE_UNITS / 64] = {0};
     for (u32 n = 0; n < ir->count; n++)
         ir->ops[n].uses = 0;
     for (u32 n = ir->count; n-- > 0;) {
         Op *op = &ir->ops[n];
         const OpInfo *info = &ir_ops[op->code];
-        bool removable = !(info->fx & ~(FX_BODY | FX_CALL | FX_COMM)) || get_bytes(op->code);
-        if (removable && !op->uses && op->code != IR_nop) {
-            *op = (Op){.code = IR_nop, .arg = {NO_VAL, NO_VAL, NO_VAL}};
-            continue;
+        if (!(info->fx & ~REMOVABLE)) {
+            if (!op->uses) {
+                drop(op);
+                continue;
+            }
+        } else if (info->fx & OBSERVES) {
+            u32 put = put_bytes(op->code), get = get_bytes(op->code);
+            u64 *word = &hidden[(u64)op->imm / 256 % LEN(hidden)];
+            u64 bits = ((1ull << (put | get) / 4) - 1) << op->imm / 4 % 64;
+            if (put ? (*word & bits) == bits : get && !op->uses) {
+                drop(op);
+                continue;
+            }
+            if (put)
+                *word |= bits;
+            else if (get)
+                *word &= ~bits;
+            else
+                memset(hidden, 0, sizeof hidden);
         }
         for (u32 i = 0; i < info->nargs; i++) {
             Op *def = &ir->ops[op->arg[i]];
-            if (def->uses != UINT16_MAX)
-                def->uses++;
+            def->uses += def->uses != UINT16_MAX;
         }
     }
 }

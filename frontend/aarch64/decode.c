@@ -10,6 +10,6 @@ bool a64_decode(u32 word, Insn *i)
     if (row < 0)
         return false;
     *i = (Insn){.bits = word, .op = (u16)row};
-    decode_fields(&a64_table, &a64_rows[row], word, i);
+    a64_fields(i, word, a64_rows[row].layout);
     return true;
 }
