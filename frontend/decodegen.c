@@ -3,10 +3,10 @@
  *     decodegen PREFIX WIDTH OUT.h IN.def...
  *
  * Reads rows INSN(name, "pattern") as text and writes struct Insn, the enum of rows, and under DECODE_TABLES the
- * tables of decode.h as `static const DecodeTable PREFIX_table`, and PREFIX_fields, which takes a word apart. A pattern is WIDTH bits (at most 32), most
- * significant first, in tokens separated by spaces: fixed bits (0, 1, or x for "any"), or name:width, a field, with
- * any number of !bits after it: values that the field must not have (x again for any). Two rows that match the same
- * word, or a pattern of the wrong length, are errors. */
+ * tables of decode.h as `static const DecodeTable PREFIX_table`, and PREFIX_fields, which takes a word apart. A
+ * pattern is WIDTH bits (at most 32), most significant first, in tokens separated by spaces: fixed bits (0, 1, or x
+ * for "any"), or name:width, a field, with any number of !bits after it: values that the field must not have (x again
+ * for any). Two rows that match the same word, or a pattern of the wrong length, are errors. */
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -336,8 +336,8 @@ static void write_tables(FILE *f, const char *prefix)
     fprintf(f, "};\n");
     write_u16(f, prefix, "tree", gen.tree, gen.ntree);
     write_u16(f, prefix, "list", gen.list, gen.nlist);
-    fprintf(f, "static const DecodeTable %s_table = {%s_rows, %s_excls, %s_tree, %s_list, %d};\n#endif\n", prefix, prefix,
-            prefix, prefix, prefix, gen.nrows);
+    fprintf(f, "static const DecodeTable %s_table = {%s_rows, %s_excls, %s_tree, %s_list, %d};\n#endif\n", prefix,
+            prefix, prefix, prefix, prefix, gen.nrows);
 }
 
 int main(int argc, char **argv)

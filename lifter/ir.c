@@ -88,8 +88,8 @@ static void drop(Op *op)
     *op = (Op){.code = IR_nop, .arg = {NO_VAL, NO_VAL, NO_VAL}};
 }
 
-/* Walking backwards, an op's uses are all counted when it is reached, and `hidden` has a bit for each 4-byte unit of state that
- * is written again before anything can observe it (an access's bits are in one word, as it is aligned). */
+/* Walking backwards, an op's uses are all counted when it is reached, and `hidden` has a bit for each 4-byte unit of
+ * state that is written again before anything can observe it (an access's bits are in one word, as it is aligned). */
 void ir_finish(Ir *ir)
 {
     enum { OBSERVES = FX_READ | FX_WRITE | FX_STATE | FX_RAISE | FX_END, REMOVABLE = FX_BODY | FX_CALL | FX_COMM };
