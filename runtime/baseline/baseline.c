@@ -23,6 +23,8 @@ typedef struct Rec {
     i32 home;    /* offset in Task, or NO_HOME */
     Val same;    /* the value it is another name for (widenings and narrowings that cost nothing), or itself */
     Val next;    /* another value at home in the same unit of state, or NO_VAL */
+    bool constant;
+    u64 value;   /* if constant */
 } Rec;
 
 typedef struct Gen {
@@ -128,14 +130,12 @@ static u8 type_of(const Gen *g, Val v)
 
 static bool is_const(const Gen *g, Val v)
 {
-    u16 code = g->ir->ops[v].code;
-    return code == IR_const32 || code == IR_const64;
+    return g->recs[v].constant;
 }
 
 static u64 const_of(const Gen *g, Val v)
 {
-    const Op *op = &g->ir->ops[v];
-    return op->code == IR_const32 ? (u32)op->imm : (u64)op->imm;
+    return g->recs[v].value;
 }
 
 static u8 type_bytes(const Gen *g, const Rec *r, Val v)
@@ -653,17 +653,40 @@ static void value(Gen *g, Val n, const Op *op)
     general(g, n, op->code, &o, &ir_ops[op->code]);
 }
 
+static void set_const(Gen *g, Val n, u64 value)
+{
+    g->recs[n].constant = true;
+    g->recs[n].value = value;
+}
+
+/* The one sum of constants that lifters make: addresses from a page and an offset in it. */
+static bool folds(Gen *g, Val n, const Op *op)
+{
+    if (op->code != IR_add64)
+        return false;
+    Operands o = operands(g, op);
+    if (!is_const(g, o.val[0]) || !is_const(g, o.val[1]))
+        return false;
+    set_const(g, n, const_of(g, o.val[0]) + const_of(g, o.val[1]));
+    consume(g, &o);
+    return true;
+}
+
 static void one_op(Gen *g, Val n, Block *block)
 {
     const Op *op = &g->ir->ops[n];
     switch ((OpCode)op->code) {
     case IR_nop:
+        return;
     case IR_const32:
+        set_const(g, n, (u32)op->imm);
+        return;
     case IR_const64:
+        set_const(g, n, (u64)op->imm);
         return;
     case IR_insn:
         g->pc = (u64)op->imm;
-        block->map[block->nmap++] = (PcMap){.host = g->at, .guest = (u32)(g->pc - g->ir->pc)};
+        block->map[block->nmap++] = (PcMap){.host = g->at - ENTRY_AT, .guest = (u32)(g->pc - g->ir->pc)};
         return;
     case IR_get32:
         set_home(g, n, (u32)op->imm, 4);
@@ -726,7 +749,7 @@ static void one_op(Gen *g, Val n, Block *block)
         return;
     default:
         g->holes[HOLE_DISP_] = (u64)op->imm;
-        if (!fuses(g->ir, n))
+        if (!fuses(g->ir, n) && !folds(g, n, op))
             value(g, n, op);
         return;
     }
@@ -775,9 +798,18 @@ static bool place(Gen *g, Block *b)
     for (u32 i = 0; i < g->nfixups; i++)
         *(u32 *)(g->code + g->fixups[i]) -= (u32)(u64)run;
     memcpy(write, g->code, g->at);
-    b->code = run;
-    b->code_size = g->at;
+    b->code = run + ENTRY_AT;
+    b->code_size = g->at - ENTRY_AT;
     return true;
+}
+
+/* Where a block's entry goes if it may not simply be run: b is the block. */
+__attribute__((preserve_none)) void baseline_entry_slow(Task *t, u64 a, u64 b)
+{
+    t->pc = ((const Block *)b)->pc;
+    if (t->attention)
+        [[clang::musttail]] return signal_stub(t, a, b);
+    [[clang::musttail]] return hot_stub(t, a, b);
 }
 
 Block *baseline_compile(const Ir *ir, i32 counter_start)
@@ -798,15 +830,10 @@ Block *baseline_compile(const Ir *ir, i32 counter_start)
     g.code = must(malloc(size));
     g.end = g.code + size;
 
-    u32 entry = counter_start >= 0 ? ROW_entry_count : ROW_entry;
     g.holes[HOLE_BLOCK_] = (u64)b;
-    emit(&g, entry, 0);
+    emit(&g, counter_start >= 0 ? ROW_entry_count : ROW_entry, 0);
     for (Val n = 0; n < ir->count; n++)
         one_op(&g, n, b);
-    g.holes[HOLE_COLD_] = g.at;
-    g.holes[HOLE_PC64_] = ir->pc;
-    emit(&g, ROW_cold, 0);
-    fill(&g, &stencils[stencil_of[entry][0]], 0); /* once more: now that the cold part's place is known */
 
     bool ok = place(&g, b);
     if (!ok)

@@ -139,10 +139,10 @@ static bool relocation(Extract *x, const char *stencil, const GElf_Rela *r, cons
     unsigned what;
     if (hole >= 0) {
         what = (unsigned)hole;
-        bool place = hole == HOLE_CONT_ || hole == HOLE_COLD_;
+        bool place = hole == HOLE_CONT_;
         if (place && !relative)
             fail("%s: relocation %u against %s", stencil, type, name);
-        if (hole == HOLE_CONT_ && r->r_offset + 4 == *size && code[r->r_offset - 1] == 0xe9) {
+        if (place && r->r_offset + 4 == *size && code[r->r_offset - 1] == 0xe9) {
             *size -= 5;
             return false;
         }

@@ -10,10 +10,10 @@
 /* Values the generator puts into holes.
  * S0..S2 operands' Task offsets; I0..I2 operands' immediates; D destination's Task offset; IMM the op's imm; DISP a memory
  * displacement (sign-extended everywhere); C64 a 64-bit constant; PC64 a guest address; LINK0, LINK1, BLOCK addresses of
- * those; then the places in the block's code: CONT the stencil's end, COLD the block's cold part. */
+ * those; CONT the place of the stencil's end. */
 #define HOLES(HOLE) \
     HOLE(S0) HOLE(S1) HOLE(S2) HOLE(I0) HOLE(I1) HOLE(I2) HOLE(D) HOLE(IMM) HOLE(DISP) HOLE(C64) HOLE(PC64) \
-    HOLE(LINK0) HOLE(LINK1) HOLE(BLOCK) HOLE(CONT) HOLE(COLD)
+    HOLE(LINK0) HOLE(LINK1) HOLE(BLOCK) HOLE(CONT)
 enum {
 #define HOLE_ENUM(name) HOLE_##name##_,
     HOLES(HOLE_ENUM)
@@ -26,7 +26,6 @@ enum {
 #define ROWS(ROW) \
     ROW(entry, 0)       /* block entry: safepoint */ \
     ROW(entry_count, 0) /* the same with the hot counter */ \
-    ROW(cold, 0)        /* where the entry's slow cases go */ \
     ROW(const_c64, 0)   /* a 64-bit constant into A */ \
     ROW(put_c64, 0)     /* a 64-bit constant into a slot */ \
     ROW(br_eq32, 2) ROW(br_ne32, 2) ROW(br_ult32, 2) ROW(br_ule32, 2) ROW(br_slt32, 2) ROW(br_sle32, 2) \
@@ -63,6 +62,8 @@ typedef struct Stencil {
     u8 negative; /* bit n: operand n's immediate is sign-extended wherever it is used */
 } Stencil;
 
+/* Bytes of the entry stencils before the entry itself: the slow cases, within a short jump's reach. */
+enum { ENTRY_AT = 11 };
 enum { STENCIL_PAD = 16, STENCIL_MAX = 4096 }; /* readable bytes past each stencil; the largest size */
 
 extern const Stencil stencils[];

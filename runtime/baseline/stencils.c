@@ -487,27 +487,23 @@ HELPER(S, I)
 
 /* -- entry and exits ----------------------------------------------------------------------------------------------------- */
 
-STENCIL(entry__)
-{
-    __asm__ volatile("cmpl $0, %0\n\tjne HOLE_COLD" : : "m"(t->attention) : "cc");
-    NEXT;
-}
-
-STENCIL(entry_count__)
-{
-    __asm__ volatile("decl HOLE_BLOCK\n\tjs HOLE_COLD\n\tcmpl $0, %0\n\tjne HOLE_COLD" : : "m"(t->attention) : "cc");
-    NEXT;
-}
+/* Starts with ENTRY_AT bytes that are not the entry: what the conditional jumps go to. (The jump there is spelt in bytes,
+ * lest the assembler be free to choose its length.) */
+#define ENTRY(name, count) \
+    STENCIL(name##__) \
+    { \
+        __asm__ volatile("0:\n\tmovl $HOLE_BLOCK, %%r14d\n\t" \
+                         ".byte 0xe9\n\t.long baseline_entry_slow - . - 4\n\t" \
+                         ".if . - 0b - %c1\n\t.error \"ENTRY_AT\"\n\t.endif\n\t" \
+                         count "cmpl $0, %0\n\tjne 0b" \
+                         : \
+                         : "m"(t->attention), "i"(ENTRY_AT) \
+                         : "cc"); \
+        NEXT; \
+    }
+ENTRY(entry, "")
+ENTRY(entry_count, "decl HOLE_BLOCK\n\tjs 0b\n\t")
 _Static_assert(offsetof(Block, counter) == 0, "entry_count decrements it at the block's address");
-
-STENCIL(cold__)
-{
-    t->pc = HOLE64(PC64);
-    b = (u64)HOLE_BLOCK;
-    if (t->attention)
-        TAIL((Next *)signal_stub);
-    TAIL((Next *)hot_stub);
-}
 
 /* b = link, jump through it. In assembly, because clang would merge a branch's two exits into one or load the target first. */
 #define EXIT_THROUGH(link) \
