@@ -149,5 +149,8 @@ static inline void jump_cache_clear(JumpEntry *entries)
 
 /* Forgets every translation that overlaps [addr, addr+size), in all threads. */
 void cache_invalidate(u64 addr, u64 size);
+/* The guest says that it changed code at [addr, addr+size), at most a page (IC IVAU and its like): forgets the translations of that
+ * memory wherever it is mapped. */
+void code_written(Task *t, u64 addr, u64 size);
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
+#include <sys/stat.h>
 
 #include "runtime.h"
 
@@ -86,6 +87,7 @@ u64 mem_fixup(u64 rip)
 /* -- the map ------------------------------------------------------------------------------------------------------------------ */
 
 enum { PAGE = 4096 };
+#define SHM_DEV UINT64_MAX /* Mapping.dev of System V segments, whose ino is their id + 1 */
 
 typedef struct Shm {
     u64 addr, size;
@@ -139,6 +141,24 @@ static size_t find(const struct MemMap *m, u64 addr)
     return lo;
 }
 
+/* The part of a mapping within [start, end). */
+static Mapping slice(Mapping map, u64 start, u64 end)
+{
+    if (map.start < start) {
+        map.offset += start - map.start;
+        map.start = start;
+    }
+    if (map.end > end)
+        map.end = end;
+    return map;
+}
+
+static bool joins(const Mapping *p, const Mapping *q)
+{
+    return p->end == q->start && p->prot == q->prot && p->kind == q->kind && p->dev == q->dev && p->ino == q->ino &&
+           (!p->ino || p->offset + (p->end - p->start) == q->offset);
+}
+
 /* Replaces what there is in [map.start, map.end) by map, or by nothing. */
 static void set_range(struct MemMap *m, Mapping map, bool present)
 {
@@ -149,16 +169,12 @@ static void set_range(struct MemMap *m, Mapping map, bool present)
         last++;
     Mapping pieces[3];
     size_t n = 0;
-    if (first < last && m->maps[first].start < map.start) {
-        pieces[n] = m->maps[first];
-        pieces[n++].end = map.start;
-    }
+    if (first < last && m->maps[first].start < map.start)
+        pieces[n++] = slice(m->maps[first], 0, map.start);
     if (present)
         pieces[n++] = map;
-    if (first < last && m->maps[last - 1].end > map.end) {
-        pieces[n] = m->maps[last - 1];
-        pieces[n++].start = map.end;
-    }
+    if (first < last && m->maps[last - 1].end > map.end)
+        pieces[n++] = slice(m->maps[last - 1], map.end, UINT64_MAX);
     if (m->count + 2 > m->cap) {
         m->cap = m->cap ? m->cap * 2 : 64;
         m->maps = realloc(m->maps, m->cap * sizeof *m->maps);
@@ -173,7 +189,7 @@ static void set_range(struct MemMap *m, Mapping map, bool present)
     size_t i = first ? first - 1 : 0, stop = first + n;
     while (i + 1 < m->count && i < stop) {
         Mapping *p = m->maps + i, *q = p + 1;
-        if (p->end == q->start && p->prot == q->prot && p->kind == q->kind) {
+        if (joins(p, q)) {
             p->end = q->end;
             memmove(q, q + 1, (m->count - i - 2) * sizeof *q);
             m->count--;
@@ -314,7 +330,14 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
         if (fixed)
             note_code(m, addr, addr + length, &code);
         kind |= (flags & MAP_TYPE) == MAP_PRIVATE ? 0 : MEM_SHARED;
-        set_range(m, (Mapping){(u64)result, (u64)result + length, (u16)prot, (u16)kind}, true);
+        Mapping map = {.start = (u64)result, .end = (u64)result + length, .prot = (u16)prot, .kind = (u16)kind};
+        struct stat st;
+        if (kind & MEM_SHARED && !(flags & MAP_ANONYMOUS) && fstat(fd, &st) == 0) {
+            map.dev = st.st_dev;
+            map.ino = st.st_ino;
+            map.offset = offset;
+        }
+        set_range(m, map, true);
     }
     pthread_mutex_unlock(&m->lock);
     invalidate(code);
@@ -364,9 +387,7 @@ i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot)
     if (!error && !(prot & PROT_EXEC))
         note_code(m, addr, stop, &code);
     for (u64 at = addr; at < stop && !error;) {
-        Mapping map = m->maps[find(m, at)];
-        map.start = at;
-        map.end = map.end < stop ? map.end : stop;
+        Mapping map = slice(m->maps[find(m, at)], at, stop);
         map.prot = (u16)(prot & 7);
         set_range(m, map, true);
         at = map.end;
@@ -402,7 +423,7 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
             each_part(m, new_addr, new_addr + length, false, release);
     }
     if (result >= 0) {
-        Mapping map = m->maps[find(m, addr)];
+        Mapping map = slice(m->maps[find(m, addr)], addr, UINT64_MAX);
         note_code(m, addr, old_end, &code);
         if (fixed)
             note_code(m, new_addr, new_addr + length, &over);
@@ -457,7 +478,8 @@ i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags)
     if (result >= 0) {
         note_code(m, (u64)result, (u64)result + length, &code);
         int prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
-        set_range(m, (Mapping){(u64)result, (u64)result + length, (u16)prot, MEM_SHARED}, true);
+        Mapping map = {(u64)result, (u64)result + length, (u16)prot, MEM_SHARED, SHM_DEV, (u64)id + 1, 0};
+        set_range(m, map, true);
         Shm *shms = realloc(m->shms, (m->nshms + 1) * sizeof *shms);
         if (!shms)
             abort();
@@ -497,6 +519,34 @@ int mem_prot(struct MemMap *m, u64 addr)
     int prot = i < m->count && m->maps[i].start <= addr ? m->maps[i].prot : -1;
     pthread_mutex_unlock(&m->lock);
     return prot;
+}
+
+void code_written(Task *t, u64 addr, u64 size)
+{
+    struct MemMap *m = t->process ? t->process->mem : NULL;
+    cache_invalidate(addr, size);
+    if (!m)
+        return;
+    /* Other views of the same memory: at most a few, found one at a time because cache_invalidate wants our lock free. */
+    for (size_t next = 0, i;;) {
+        CodeRange code = {0};
+        pthread_mutex_lock(&m->lock);
+        i = find(m, addr);
+        bool shared = i < m->count && m->maps[i].start <= addr && m->maps[i].ino;
+        Mapping map = shared ? m->maps[i] : (Mapping){0};
+        u64 at = map.offset + (addr - map.start);
+        for (; shared && next < m->count && code.start == code.end; next++) {
+            const Mapping *other = m->maps + next;
+            if (other->dev == map.dev && other->ino == map.ino && other->prot & PROT_EXEC && other->offset <= at &&
+                at - other->offset < other->end - other->start)
+                code = (CodeRange){other->start + (at - other->offset), other->start + (at - other->offset) + size};
+        }
+        pthread_mutex_unlock(&m->lock);
+        if (code.start == code.end)
+            return;
+        if (code.start != addr)
+            invalidate(code);
+    }
 }
 
 bool mem_next(struct MemMap *m, u64 addr, Mapping *out)

@@ -10,6 +10,8 @@ typedef struct Mapping {
     u64 start, end; /* page-aligned, half open */
     u16 prot;       /* PROT_* as the guest sees it */
     u16 kind;       /* MEM_* */
+    u64 dev, ino;   /* of shared memory that may be mapped elsewhere too: what it is; 0 otherwise */
+    u64 offset;     /* and start's place in it */
 } Mapping;
 enum {
     MEM_SHARED = 1,

@@ -138,7 +138,7 @@ static u64 helper_counter(Task *t, u64 a, u64 b)
 
 static u64 helper_ic_ivau(Task *t, u64 line, u64 size)
 {
-    cache_invalidate(line, size);
+    code_written(t, line, size);
     return 0;
 }
 

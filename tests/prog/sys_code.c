@@ -119,7 +119,6 @@ int main(void)
     for (int i = 40; i < 44; i++) {
         emit(w, i);
         flush(w);
-        flush(x);
         run("two views", x);
     }
 

@@ -14,7 +14,7 @@
 extern const DecodeTable *const a64_decode_table;
 
 /* The guest's helpers call it; nothing runs here. Weak, in case the runtime is linked after all. */
-__attribute__((weak)) void cache_invalidate(u64 addr, u64 size)
+__attribute__((weak)) void code_written(Task *t, u64 addr, u64 size)
 {
 }
 
