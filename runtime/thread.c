@@ -5,7 +5,8 @@
  *   (namespaces, shared descriptor tables, other exit signals) is a bare clone.
  * - A child that shares memory while its parent waits (vfork, posix_spawn) is a host process that shares memory likewise. It
  *   runs on a Task and a stack of its own, but on its parent's thread-local storage, which nobody else uses meanwhile. For the
- *   parent's other threads it is one more task. */
+ *   parent's other threads it is one more task. If the parent doesn't wait, a host thread made for the purpose does so in its
+ *   place and lends its storage. */
 #include "thread.h"
 
 #include <errno.h>
@@ -114,10 +115,12 @@ static void tell_joiner(Task *t)
 
 static bool alone(Process *p)
 {
+    int n = 0;
     pthread_mutex_lock(&p->lock);
-    bool one = p->tasks && !p->tasks->next_task;
+    for (const Task *t = p->tasks; t; t = t->next_task)
+        n += !t->vfork_child;
     pthread_mutex_unlock(&p->lock);
-    return one;
+    return n == 1;
 }
 
 _Noreturn void thread_exit(Task *t, int status)
@@ -190,6 +193,13 @@ typedef struct Start {
     i32 tid;
 } Start;
 
+static void tell_started(Start *start, i64 tid)
+{
+    start->tid = (i32)tid;
+    atomic_store(&start->ready, 1);
+    raw_syscall(SYS_futex, (u64)&start->ready, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
+}
+
 static void *thread_main(void *arg)
 {
     Start *start = arg;
@@ -207,9 +217,7 @@ static void *thread_main(void *arg)
         put_tid(a->parent_tid, t->tid);
     if (a->flags & CLONE_CHILD_SETTID)
         put_tid(a->child_tid, t->tid);
-    start->tid = t->tid;
-    atomic_store(&start->ready, 1);
-    raw_syscall(SYS_futex, (u64)&start->ready, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
+    tell_started(start, t->tid);
     if (setjmp(end))
         return NULL;
     thread_end = &end;
@@ -217,23 +225,27 @@ static void *thread_main(void *arg)
     task_loop(t);
 }
 
+/* A detached host thread; 0 or an errno. */
+static int host_thread(void *(*main)(void *), void *arg)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, HOST_STACK);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    int error = pthread_create(&thread, &attr, main, arg);
+    pthread_attr_destroy(&attr);
+    return error;
+}
+
 static i64 new_thread(Task *t, const CloneArgs *a)
 {
     Start start = {.args = a};
-    pthread_attr_t attr;
-    pthread_t thread;
     signal_block_all();
     start.child = child_new(t, a);
-    int error = start.child ? 0 : ENOMEM;
-    if (!error) {
-        pthread_attr_init(&attr);
-        pthread_attr_setstacksize(&attr, HOST_STACK);
-        pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-        error = pthread_create(&thread, &attr, thread_main, &start);
-        pthread_attr_destroy(&attr);
-        if (error)
-            child_free(start.child);
-    }
+    int error = start.child ? host_thread(thread_main, &start) : ENOMEM;
+    if (error && start.child)
+        child_free(start.child);
     while (!error && !atomic_load(&start.ready))
         raw_syscall(SYS_futex, (u64)&start.ready, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, 0, 0, 0);
     signal_unblock(t);
@@ -324,6 +336,8 @@ static i64 new_process(Task *t, const CloneArgs *a)
 typedef struct Vfork {
     Task *child;
     const CloneArgs *args;
+    Start *start; /* of a caller that doesn't wait: tells it that there is a child, which needs `args` no more */
+    int pidfd;
 } Vfork;
 
 static int vfork_main(void *arg)
@@ -340,34 +354,75 @@ static int vfork_main(void *arg)
         put_tid(v->args->child_tid, t->tid);
     if (v->args->flags & CLONE_CLEAR_SIGHAND)
         signal_clear_handlers(t);
+    if (v->start) {
+        if (v->args->flags & CLONE_PIDFD)
+            put_tid(v->args->pidfd, v->pidfd);
+        tell_started(v->start, t->tid);
+    }
     signal_thread_start(t);
     task_loop(t);
 }
 
-/* The host's clone returns when the child has executed a program or ended. */
+/* Makes the child and waits until it has executed a program or ended; frees it. All signals are blocked. */
+static i64 run_vfork(Vfork *v)
+{
+    int flags = (int)(v->args->flags & ~(u64)OWN_FLAGS) | CLONE_VFORK | (int)v->args->exit_signal;
+    i64 pid = -ENOMEM;
+    u8 *stack = mmap(NULL, HOST_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (stack != MAP_FAILED) {
+        v->child->vfork_child = true;
+        pid = clone(vfork_main, stack + HOST_STACK, flags, v, &v->pidfd);
+        pid = pid < 0 ? -errno : pid;
+        munmap(stack, HOST_STACK);
+    }
+    free(v->child->exec_argv);
+    child_free(v->child);
+    return pid;
+}
+
 static i64 new_vfork(Task *t, const CloneArgs *a)
 {
-    Vfork v = {.args = a};
-    int flags = (int)(a->flags & ~(u64)(OWN_FLAGS | CLONE_PIDFD)) | (int)a->exit_signal, pidfd = -1;
+    Vfork v = {.args = a, .pidfd = -1};
     signal_block_all();
-    u8 *stack = mmap(NULL, HOST_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    v.child = stack == MAP_FAILED ? NULL : child_new(t, a);
+    v.child = child_new(t, a);
     i64 pid = -ENOMEM;
     if (v.child) {
         signal_keep_stack(v.child, t);
-        v.child->vfork_child = true;
-        pid = clone(vfork_main, stack + HOST_STACK, flags | (int)(a->flags & CLONE_PIDFD), &v, &pidfd);
-        pid = pid < 0 ? -errno : pid;
+        pid = run_vfork(&v);
         self = t;
-        free(v.child->exec_argv);
-        child_free(v.child);
     }
-    if (stack != MAP_FAILED)
-        munmap(stack, HOST_STACK);
     if (pid > 0 && (a->flags & CLONE_PIDFD))
-        put_tid(a->pidfd, pidfd);
+        put_tid(a->pidfd, v.pidfd);
     signal_unblock(t);
     return pid;
+}
+
+/* The host thread that waits for a child in its parent's place. */
+static void *lender_main(void *arg)
+{
+    Vfork v = *(Vfork *)arg;
+    Start *start = v.start;
+    i64 pid = run_vfork(&v);
+    self = NULL;
+    if (pid < 0)
+        tell_started(start, pid);
+    return NULL;
+}
+
+/* A process that shares memory and runs beside its parent (CLONE_VM alone). */
+static i64 new_sharing_process(Task *t, const CloneArgs *a)
+{
+    Start start = {.args = a};
+    Vfork v = {.args = a, .start = &start, .pidfd = -1};
+    signal_block_all();
+    v.child = child_new(t, a);
+    int error = v.child ? host_thread(lender_main, &v) : ENOMEM;
+    if (error && v.child)
+        child_free(v.child);
+    while (!error && !atomic_load(&start.ready))
+        raw_syscall(SYS_futex, (u64)&start.ready, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, 0, 0, 0);
+    signal_unblock(t);
+    return error ? -error : start.tid;
 }
 
 /* -- clone ------------------------------------------------------------------------------------------------------------------------ */
@@ -390,10 +445,5 @@ i64 thread_clone(Task *t, const CloneArgs *a)
         return new_thread(t, a);
     if ((flags & CLONE_VM) && (flags & CLONE_VFORK))
         return new_vfork(t, a);
-    if (flags & CLONE_VM) {
-        if (log_on(unimp))
-            log_printf("clone: a process that shares memory and runs beside its parent (flags 0x%lx)\n", flags);
-        return -EINVAL;
-    }
-    return new_process(t, a);
+    return flags & CLONE_VM ? new_sharing_process(t, a) : new_process(t, a);
 }

@@ -1,0 +1,125 @@
+/* clone in its less usual forms. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static atomic_int shared;
+static char stack[4][256 << 10];
+static int pipefd[2];
+
+static int counts(void *arg)
+{
+    for (int i = 0; i < 1000; i++)
+        atomic_fetch_add(&shared, 1);
+    return (int)(long)arg;
+}
+
+static int sets_handler(void *arg)
+{
+    signal(SIGUSR1, SIG_IGN);
+    return 0;
+}
+
+static int closes(void *arg)
+{
+    close(pipefd[0]);
+    return 0;
+}
+
+static void handler(int s)
+{
+}
+
+static int status_of(pid_t pid, int options)
+{
+    int status = -1;
+    waitpid(pid, &status, options);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+int main(void)
+{
+    setvbuf(stdout, NULL, _IONBF, 0);
+    /* Processes that share memory and run beside their parent. */
+    pid_t pid[4];
+    for (int i = 0; i < 4; i++)
+        pid[i] = clone(counts, stack[i] + sizeof stack[i], CLONE_VM | SIGCHLD, (void *)(long)(i + 1));
+    for (int i = 0; i < 4; i++)
+        printf("child %d: %d\n", i, status_of(pid[i], 0));
+    printf("shared %d\n", atomic_load(&shared));
+    signal(SIGUSR1, handler);
+    struct sigaction now;
+    pid[0] = clone(sets_handler, stack[0] + sizeof stack[0], CLONE_VM | SIGCHLD, NULL);
+    status_of(pid[0], 0);
+    sigaction(SIGUSR1, NULL, &now);
+    printf("handlers apart: %d\n", now.sa_handler == handler);
+    pid[0] = clone(sets_handler, stack[0] + sizeof stack[0], CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL);
+    status_of(pid[0], 0);
+    sigaction(SIGUSR1, NULL, &now);
+    printf("handlers shared: %d\n", now.sa_handler == SIG_IGN);
+    pipe(pipefd);
+    pid[0] = clone(closes, stack[0] + sizeof stack[0], CLONE_FILES | SIGCHLD, NULL);
+    status_of(pid[0], 0);
+    int r = close(pipefd[0]);
+    printf("descriptors shared: %d %s\n", r, strerror(errno));
+    /* Another exit signal, and none. */
+    signal(SIGUSR2, SIG_IGN);
+    pid[0] = clone(counts, stack[0] + sizeof stack[0], SIGUSR2, (void *)7);
+    printf("exit signal USR2: %d\n", status_of(pid[0], __WALL));
+    pid[0] = clone(counts, stack[0] + sizeof stack[0], 0, (void *)8);
+    printf("no exit signal: %d\n", status_of(pid[0], __WCLONE));
+    printf("not shared %d\n", atomic_load(&shared));
+    /* Ids and descriptors handed out. */
+    static pid_t parent_tid;
+    static pid_t *child_tid;
+    child_tid = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid[0] = clone(counts, stack[0] + sizeof stack[0], CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, (void *)9, &parent_tid,
+                   NULL, child_tid);
+    printf("tids: %d", status_of(pid[0], 0));
+    printf(" %d %d\n", parent_tid == pid[0], *child_tid == pid[0]);
+    int fd = -1;
+    pid[0] = clone(counts, stack[0] + sizeof stack[0], CLONE_PIDFD | SIGCHLD, (void *)10, &fd);
+    siginfo_t info;
+    r = waitid(P_PIDFD, fd, &info, WEXITED);
+    printf("pidfd: %d %d\n", r, info.si_status);
+    fd = -1;
+    pid[0] = clone(counts, stack[0] + sizeof stack[0], CLONE_VM | CLONE_PIDFD | SIGCHLD, (void *)11, &fd);
+    r = waitid(P_PIDFD, fd, &info, WEXITED);
+    printf("pidfd: %d %d\n", r, info.si_status);
+    /* What can't be. */
+    static const unsigned long bad[] = {CLONE_THREAD, CLONE_SIGHAND, CLONE_THREAD | CLONE_SIGHAND, CLONE_FS | CLONE_NEWNS};
+    for (int i = 0; i < 4; i++) {
+        r = syscall(SYS_clone, bad[i], 0, 0, 0, 0);
+        printf("bad flags: %d %s\n", r, strerror(errno));
+    }
+    struct { unsigned long v[16]; } args = {{0}};
+    r = syscall(SYS_clone3, &args, 8);
+    printf("clone3, short: %d %s\n", r, strerror(errno));
+    args.v[14] = 1;
+    r = syscall(SYS_clone3, &args, sizeof args);
+    printf("clone3, unknown field: %d %s\n", r, strerror(errno));
+    args.v[14] = 0;
+    args.v[4] = SIGCHLD;
+    r = syscall(SYS_clone3, &args, 88);
+    if (!r)
+        _exit(12);
+    printf("clone3: %d\n", status_of(r, 0));
+    args.v[0] = 0x100000000; /* CLONE_CLEAR_SIGHAND */
+    signal(SIGUSR1, handler);
+    r = syscall(SYS_clone3, &args, 88);
+    if (!r) {
+        sigaction(SIGUSR1, NULL, &now);
+        _exit(now.sa_handler == SIG_DFL ? 13 : 1);
+    }
+    printf("clone3, handlers cleared: %d\n", status_of(r, 0));
+    return 0;
+}
