@@ -59,7 +59,7 @@ static LLVMValueRef call2(Gen *g, const char *name, LLVMValueRef a, LLVMValueRef
 #define ASHR(x, n) LLVMBuildAShr(g->b, x, n, "")
 #define IS(predicate, x, y) LLVMBuildICmp(g->b, LLVMInt##predicate, x, y, "")
 
-/* -- saturation ------------------------------------------------------------------------------------------------------------- */
+/* -- saturation ---------------------------------------------------------------------------------------------------- */
 
 /* Task.saturated |= result != exact; the result. */
 static LLVMValueRef saturated(Gen *g, LLVMValueRef result, LLVMValueRef exact)
@@ -143,10 +143,11 @@ static LLVMValueRef double_high(Gen *g, const Op *op, const LLVMValueRef *arg, u
     return whole(g, unwrapped(g, v, bits));
 }
 
-/* -- shifts by a register, and table lookups -------------------------------------------------------------------------------- */
+/* -- shifts by a register, and table lookups ----------------------------------------------------------------------- */
 
-/* Left for a positive count, right for a negative one; those out of range leave nothing, or the sign. Only with instructions
- * for it: else LLVM makes powers of two by way of floats, and sets an exception flag of the host's that is the guest's. */
+/* Left for a positive count, right for a negative one; those out of range leave nothing, or the sign. Only with
+ * instructions for it: else LLVM makes powers of two by way of floats, and sets an exception flag of the host's that
+ * is the guest's. */
 static LLVMValueRef shift(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 is_signed)
 {
     if (!g->host->lane_shifts)
@@ -173,7 +174,7 @@ static LLVMValueRef look_up(Gen *g, const Op *op, const LLVMValueRef *arg, u32 b
     return llvm_intrinsic(g, g->host->byte_shuffle, NULL, args, 2);
 }
 
-/* -- the rules ----------------------------------------------------------------------------------------------------------------- */
+/* -- the rules ----------------------------------------------------------------------------------------------------- */
 
 #define R16_32(op, rule, param) [IR_##op##16] = {rule, 16, param}, [IR_##op##32] = {rule, 32, param}
 #define R32_64(op, rule, param) [IR_##op##32] = {rule, 32, param}, [IR_##op##64] = {rule, 64, param}

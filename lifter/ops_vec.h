@@ -74,7 +74,7 @@ static inline V128 pick(V128 mask, V128 a, V128 b)
     return (a & mask) | (b & ~mask);
 }
 
-/* -- Moving between types ------------------------------------------------------------------------------------------------- */
+/* -- Moving between types ------------------------------------------------------------------------------------------ */
 
 static inline u32 op_vtow(V128 a)
 {
@@ -215,7 +215,7 @@ static inline u64 op_vget64(V128 a, u64 imm)
     return op_vtox(bytes_at(a, op_xtov(LANE64(imm))));
 }
 
-/* -- Logic and arithmetic ------------------------------------------------------------------------------------------------- */
+/* -- Logic and arithmetic ------------------------------------------------------------------------------------------ */
 
 BODY2(vand, V128, a & b)
 BODY2(vor, V128, a | b)
@@ -263,7 +263,7 @@ static inline V128 op_vpmul8(V128 a_, V128 b_)
     return r;
 }
 
-/* -- Bits ----------------------------------------------------------------------------------------------------------------- */
+/* -- Bits ---------------------------------------------------------------------------------------------------------- */
 
 /* Looks each byte's nibbles up in two tables. */
 static inline V128 low_nibbles(V128 a, V128 table)
@@ -312,7 +312,7 @@ BODY1(vcls8, Vs8, op_vclz8((V128)(a ^ a >> 7)) - 1)
 BODY1(vcls16, Vs16, (Vu16)op_vclz16((V128)(a ^ a >> 15)) - 1)
 BODY1(vcls32, Vs32, (Vu32)op_vclz32((V128)(a ^ a >> 31)) - 1)
 
-/* -- Shifts by an immediate ----------------------------------------------------------------------------------------------- */
+/* -- Shifts by an immediate ---------------------------------------------------------------------------------------- */
 
 /* The host's shifts give zero, or the sign, for counts of the width and above; it lacks those of bytes, and the
  * arithmetic one of 64 bits. Complementing negative lanes before and after makes a logical shift arithmetic. */
@@ -396,7 +396,7 @@ ROUNDING(32)
 ROUNDING(64)
 #undef ROUNDING
 
-/* -- Saturation ----------------------------------------------------------------------------------------------------------- */
+/* -- Saturation ---------------------------------------------------------------------------------------------------- */
 
 /* Some lane saturated if the result isn't the exact one. */
 static inline V128 saturated(Task *t, V128 result, V128 exact)
@@ -460,8 +460,8 @@ typedef i128 Wide64;
 BY_WIDTH(MIXED_ADD)
 #undef MIXED_ADD
 
-/* A product doubled overflows for the most negative numbers only, and then wraps to the most negative number, which nothing
- * else gives. */
+/* A product doubled overflows for the most negative numbers only, and then wraps to the most negative number, which
+ * nothing else gives. */
 #define UNWRAPPED(bits, r) saturated(t, (V128)((r) ^ (Vu##bits)((r) == (u##bits)1 << (bits - 1))), (V128)(r))
 
 static inline V128 op_vsqdmulh16(Task *t, V128 a, V128 b)
@@ -511,10 +511,10 @@ static inline V128 op_vsqdmull32(Task *t, V128 a, V128 b)
 }
 #undef UNWRAPPED
 
-/* -- Shifts by a register -------------------------------------------------------------------------------------------------- */
+/* -- Shifts by a register ------------------------------------------------------------------------------------------ */
 
-/* x shifted by s, exact as far as it fits a lane of `bits`; a left shift by the width or more gives 0 or a number far out of
- * range whose low bits are 0. */
+/* x shifted by s, exact as far as it fits a lane of `bits`; a left shift by the width or more gives 0 or a number
+ * far out of range whose low bits are 0. */
 #define SHIFTED(Wide) \
     static inline Wide shifted_##Wide(Wide x, int s, int bits, bool round) \
     { \
@@ -555,9 +555,9 @@ BY_WIDTH(REGISTER_SHIFTS)
 #undef REGISTER_SHIFTS
 #undef ROUNDING_SHIFT
 
-/* Each lane of v shifted by the count's low bits in n, one bit of the count at a time. A plain v << n won't do: the compiler
- * makes powers of two by way of floats, which sets exception flags that are the guest's. It mustn't see through the masks,
- * or it makes v << n of this again. */
+/* Each lane of v shifted by the count's low bits in n, one bit of the count at a time. A plain v << n won't do: the
+ * compiler makes powers of two by way of floats, which sets exception flags that are the guest's. It mustn't see
+ * through the masks, or it makes v << n of this again. */
 static inline V128 opaque(V128 mask)
 {
     __asm__("" : "+x"(mask));
@@ -602,7 +602,8 @@ static inline Vu64 shifted_right64(Vu64 v, Vu64 n)
                 return (V128){0}; \
             return s[0] < 0 ? op_vushri##bits(a, (u64)-s[0]) : op_vshli##bits(a, (u64)s[0]); \
         } \
-        Vu##bits left = shifted_left##bits((Vu##bits)a, (Vu##bits)s), right = shifted_right##bits((Vu##bits)a, (Vu##bits)-s); \
+        Vu##bits left = shifted_left##bits((Vu##bits)a, (Vu##bits)s); \
+        Vu##bits right = shifted_right##bits((Vu##bits)a, (Vu##bits)-s); \
         return pick((V128)(s < 0), (V128)right & (V128)(s > -bits), (V128)left & (V128)(s < bits)); \
     } \
     static inline V128 op_vsshl##bits(V128 a, V128 b) \
@@ -614,18 +615,20 @@ static inline Vu64 shifted_right64(Vu64 v, Vu64 n)
 BY_WIDTH(PLAIN_SHIFT)
 #undef PLAIN_SHIFT
 
-/* -- Narrowing and widening ----------------------------------------------------------------------------------------------- */
+/* -- Narrowing and widening ---------------------------------------------------------------------------------------- */
 
 BODY1(vxtn16, Vu8, SHUFFLE(a, (Vu8){0}, EVEN_16))
 BODY1(vxtn32, Vu16, SHUFFLE(a, (Vu16){0}, EVEN_8))
 BODY1(vxtn64, Vu32, SHUFFLE(a, (Vu32){0}, EVEN_4))
 
-#define CLAMPED(lo, hi) __builtin_elementwise_min(__builtin_elementwise_max(a, (lo) - (__typeof__(a)){0}), (hi) - (__typeof__(a)){0})
+#define SPLAT(v) ((v) - (__typeof__(a)){0})
+#define CLAMPED(lo, hi) __builtin_elementwise_min(__builtin_elementwise_max(a, SPLAT(lo)), SPLAT(hi))
 #define NARROWING(bits, half) \
     static inline V128 op_vsqxtn##bits(Task *t, V128 a_) \
     { \
         Vs##bits a = (Vs##bits)a_; \
-        return op_vxtn##bits(saturated(t, (V128)CLAMPED(-(i##bits)((u##half)-1 >> 1) - 1, (i##bits)((u##half)-1 >> 1)), a_)); \
+        i##bits max = (u##half)-1 >> 1; \
+        return op_vxtn##bits(saturated(t, (V128)CLAMPED(-max - 1, max), a_)); \
     } \
     static inline V128 op_vuqxtn##bits(Task *t, V128 a_) \
     { \
@@ -642,6 +645,7 @@ NARROWING(32, 16)
 NARROWING(64, 32)
 #undef NARROWING
 #undef CLAMPED
+#undef SPLAT
 
 BODY1(vsxl8, __m128i, _mm_cvtepi8_epi16(a))
 BODY1(vsxl16, __m128i, _mm_cvtepi16_epi32(a))
@@ -664,7 +668,7 @@ static inline V128 op_vpmull8(V128 a_, V128 b_)
     return (V128)r;
 }
 
-/* -- Adjacent lanes and across -------------------------------------------------------------------------------------------- */
+/* -- Adjacent lanes and across ------------------------------------------------------------------------------------- */
 
 BODY2(vaddp8, Vu8, SHUFFLE(a, b, EVEN_16) + SHUFFLE(a, b, ODD_16))
 BODY2(vaddp16, __m128i, _mm_hadd_epi16(a, b))
@@ -715,7 +719,7 @@ BODY1(vsaddlv16, V128, ((Vu32){__builtin_reduce_add((Vu32)op_vsaddlp16(a))}))
 BODY1(vuaddlv32, V128, ((Vu64){__builtin_reduce_add((Vu64)op_vuaddlp32(a))}))
 BODY1(vsaddlv32, V128, ((Vu64){__builtin_reduce_add((Vu64)op_vsaddlp32(a))}))
 
-/* -- Permutes ------------------------------------------------------------------------------------------------------------- */
+/* -- Permutes ------------------------------------------------------------------------------------------------------ */
 
 #define PERMUTE(name, LIST) \
     BODY2(name##8, Vu8, SHUFFLE(a, b, LIST##_16)) \
@@ -757,8 +761,8 @@ static inline V128 op_vext(V128 a, V128 b, u64 imm)
 
 /* Bytes of the 48 in c:b:a, as constant indices say: byte i of the result is byte F(i, x, y). */
 #define BYTES(F, x, y) \
-    F(0, x, y), F(1, x, y), F(2, x, y), F(3, x, y), F(4, x, y), F(5, x, y), F(6, x, y), F(7, x, y), F(8, x, y), F(9, x, y), \
-        F(10, x, y), F(11, x, y), F(12, x, y), F(13, x, y), F(14, x, y), F(15, x, y)
+    F(0, x, y), F(1, x, y), F(2, x, y), F(3, x, y), F(4, x, y), F(5, x, y), F(6, x, y), F(7, x, y), F(8, x, y), \
+        F(9, x, y), F(10, x, y), F(11, x, y), F(12, x, y), F(13, x, y), F(14, x, y), F(15, x, y)
 #define IN_A(from) (u8)((from) < 16 ? (from) : 0x80)
 #define IN_B(from) (u8)((from) >= 16 && (from) < 32 ? (from)-16 : 0x80)
 #define IN_C(from) (u8)((from) >= 32 ? (from)-32 : 0x80)
@@ -792,7 +796,7 @@ BY_WIDTH(THREES)
 #undef IN_B
 #undef IN_C
 
-/* -- Estimates (Arm ARM, RecipEstimate and RecipSqrtEstimate) ---------------------------------------------------------------- */
+/* -- Estimates (Arm ARM, RecipEstimate and RecipSqrtEstimate) ------------------------------------------------------ */
 
 static inline V128 op_vurecpe32(V128 a)
 {

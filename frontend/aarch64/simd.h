@@ -1,5 +1,5 @@
-/* What the Advanced SIMD semantics share. Ops that exist for several lane widths are named by the code of their first; size
- * (log2 of the lane's bytes) is added to it, as lifter/ir_vec.def promises. */
+/* What the Advanced SIMD semantics share. Ops that exist for several lane widths are named by the code of their
+ * first; size (log2 of the lane's bytes) is added to it, as lifter/ir_vec.def promises. */
 #ifndef DRAGOMAN_A64_SIMD_H
 #define DRAGOMAN_A64_SIMD_H
 
@@ -38,8 +38,8 @@ static inline void put_v(Lift *l, const Insn *i, u32 n, Val v)
     put_q(l, n, i->Q ? v : vlow64(l, v));
 }
 
-/* A source of a vector form, with nothing above: a saturating op must not see lanes that don't take part. Zeros saturate in
- * none of them and give zero. */
+/* A source of a vector form, with nothing above: a saturating op must not see lanes that don't take part. Zeros
+ * saturate in none of them and give zero. */
 static inline Val q_only(Lift *l, const Insn *i, u32 n)
 {
     return i->Q ? q(l, n) : vlow64(l, q(l, n));
@@ -51,7 +51,8 @@ static inline Val scalar(Lift *l, u32 size, u32 n)
     return op1(l, IR_vlow8 + size, q(l, n));
 }
 
-/* What the long and wide forms read: their second halves are the upper half of the register. Only the low half counts. */
+/* What the long and wide forms read: their second halves are the upper half of the register. Only the low half
+ * counts. */
 static inline Val half(Lift *l, const Insn *i, u32 n)
 {
     return i->Q ? vhigh64(l, q(l, n)) : q(l, n);

@@ -1,5 +1,5 @@
-/* Advanced SIMD, three registers of different types, and the multiplies by an element (C4.1.96). i->size is that of the narrow
- * lanes. */
+/* Advanced SIMD, three registers of different types, and the multiplies by an element (C4.1.96). i->size is that of
+ * the narrow lanes. */
 #include "simd.h"
 
 /* What is done with a product, or an absolute difference. */
@@ -74,8 +74,9 @@ LIFT(rsubhn_v)
 /* The absolute difference fits the narrow lane as an unsigned number. */
 static void difference_long(Lift *l, const Insn *i, u32 code, Into how)
 {
-    Val narrow = op2(l, code + i->size, half(l, i, i->rn), half(l, i, i->rm));
-    put_q(l, i->rd, into(l, how, i->size + 1, how == REPLACE ? NO_VAL : q(l, i->rd), op1(l, IR_vuxl8 + i->size, narrow)));
+    Val v = op2(l, code + i->size, half(l, i, i->rn), half(l, i, i->rm));
+    v = op1(l, IR_vuxl8 + i->size, v);
+    put_q(l, i->rd, into(l, how, i->size + 1, how == REPLACE ? NO_VAL : q(l, i->rd), v));
 }
 
 LIFT(sabdl_v)

@@ -1,6 +1,8 @@
-/* Advanced SIMD loads and stores of structures (C4.1.94): interleaved elements in memory, one register for each member.
+/* Advanced SIMD loads and stores of structures (C4.1.94): interleaved elements in memory, one register for each
+ * member.
  *
- * All loads precede the first register put, so that a fault leaves the registers alone; the base register comes last. */
+ * All loads precede the first register put, so that a fault leaves the registers alone; the base register comes
+ * last. */
 #include "simd.h"
 
 /* Post-index: by a register, or by the bytes transferred if it is 31. */
@@ -31,7 +33,8 @@ static void store_each(Lift *l, const Insn *i, Val addr, u32 count, const Val *v
     }
 }
 
-/* The bytes of `count` registers in memory order, 16 to a value; an odd number of 8-byte registers leaves the last half full. */
+/* The bytes of `count` registers in memory order, 16 to a value; an odd number of 8-byte registers leaves the last
+ * half full. */
 static void load_packed(Lift *l, const Insn *i, Val addr, u32 count, Val *v)
 {
     u32 bytes = i->Q ? 16 * count : 8 * count;
@@ -234,8 +237,8 @@ static void store_lane(Lift *l, u32 size, Val addr, i32 disp, Val v, u32 lane)
         st8(l, addr, disp, vget8(l, v, lane));
 }
 
-/* The lane's index stands in Q:S:size, shifted by the size that opcode and size give (DecodeBitMasks of C7.2 LD1, single
- * structure). False if reserved. */
+/* The lane's index stands in Q:S:size, shifted by the size that opcode and size give (C7.2, LD1,
+ * single structure). False if reserved. */
 static bool lane_of(const Insn *i, u32 *size, u32 *lane)
 {
     u32 index = i->Q << 3 | i->S << 2 | i->size;

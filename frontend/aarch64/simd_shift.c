@@ -1,8 +1,8 @@
 /* Advanced SIMD, shifts by an immediate and modified immediates (C4.1.96). */
 #include "simd.h"
 
-/* immh:immb holds size and count: the highest bit set in immh is the lane's width, the bits below it the count of a left shift,
- * and their complement to twice the width that of a right shift. */
+/* immh:immb holds size and count: the highest bit set in immh is the lane's width, the bits below it the count of a
+ * left shift, and their complement to twice the width that of a right shift. */
 static u32 lane_size(const Insn *i)
 {
     return 31 - (u32)__builtin_clz(i->immh);
@@ -82,7 +82,8 @@ static Val insert_right(Lift *l, const Insn *i)
     u32 size = lane_size(i), n = right_count(i), bits = 8u << size;
     if (n == bits)
         return q(l, i->rd);
-    return vbsl(l, splat(l, size, ~0ull >> (64 - bits) >> n), shift_right(l, size, false, false, q(l, i->rn), n), q(l, i->rd));
+    Val mask = splat(l, size, ~0ull >> (64 - bits) >> n);
+    return vbsl(l, mask, shift_right(l, size, false, false, q(l, i->rn), n), q(l, i->rd));
 }
 
 #define LEFT_OR_INSERT(name, value) \
@@ -115,7 +116,8 @@ LEFT_SATURATING(sqshl_imm, vsqshl)
 LEFT_SATURATING(uqshl_imm, vuqshl)
 LEFT_SATURATING(sqshlu_imm, vsqshlu)
 
-/* Narrowing: i's size is that of the result. Without saturation the bits that rounding may carry into above are cut off. */
+/* Narrowing: i's size is that of the result. Without saturation the bits that rounding may carry into above are cut
+ * off. */
 LIFT(shrn_v)
 {
     u32 size = lane_size(i);
@@ -132,7 +134,8 @@ LIFT(rshrn_v)
     LIFT(name##_v) \
     { \
         u32 size = lane_size(i); \
-        put_half(l, i, op1(l, IR_##op##16 + size, shift_right(l, size + 1, is_signed, round, q(l, i->rn), right_count(i)))); \
+        Val v = shift_right(l, size + 1, is_signed, round, q(l, i->rn), right_count(i)); \
+        put_half(l, i, op1(l, IR_##op##16 + size, v)); \
     } \
     LIFT(name##_s) \
     { \
