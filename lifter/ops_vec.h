@@ -621,7 +621,7 @@ BODY1(vxtn16, Vu8, SHUFFLE(a, (Vu8){0}, EVEN_16))
 BODY1(vxtn32, Vu16, SHUFFLE(a, (Vu16){0}, EVEN_8))
 BODY1(vxtn64, Vu32, SHUFFLE(a, (Vu32){0}, EVEN_4))
 
-#define SPLAT(v) ((v) - (__typeof__(a)){0})
+#define SPLAT(v) ((__typeof__(a[0]))(v) - (__typeof__(a)){0})
 #define CLAMPED(lo, hi) __builtin_elementwise_min(__builtin_elementwise_max(a, SPLAT(lo)), SPLAT(hi))
 #define NARROWING(bits, half) \
     static inline V128 op_vsqxtn##bits(Task *t, V128 a_) \
