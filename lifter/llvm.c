@@ -418,10 +418,18 @@ static void store(Gen *g, LLVMValueRef v, const Op *op)
     LLVMSetVolatile(s, g->region->exact);
 }
 
+/* The type that a lane travels in between memory and a vector register: a floating-point one keeps it there. */
+static LLVMTypeRef lane_type(Gen *g, u32 bits)
+{
+    if (bits == 64)
+        return LLVMDoubleTypeInContext(g->ctx);
+    return bits == 32 ? LLVMFloatTypeInContext(g->ctx) : LLVMIntTypeInContext(g->ctx, bits);
+}
+
 /* A load of `bits` bits into the lowest lane of an otherwise zero vector. */
 static LLVMValueRef load_lane(Gen *g, u32 bits, const Op *op)
 {
-    LLVMValueRef v = load(g, LLVMIntTypeInContext(g->ctx, bits), op);
+    LLVMValueRef v = load(g, lane_type(g, bits), op);
     LLVMTypeRef vec = LLVMVectorType(LLVMTypeOf(v), 128 / bits);
     v = LLVMBuildInsertElement(g->b, LLVMConstNull(vec), v, const32(g, 0), "");
     return LLVMBuildBitCast(g->b, v, g->q, "");
@@ -429,7 +437,7 @@ static LLVMValueRef load_lane(Gen *g, u32 bits, const Op *op)
 
 static void store_lane(Gen *g, u32 bits, const Op *op)
 {
-    LLVMTypeRef vec = LLVMVectorType(LLVMIntTypeInContext(g->ctx, bits), 128 / bits);
+    LLVMTypeRef vec = LLVMVectorType(lane_type(g, bits), 128 / bits);
     LLVMValueRef v = LLVMBuildBitCast(g->b, g->val[op->arg[1]], vec, "");
     store(g, LLVMBuildExtractElement(g->b, v, const32(g, 0), ""), op);
 }

@@ -21,6 +21,7 @@ typedef struct Fp {
     LLVMTypeRef wide;  /* vector of lanes */
     LLVMTypeRef ints;  /* integer(s) of the same shape as type */
     u32 param;
+    LLVMValueRef scalar; /* a scalar result before `out` made it a v128 */
 } Fp;
 typedef LLVMValueRef FpRule(Fp *f, LLVMValueRef *slow);
 
@@ -96,6 +97,7 @@ static LLVMValueRef out(Fp *f, LLVMValueRef v)
 {
     if (!f->vector) {
         LLVMTypeRef wide = LLVMVectorType(LLVMTypeOf(v), LLVMTypeOf(v) == lane_type(f->g, 32) ? 4 : 2);
+        f->scalar = v;
         v = LLVMBuildInsertElement(f->g->b, LLVMConstNull(wide), v, index_const(f->g, 0), "");
     }
     return as(f->g, v, f->g->q);
@@ -279,7 +281,9 @@ static LLVMValueRef convert(Fp *f, LLVMValueRef *slow)
             pick[i] = index_const(g, (u32)low[i]);
         r = LLVMBuildShuffleVector(g->b, r, LLVMConstNull(to), LLVMConstVector(pick, 4), "");
     }
-    return out(&result, r);
+    r = out(&result, r);
+    f->scalar = result.scalar;
+    return r;
 }
 
 /* Towards zero to a signed integer: the host gives the least one for what doesn't fit. */
@@ -483,9 +487,15 @@ LLVMValueRef llvm_fp(Gen *g, Val v, const Op *op, const LLVMValueRef *arg)
 
     LLVMPositionBuilderAtEnd(g->b, slow_bb);
     value[1] = llvm_call_body(g, op, arg);
+    if (f.scalar) { /* the ways join as scalars, so that the next op on this one needs no vector around it */
+        LLVMTypeRef type = LLVMTypeOf(f.scalar);
+        value[0] = f.scalar;
+        value[1] = as(g, value[1], LLVMVectorType(type, type == lane_type(g, 32) ? 4 : 2));
+        value[1] = LLVMBuildExtractElement(g->b, value[1], index_const(g, 0), "");
+    }
     LLVMBuildBr(g->b, done);
     LLVMPositionBuilderAtEnd(g->b, done);
     LLVMValueRef phi = LLVMBuildPhi(g->b, LLVMTypeOf(value[0]), "");
     LLVMAddIncoming(phi, value, way, 2);
-    return phi;
+    return f.scalar ? out(&f, phi) : phi;
 }

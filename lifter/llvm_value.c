@@ -249,11 +249,59 @@ static LLVMValueRef signed_condition(Gen *g, const Op *op)
     return LLVMBuildZExt(g->b, LLVMBuildICmp(g->b, p, of->a, of->b, ""), g->i32, "");
 }
 
+enum { FP_EQ = 1, FP_GT = 2, FP_LT = 4, FP_UN = 8, FP_ALL = 15 };
+
+/* v as a function of a floating-point comparison's bits: those, masked by a constant perhaps, or a constant. */
+static bool of_fp_bits(const Gen *g, Val v, u32 bits, u32 *value, const NzcvOf **of)
+{
+    const Op *op = &g->ir->ops[v];
+    *value = (u32)op->imm;
+    if (op->code == IR_const32)
+        return true;
+    u32 mask = ~0u;
+    if (op->code == IR_and32 && g->ir->ops[op->arg[1]].code == IR_const32) {
+        mask = (u32)g->ir->ops[op->arg[1]].imm;
+        v = op->arg[0];
+    }
+    if (g->nzcv[v].is != NZCV_FP)
+        return false;
+    *of = &g->nzcv[v];
+    *value = bits & mask;
+    return true;
+}
+
+/* A comparison of such bits with a constant: the set of outcomes for which it holds. */
+static bool fp_bits_condition(const Gen *g, const Op *op, NzcvOf *out)
+{
+    static const u32 bits[] = {0x60000000, 0x20000000, 0x80000000, 0x30000000}; /* EQ, GT, LT, UN */
+    const NzcvOf *of = NULL;
+    u32 predicate = 0;
+    for (u32 i = 0; i < LEN(bits); i++) {
+        u32 a, b;
+        if (!of_fp_bits(g, op->arg[0], bits[i], &a, &of) || !of_fp_bits(g, op->arg[1], bits[i], &b, &of) || !of)
+            return false;
+        bool holds = op->code == IR_eq32    ? a == b
+                     : op->code == IR_ne32  ? a != b
+                     : op->code == IR_ult32 ? a < b
+                     : op->code == IR_ule32 ? a <= b
+                     : op->code == IR_slt32 ? (i32)a < (i32)b
+                                            : (i32)a <= (i32)b;
+        predicate |= (u32)holds << i;
+    }
+    *out = *of;
+    out->is = NZCV_FP_CONDITION;
+    out->predicate = (u8)predicate;
+    return true;
+}
+
 /* Follows what flags_cond does with the bits of a floating-point comparison: each step yields a set of its four outcomes. */
 static bool fp_condition(Gen *g, const Op *op, NzcvOf *out)
 {
-    enum { EQ = 1, GT = 2, LT = 4, UN = 8, ALL = 15 };
-    static const u8 of_bit[] = {[31 - 28] = LT, [30 - 28] = EQ, [29 - 28] = EQ | GT | UN, [28 - 28] = UN};
+    static const u8 of_bit[] = {[31 - 28] = FP_LT, [30 - 28] = FP_EQ, [29 - 28] = FP_EQ | FP_GT | FP_UN, [28 - 28] = FP_UN};
+    bool compares = op->code == IR_eq32 || op->code == IR_ne32 || op->code == IR_ult32 || op->code == IR_ule32 ||
+                    op->code == IR_slt32 || op->code == IR_sle32;
+    if (compares && fp_bits_condition(g, op, out))
+        return true;
     for (u32 bit = 28; bit < 32; bit++) {
         Val v = (Val)(op - g->ir->ops), bits = flag_bit_of(g, v, bit);
         if (bits == NO_VAL || g->nzcv[bits].is != NZCV_FP)
@@ -270,13 +318,13 @@ static bool fp_condition(Gen *g, const Op *op, NzcvOf *out)
         return false;
     *out = *a;
     if (op->code == IR_xor32 && is_const32(g, op->arg[1], 1)) {
-        out->predicate = a->predicate ^ ALL;
+        out->predicate = a->predicate ^ FP_ALL;
         return true;
     }
     if (b->is != NZCV_FP_CONDITION || a->a != b->a || a->b != b->b)
         return false;
     out->predicate = op->code == IR_andn32 ? a->predicate & ~b->predicate
-                     : op->code == IR_eq32 ? a->predicate ^ b->predicate ^ ALL
+                     : op->code == IR_eq32 ? a->predicate ^ b->predicate ^ FP_ALL
                                            : a->predicate ^ b->predicate;
     return true;
 }
