@@ -50,6 +50,7 @@ struct Block {
     Link *incoming;       /* links of others connected here */
     Block *next_hash;
     Block *better;        /* the LLVM region that replaces it, once there */
+    Block *sibling;       /* LLVM: the region's next entry, see Region.entries */
     Ir *ir;               /* interpreter tier only */
 };
 
@@ -84,12 +85,14 @@ typedef struct Region {
     u64 pc;
     Ir **blocks;      /* owned */
     size_t nblocks;
+    u64 *entries;     /* owned; addresses of blocks where it may be entered, pc first; NULL: at pc alone */
+    size_t nentries;
     bool exact;       /* registers and pc exact at every faulting access */
     int opt;          /* 1: the short pipeline, 2: O2 */
 } Region;
 
-/* Compiles a region and returns its Block (tier LLVM, links unconnected, not yet in the index), or NULL with one line in
- * `why`. Called from a compile thread or, under --tier=llvm, from the guest's thread; takes no lock of the runtime's but
+/* Compiles a region and returns a Block for each entry, chained by `sibling` (tier LLVM, links unconnected, not yet in the index;
+ * the first one has the links), or NULL with one line in `why`. Called from a compile thread or, under --tier=llvm, from the guest's thread; takes no lock of the runtime's but
  * the arena's. */
 Block *orc_compile(const Region *r, char *why, size_t size);
 

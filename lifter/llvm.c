@@ -130,6 +130,16 @@ static void find_components(Gen *g)
     }
 }
 
+static void find_entries(Gen *g)
+{
+    g->is_entry[0] = true;
+    for (size_t i = 0; i < g->region->nentries; i++) {
+        int n = find_block(g->region, g->region->entries[i]);
+        assert(n >= 0);
+        g->is_entry[n] = true;
+    }
+}
+
 /* Marks edges to a block that a depth-first walk from the entry is still inside of: every cycle has one. */
 static void find_retreating(Gen *g, u32 n, u8 *mark)
 {
@@ -198,7 +208,7 @@ static int kind_after(const Gen *g, const Ir *ir, int kind)
 static void find_kinds(Gen *g)
 {
     for (size_t i = 0; i < g->region->nblocks; i++)
-        g->kind_in[i] = i ? KIND_UNSEEN : KIND_UNKNOWN;
+        g->kind_in[i] = g->is_entry[i] ? KIND_UNKNOWN : KIND_UNSEEN;
     bool changed = true;
     while (changed) {
         changed = false;
@@ -849,6 +859,42 @@ static bool has_fp(const Region *r)
     return false;
 }
 
+/* The way into a block from outside. What it loads and nobody needs goes away with SROA. */
+static void enter(Gen *g, u32 block)
+{
+    check_attention(g, g->region->blocks[block]->pc);
+    load_state(g);
+    LLVMBuildBr(g->b, g->bb[block]);
+}
+
+/* A region with several entries gets the number of one in its second argument. */
+static void build_entry_switch(Gen *g)
+{
+    LLVMBasicBlockRef nowhere = new_bb(g);
+    u32 n = (u32)g->region->nentries;
+    LLVMValueRef choose = LLVMBuildSwitch(g->b, LLVMGetParam(g->fn, 1), nowhere, n);
+    for (u32 i = 0; i < n; i++) {
+        LLVMBasicBlockRef way = new_bb(g);
+        LLVMAddCase(choose, const64(g, i), way);
+        LLVMPositionBuilderAtEnd(g->b, way);
+        enter(g, (u32)find_block(g->region, g->region->entries[i]));
+    }
+    LLVMPositionBuilderAtEnd(g->b, nowhere);
+    LLVMBuildUnreachable(g->b);
+}
+
+/* An entry in assembly: its number to the second argument's register, then the function. As functions of LLVM's own they would
+ * cost more to compile than some regions. */
+static void build_thunks(Gen *g, const char *name)
+{
+    for (size_t i = 0; i < g->region->nentries && g->region->nentries > 1; i++) {
+        char text[256];
+        int size = snprintf(text, sizeof text, ".p2align 4\n.globl %s.%zu\n%s.%zu:\nmovl $%zu, %%r13d\njmp %s\n", name, i, name, i,
+                            i, name);
+        LLVMAppendModuleInlineAsm(g->mod, text, (size_t)size);
+    }
+}
+
 static void build_entry(Gen *g)
 {
     LLVMBasicBlockRef entry = new_bb(g);
@@ -867,13 +913,15 @@ static void build_entry(Gen *g)
     g->indirect_phi = LLVMBuildPhi(g->b, g->i64, "");
 
     LLVMPositionBuilderAtEnd(g->b, entry);
-    check_attention(g, g->region->pc);
-    load_state(g);
-    LLVMBuildBr(g->b, g->bb[0]);
+    if (g->region->nentries > 1)
+        build_entry_switch(g);
+    else
+        enter(g, 0);
 }
 
 static bool build_function(Gen *g, const char *name)
 {
+    build_thunks(g, name);
     new_function(g, name);
     build_entry(g);
     for (u32 i = 0; i < g->region->nblocks; i++)
@@ -902,17 +950,21 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     g.kind_in = calloc(n, sizeof *g.kind_in);
     g.bb = calloc(n, sizeof *g.bb);
     g.retreating = calloc(n, 2);
+    g.is_entry = calloc(n, sizeof *g.is_entry);
     g.mod = LLVMModuleCreateWithNameInContext(name, ctx);
     g.b = LLVMCreateBuilderInContext(ctx);
     /* Before anything else: without a layout, i64 accesses come out with the wrong alignment. */
     LLVMSetTarget(g.mod, host->triple);
     LLVMSetDataLayout(g.mod, host->layout);
 
-    bool ok = mark && g.dirty_in && g.kind_in && g.bb && g.retreating;
+    bool ok = mark && g.dirty_in && g.kind_in && g.bb && g.retreating && g.is_entry;
     if (ok) {
         find_types(&g);
         find_components(&g);
-        find_retreating(&g, 0, mark);
+        find_entries(&g);
+        for (u32 i = 0; i < n; i++)
+            if (g.is_entry[i] && !mark[i])
+                find_retreating(&g, i, mark);
         find_dirty(&g);
         find_kinds(&g);
         ok = find_exits(&g) && build_function(&g, name);
@@ -934,6 +986,7 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     free(g.kind_in);
     free(g.bb);
     free(g.retreating);
+    free(g.is_entry);
     if (ok)
         return g.mod;
     LLVMDisposeModule(g.mod);

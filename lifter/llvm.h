@@ -11,6 +11,7 @@
 enum {
     REGION_BLOCKS = 64,  /* at most this many blocks in a region */
     REGION_INSNS = 600,  /* and about as many guest instructions */
+    REGION_ENTRIES = 32,
     CC_PRESERVE_NONE = 21,
 };
 
@@ -65,6 +66,7 @@ typedef struct Gen {
     Set *dirty_in;                /* one per block: possibly different from Task.state when the block is entered */
     i16 *kind_in;                 /* one per block: FlagKind in the state on entry, -1 unknown */
     LLVMBasicBlockRef *bb;        /* one per block */
+    bool *is_entry;               /* one per block */
     u8 *retreating;               /* [from * 2 + which]: the edge closes a cycle */
 
     LLVMBasicBlockRef link_bb, indirect_bb;
@@ -84,7 +86,8 @@ typedef struct Gen {
     u64 pc;            /* of the current guest instruction */
 } Gen;
 
-/* Builds the module for a region: one function `name` of type Code. exits says which links it leaves through (allocated in
+/* Builds the module for a region: a function `name` of type Code and, if it has several entries, a symbol `name.N` for each, in this
+ * order and in front of the function. exits says which links it leaves through (allocated in
  * arena_data; contents set up but for what the cache fills). NULL with a line in `why` if the region can't be built. */
 LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *host, const char *name, Exits *exits, char *why,
                          size_t size);

@@ -215,28 +215,56 @@ static u64 link_object(Orc *orc, LLVMMemoryBufferRef object, const char *name, c
     return address;
 }
 
-static Block *make_block(Orc *orc, const Region *r, const Exits *exits, u64 code, char *why, size_t size)
+/* One entry's Block. */
+static Block *make_block(const Region *r, u64 pc, u64 code)
 {
     Block *b = arena_data(sizeof *b);
-    if (!b) {
-        snprintf(why, size, "the arena is full");
+    if (!b)
         return NULL;
-    }
     b->tier = TIER_LLVM;
     b->code = (const void *)code;
-    b->code_size = (u32)orc->placed.code_size;
-    b->links = exits->links;
-    b->nlinks = (u16)exits->count;
-    b->pc = r->pc;
-    b->end = r->blocks[0]->end;
+    b->pc = pc;
     b->low = r->pc;
     for (size_t i = 0; i < r->nblocks; i++) {
         const Ir *ir = r->blocks[i];
-        b->insns += ir->insns;
         b->low = ir->pc < b->low ? ir->pc : b->low;
         b->end = ir->end > b->end ? ir->end : b->end;
     }
     return b;
+}
+
+/* The entries' Blocks, in the order of their code: each owns its thunk, and the last one the function behind it, too. */
+static Block *make_blocks(Orc *orc, const Region *r, const Exits *exits, const char *name, u64 code, char *why, size_t size)
+{
+    u64 end = (u64)orc->placed.code + orc->placed.code_size;
+    Block *first = NULL, *last = NULL;
+    for (size_t i = 0; i == 0 || i < r->nentries; i++) {
+        LLVMOrcExecutorAddress entry = code;
+        if (r->nentries > 1) {
+            char thunk[80];
+            snprintf(thunk, sizeof thunk, "%s.%zu", name, i);
+            if (failed(LLVMOrcLLJITLookup(orc->jit, &entry, thunk), why, size))
+                return NULL;
+        }
+        Block *b = make_block(r, i ? r->entries[i] : r->pc, entry);
+        if (!b) {
+            snprintf(why, size, "the arena is full");
+            return NULL;
+        }
+        if (last) {
+            last->sibling = b;
+            last->code_size = (u32)(entry - (u64)last->code);
+        } else {
+            first = b;
+        }
+        last = b;
+    }
+    last->code_size = (u32)(end - (u64)last->code);
+    first->links = exits->links;
+    first->nlinks = (u16)exits->count;
+    for (size_t i = 0; i < r->nblocks; i++)
+        first->insns += r->blocks[i]->insns;
+    return first;
 }
 
 static Block *compile(Orc *orc, LLVMContextRef ctx, const Region *r, char *why, size_t size)
@@ -269,7 +297,7 @@ static Block *compile(Orc *orc, LLVMContextRef ctx, const Region *r, char *why, 
     count(llvm_ir_ns, t1 - t0);
     count(llvm_opt_ns, t2 - t1);
     count(llvm_codegen_ns, t3 - t2);
-    return code ? make_block(orc, r, &exits, code, why, size) : NULL;
+    return code ? make_blocks(orc, r, &exits, name, code, why, size) : NULL;
 }
 
 static void on_diagnostic(LLVMDiagnosticInfoRef info, void *unused)
@@ -310,9 +338,9 @@ Block *orc_compile(const Region *r, char *why, size_t size)
     if (b) {
         count(regions, 1);
         count(region_insns, b->insns);
-        count(region_bytes, b->code_size);
+        count(region_bytes, state.orc->placed.code_size);
         if (log_on(out_asm))
-            dump_host("region", b->code, b->code_size);
+            dump_host("region", state.orc->placed.code, state.orc->placed.code_size);
     } else {
         count(regions_failed, 1);
     }

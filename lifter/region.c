@@ -1,5 +1,6 @@
 /* Region formation: from a hot block along direct jumps and branches, breadth first. Calls, indirect branches and system calls
- * leave the region. Blocks are cut where another one begins, so that code is in a region once. */
+ * leave the region, but the code that a call returns to belongs to it and is an entry. So are the heads of loops, since some thread
+ * may be in one when the region is done. Blocks are cut where another one begins, so that code is in a region once. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -84,10 +85,35 @@ static bool follow(Region *r, u64 target, RegionFilter *admits, void *context)
     return add(r, target);
 }
 
+static void add_entry(Region *r, u64 pc)
+{
+    for (size_t i = 0; i < r->nentries; i++)
+        if (r->entries[i] == pc)
+            return;
+    if (find(r, pc) < r->nblocks && r->nentries < REGION_ENTRIES)
+        r->entries[r->nentries++] = pc;
+}
+
+/* An edge backwards in memory is taken for a loop's. */
+static void find_entries(Region *r)
+{
+    add_entry(r, r->pc);
+    for (size_t i = 0; i < r->nblocks; i++) {
+        const Ir *ir = r->blocks[i];
+        const Op *last = &ir->ops[ir->count - 1];
+        if (last->code == IR_call || last->code == IR_calli)
+            add_entry(r, last->imm2);
+        if ((last->code == IR_jump || last->code == IR_branch) && (u64)last->imm <= ir->pc)
+            add_entry(r, (u64)last->imm);
+        if (last->code == IR_branch && last->imm2 <= ir->pc)
+            add_entry(r, last->imm2);
+    }
+}
+
 static void log_region(const Region *r)
 {
-    log_printf("region 0x%" PRIx64 ": %zu blocks, %u instructions%s\n", r->pc, r->nblocks, insns_of(r),
-               r->exact ? ", exact" : "");
+    log_printf("region 0x%" PRIx64 ": %zu blocks, %u instructions, %zu entries%s\n", r->pc, r->nblocks, insns_of(r),
+               r->nentries, r->exact ? ", exact" : "");
     for (size_t i = 0; i < r->nblocks; i++)
         log_printf("  0x%" PRIx64 "..0x%" PRIx64 "\n", r->blocks[i]->pc, r->blocks[i]->end);
 }
@@ -101,19 +127,21 @@ Region *region_form(const Guest *guest, u64 pc, RegionFilter *admits, void *cont
     r->pc = pc;
     r->opt = 1;
     r->blocks = calloc(REGION_BLOCKS, sizeof *r->blocks);
-    bool ok = r->blocks && add(r, pc);
+    r->entries = calloc(REGION_ENTRIES, sizeof *r->entries);
+    bool ok = r->blocks && r->entries && add(r, pc);
     for (size_t i = 0; ok && i < r->nblocks; i++) {
         /* Cutting a block later changes its terminator into a jump to a block that is in the region already. */
         Op last = r->blocks[i]->ops[r->blocks[i]->count - 1];
         if (last.code == IR_jump || last.code == IR_branch)
             ok = follow(r, (u64)last.imm, admits, context);
-        if (ok && last.code == IR_branch)
+        if (ok && (last.code == IR_branch || last.code == IR_call || last.code == IR_calli))
             ok = follow(r, last.imm2, admits, context);
     }
     if (!ok) {
         region_free(r);
         return NULL;
     }
+    find_entries(r);
     if (log_on(region))
         log_region(r);
     return r;
@@ -124,5 +152,6 @@ void region_free(Region *r)
     for (size_t i = 0; i < r->nblocks; i++)
         ir_free(r->blocks[i]);
     free(r->blocks);
+    free(r->entries);
     free(r);
 }

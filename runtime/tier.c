@@ -16,8 +16,8 @@ enum {
     /* Entries until a block is hot. LLVM takes about 0.15 ms an instruction of a region, the baseline about 1 ns to run one: a
      * region pays when its blocks have run some 10^5 times. */
     THRESHOLD = 50000,
-    WARM = THRESHOLD / 50,     /* entries that make a block worth having in a region */
-    COVERED = 20 * THRESHOLD,  /* more entries until a block that another region holds gets one of its own */
+    WARM = 50,   /* a block that has run one in so many of that is worth having in a region */
+    COVERED = 8, /* a block inside another region becomes hot in so many times that */
     NEVER = INT32_MAX,
     STACK_SIZE = 8 << 20,      /* LLVM recurses */
 };
@@ -39,7 +39,19 @@ static struct {
 
 i32 tier_threshold(void)
 {
-    return THRESHOLD;
+    return the_process->options.hot ? the_process->options.hot : THRESHOLD;
+}
+
+/* Each entry takes the place of the block at its address. */
+static bool publish(const Job *job, Block *b)
+{
+    bool current = cache_publish_region(job->block, b, job->generation);
+    for (b = b->sibling; b && current; b = b->sibling) {
+        Block *old = cache_lookup(b->pc);
+        if (old && old->tier == TIER_BASELINE)
+            current = cache_publish_region(old, b, job->generation);
+    }
+    return current;
 }
 
 static void compile_job(Job *job)
@@ -47,10 +59,10 @@ static void compile_job(Job *job)
     char why[200];
     u64 pc = job->region->pc;
     Block *b = job->generation == cache_generation() ? orc_compile(job->region, why, sizeof why) : NULL;
-    if (job->generation != cache_generation() || (b && !cache_publish_region(job->block, b, job->generation))) {
+    if (job->generation != cache_generation() || (b && !publish(job, b))) {
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": code changed meanwhile\n", pc);
-        atomic_store(&job->block->counter, THRESHOLD);
+        atomic_store(&job->block->counter, tier_threshold());
     } else if (b) {
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": region of %u instructions, %u bytes\n", pc, b->insns, b->code_size);
@@ -111,17 +123,18 @@ static bool is_warm(void *unused, u64 pc)
     const Block *b = cache_lookup(pc);
     if (!b)
         return false;
-    i32 left = atomic_load(&b->counter);
-    return b->tier == TIER_LLVM || left > THRESHOLD /* hot or covered before */ || THRESHOLD - left >= WARM;
+    i32 left = atomic_load(&b->counter), threshold = tier_threshold();
+    return b->tier == TIER_LLVM || left > threshold /* hot or covered before */ || threshold - left >= threshold / WARM;
 }
 
 /* Blocks inside the region get their own only if they go on being entered from elsewhere. */
 static void put_off_members(const Region *r)
 {
+    i32 threshold = tier_threshold();
     for (size_t i = 1; i < r->nblocks; i++) {
         Block *b = cache_lookup(r->blocks[i]->pc);
-        if (b && b->tier == TIER_BASELINE && atomic_load(&b->counter) <= THRESHOLD)
-            atomic_store(&b->counter, COVERED);
+        if (b && b->tier == TIER_BASELINE && atomic_load(&b->counter) <= threshold)
+            atomic_store(&b->counter, threshold > NEVER / COVERED ? NEVER : COVERED * threshold);
     }
 }
 
@@ -180,8 +193,12 @@ Block *tier_translate_now(Task *t, u64 pc)
         cache_lock();
         Block *b = cache_lookup(pc);
         bool current = generation == cache_generation();
-        if (!b && current)
+        if (!b && current) {
             cache_insert(b = made);
+            for (Block *s = made->sibling; s; s = s->sibling)
+                if (!cache_lookup(s->pc))
+                    cache_insert(s);
+        }
         cache_unlock();
         if (b)
             return b;

@@ -231,6 +231,14 @@ static void opt_tier(Args *a, const char *arg, bool from_env)
     fail("--tier %s: the tiers are auto, baseline, llvm and interp", arg);
 }
 
+static void opt_hot(Args *a, const char *arg, bool from_env)
+{
+    u64 n = parse_size("hot", arg);
+    if (n < 1 || n > INT32_MAX)
+        fail("--hot wants a number from 1 to %d, not '%s'", INT32_MAX, arg);
+    a->options.hot = (int)n;
+}
+
 static void opt_cpus(Args *a, const char *arg, bool from_env)
 {
     u64 n = parse_size("cpus", arg);
