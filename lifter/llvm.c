@@ -1,9 +1,10 @@
 /* IR -> LLVM IR: the structure of a region's function. Values are in llvm_value.c.
  *
  * A region is one function `preserve_none void(Task *t, i64 a, i64 b)`. The guest registers it touches are loaded into
- * allocas on entry, live in SSA values (SROA promotes them) and are stored where control leaves the region, each exit storing
- * what may be dirty there: a forward data-flow analysis over the region's blocks says which. So stores that a later write
- * hides never exist, and no pass has to find that out (LLVM's DSE would be the most expensive one of all).
+ * allocas on entry, live in SSA values (SROA promotes them) and are stored at the end of each block that changes them; but
+ * inside a loop only where control leaves the loop, each way out storing what may be dirty there: a forward data-flow
+ * analysis over the region's blocks says which. So no store is in a loop, and an exit outside of one has few. Had every
+ * store to wait for an exit, each entry would have to load all that some other entry's path makes dirty.
  *
  * Guest memory is reached through `getelementptr i8, ptr null, i64 address`: the address stays an index, which alias
  * analysis understands, and a constant null base is known not to alias the Task, which is a noalias argument. Functions are
@@ -158,6 +159,40 @@ static void find_retreating(Gen *g, u32 n, u8 *mark)
     mark[n] = 2;
 }
 
+/* Which blocks are in one loop, nested ones together: those that reach each other. A call's edge, to a block of the region that
+ * is a function's entry, is no loop's. */
+static void find_loops(Gen *g)
+{
+    u64 reach[REGION_BLOCKS] = {0};
+    size_t n = g->region->nblocks;
+    for (size_t i = 0; i < n; i++) {
+        u64 target[2];
+        const Ir *ir = g->region->blocks[i];
+        u32 ntargets = ir->ops[ir->count - 1].code == IR_call ? 0 : direct_targets(ir, target);
+        for (u32 k = 0; k < ntargets; k++) {
+            int to = find_block(g->region, target[k]);
+            if (to >= 0)
+                reach[i] |= 1ull << to;
+        }
+    }
+    for (size_t via = 0; via < n; via++)
+        for (size_t i = 0; i < n; i++)
+            if (reach[i] >> via & 1)
+                reach[i] |= reach[via];
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++)
+            if (reach[i] >> k & 1 && reach[k] >> i & 1)
+                g->loop[i] |= 1ull << k;
+}
+
+/* Whether state stays in variables along an edge. */
+static bool keeps_state(const Gen *g, size_t from, u64 target)
+{
+    int to = find_block(g->region, target);
+    const Ir *ir = g->region->blocks[from];
+    return to >= 0 && g->loop[from] >> to & 1 && ir->ops[ir->count - 1].code != IR_call;
+}
+
 static void through_block(const Gen *g, const Ir *ir, Set *dirty)
 {
     for (u32 n = 0; n < ir->count; n++) {
@@ -180,9 +215,8 @@ static void find_dirty(Gen *g)
             u64 target[2];
             u32 ntargets = direct_targets(g->region->blocks[i], target);
             for (u32 k = 0; k < ntargets; k++) {
-                int to = find_block(g->region, target[k]);
-                if (to >= 0)
-                    changed |= set_join(&g->dirty_in[to], &out);
+                if (keeps_state(g, i, target[k]))
+                    changed |= set_join(&g->dirty_in[find_block(g->region, target[k])], &out);
             }
         }
     }
@@ -577,6 +611,10 @@ static void go(Gen *g, u64 target, u32 which)
         exit_direct(g, target);
         return;
     }
+    if (!keeps_state(g, g->block, target)) {
+        store_state(g);
+        g->dirty = (Set){0};
+    }
     if (g->retreating[g->block * 2 + which]) {
         check_attention(g, target);
         LLVMBuildFence(g->b, LLVMAtomicOrderingSequentiallyConsistent, true, "");
@@ -587,10 +625,16 @@ static void go(Gen *g, u64 target, u32 which)
 static void branch(Gen *g, const Op *op)
 {
     LLVMValueRef cond = LLVMBuildICmp(g->b, LLVMIntNE, g->val[op->arg[0]], const32(g, 0), "");
+    if (!keeps_state(g, g->block, (u64)op->imm) && !keeps_state(g, g->block, op->imm2)) {
+        store_state(g);
+        g->dirty = (Set){0};
+    }
     LLVMBasicBlockRef yes = new_bb(g), no = new_bb(g);
     LLVMBuildCondBr(g->b, cond, yes, no);
     LLVMPositionBuilderAtEnd(g->b, yes);
+    Set dirty = g->dirty;
     go(g, (u64)op->imm, 0);
+    g->dirty = dirty;
     LLVMPositionBuilderAtEnd(g->b, no);
     go(g, op->imm2, 1);
 }
@@ -942,7 +986,7 @@ static bool build_function(Gen *g, const char *name)
 LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *host, const char *name, Exits *exits, char *why,
                          size_t size)
 {
-    assert(r->nblocks && r->blocks[0]->pc == r->pc);
+    assert(r->nblocks && r->nblocks <= REGION_BLOCKS && r->blocks[0]->pc == r->pc);
     Gen g = {.ctx = ctx, .region = r, .host = host};
     size_t n = r->nblocks;
     u8 *mark = calloc(n, 1);
@@ -965,6 +1009,7 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
         for (u32 i = 0; i < n; i++)
             if (g.is_entry[i] && !mark[i])
                 find_retreating(&g, i, mark);
+        find_loops(&g);
         find_dirty(&g);
         find_kinds(&g);
         ok = find_exits(&g) && build_function(&g, name);

@@ -9,7 +9,7 @@
 #include "ops.h"
 
 enum {
-    REGION_BLOCKS = 64,  /* at most this many blocks in a region */
+    REGION_BLOCKS = 64,  /* at most this many blocks in a region; a set of them is an u64 */
     REGION_INSNS = 600,  /* and about as many guest instructions */
     REGION_ENTRIES = 32,
     CC_PRESERVE_NONE = 21,
@@ -66,6 +66,7 @@ typedef struct Gen {
     Set *dirty_in;                /* one per block: possibly different from Task.state when the block is entered */
     i16 *kind_in;                 /* one per block: FlagKind in the state on entry, -1 unknown */
     LLVMBasicBlockRef *bb;        /* one per block */
+    u64 loop[REGION_BLOCKS];      /* one per block: the blocks of the loop it is in, bit by bit */
     bool *is_entry;               /* one per block */
     u8 *retreating;               /* [from * 2 + which]: the edge closes a cycle */
 

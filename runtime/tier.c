@@ -26,6 +26,8 @@ enum {
 typedef struct Job {
     Region *region; /* owned */
     Block *block;   /* that it replaces */
+    Block **members; /* owned: the other blocks in the region, not hot until this is settled */
+    size_t nmembers;
     u64 generation; /* of the cache when its code was read */
     struct Job *next;
 } Job;
@@ -54,6 +56,13 @@ static bool publish(const Job *job, Block *b)
     return current;
 }
 
+/* How often the region's other blocks must be entered to be hot. */
+static void release(const Job *job, i32 entries)
+{
+    for (size_t i = 0; i < job->nmembers; i++)
+        atomic_store(&job->members[i]->counter, entries);
+}
+
 static void compile_job(Job *job)
 {
     char why[200];
@@ -62,13 +71,24 @@ static void compile_job(Job *job)
     if (job->generation != cache_generation() || (b && !publish(job, b))) {
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": code changed meanwhile\n", pc);
+        release(job, tier_threshold());
         atomic_store(&job->block->counter, tier_threshold());
     } else if (b) {
+        /* Blocks inside the region get their own only if they go on being entered from elsewhere. */
+        release(job, tier_threshold() > NEVER / COVERED ? NEVER : COVERED * tier_threshold());
         if (log_on(tier))
-            log_printf("tier: 0x%" PRIx64 ": region of %u instructions, %u bytes\n", pc, b->insns, b->code_size);
+            log_printf("tier: 0x%" PRIx64 ": region of %u instructions\n", pc, b->insns);
     } else if (log_on(tier)) {
         log_printf("tier: 0x%" PRIx64 ": LLVM: %s\n", pc, why);
     }
+}
+
+static void free_job(Job *job)
+{
+    if (job->region)
+        region_free(job->region);
+    free(job->members);
+    free(job);
 }
 
 static void *compile_thread(void *unused)
@@ -83,8 +103,7 @@ static void *compile_thread(void *unused)
             tier.last = &tier.first;
         pthread_mutex_unlock(&tier.lock);
         compile_job(job);
-        region_free(job->region);
-        free(job);
+        free_job(job);
     }
     return NULL;
 }
@@ -127,15 +146,19 @@ static bool is_warm(void *unused, u64 pc)
     return b->tier == TIER_LLVM || left > threshold /* hot or covered before */ || threshold - left >= threshold / WARM;
 }
 
-/* Blocks inside the region get their own only if they go on being entered from elsewhere. */
-static void put_off_members(const Region *r)
+/* Keeps the region's other blocks from becoming hot by themselves while it is being compiled. */
+static bool hold_members(Job *job)
 {
-    i32 threshold = tier_threshold();
-    for (size_t i = 1; i < r->nblocks; i++) {
+    const Region *r = job->region;
+    job->members = malloc(r->nblocks * sizeof *job->members);
+    for (size_t i = 1; i < r->nblocks && job->members; i++) {
         Block *b = cache_lookup(r->blocks[i]->pc);
-        if (b && b->tier == TIER_BASELINE && atomic_load(&b->counter) <= threshold)
-            atomic_store(&b->counter, threshold > NEVER / COVERED ? NEVER : COVERED * threshold);
+        if (b && b->tier == TIER_BASELINE && atomic_load(&b->counter) <= tier_threshold()) {
+            atomic_store(&b->counter, NEVER);
+            job->members[job->nmembers++] = b;
+        }
     }
+    return job->members;
 }
 
 void tier_hot(Task *t, Block *b)
@@ -154,12 +177,12 @@ void tier_hot(Task *t, Block *b)
     job->region = region_form(t->guest, b->pc, is_warm, NULL);
     if (job->region) {
         job->region->exact = cache_is_exact();
-        put_off_members(job->region);
     }
+    bool ok = job->region && hold_members(job);
     cache_unlock();
     count(lift_ns, log_clock() - start);
-    if (!job->region) {
-        free(job);
+    if (!ok) {
+        free_job(job);
         return;
     }
     if (log_on(tier))
