@@ -47,6 +47,18 @@ static bool set_join(Set *a, const Set *b)
     return changed;
 }
 
+static void set_meet(Set *a, const Set *b)
+{
+    for (size_t i = 0; i < LEN(a->word); i++)
+        a->word[i] &= b->word[i];
+}
+
+static void set_remove(Set *a, const Set *b)
+{
+    for (size_t i = 0; i < LEN(a->word); i++)
+        a->word[i] &= ~b->word[i];
+}
+
 /* -- facts about ops ----------------------------------------------------------------------------------------------------- */
 
 static u32 state_bytes(u16 code)
@@ -193,6 +205,61 @@ static bool keeps_state(const Gen *g, size_t from, u64 target)
     return to >= 0 && g->loop[from] >> to & 1 && ir->ops[ir->count - 1].code != IR_call;
 }
 
+/* What a block reads of the state as it finds it, and what it writes before anybody could read it. */
+static void uses_and_kills(const Gen *g, const Ir *ir, Set *uses, Set *kills)
+{
+    for (u32 n = 0; n < ir->count; n++) {
+        const Op *op = &ir->ops[n];
+        u32 bytes = state_bytes(op->code);
+        if (flushes(g, op->code) || ir_ops[op->code].fx & FX_RAISE) {
+            for (u32 c = 0; c < g->ncomps; c++)
+                if (!set_has(kills, c))
+                    set_add(uses, c);
+        } else if (bytes) {
+            u32 c = (u32)g->comp_of[op->imm / 4];
+            if (is_put(op->code) && bytes == g->comps[c].bytes && !set_has(uses, c))
+                set_add(kills, c);
+            else if (!set_has(kills, c))
+                set_add(uses, c);
+        }
+    }
+}
+
+/* The state that somebody may read after the edge. Who leaves the region, or may at a safepoint, leaves all of it. */
+static Set live_after(const Gen *g, size_t from, u64 target, u32 which)
+{
+    int to = find_block(g->region, target);
+    if (to >= 0 && !g->retreating[from * 2 + which])
+        return g->live_in[to];
+    Set all = {0};
+    for (u32 c = 0; c < g->ncomps; c++)
+        set_add(&all, c);
+    return all;
+}
+
+static void find_live(Gen *g)
+{
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        for (size_t i = g->region->nblocks; i-- > 0;) {
+            const Ir *ir = g->region->blocks[i];
+            Set uses = {0}, kills = {0};
+            uses_and_kills(g, ir, &uses, &kills);
+            u64 target[2];
+            u32 ntargets = direct_targets(ir, target);
+            if (!ntargets)
+                target[ntargets++] = (u64)-1;
+            for (u32 k = 0; k < ntargets; k++) {
+                Set live = live_after(g, i, target[k], k);
+                for (size_t w = 0; w < LEN(uses.word); w++)
+                    uses.word[w] |= live.word[w] & ~kills.word[w];
+            }
+            changed |= set_join(&g->live_in[i], &uses);
+        }
+    }
+}
+
 static void through_block(const Gen *g, const Ir *ir, Set *dirty)
 {
     for (u32 n = 0; n < ir->count; n++) {
@@ -215,8 +282,11 @@ static void find_dirty(Gen *g)
             u64 target[2];
             u32 ntargets = direct_targets(g->region->blocks[i], target);
             for (u32 k = 0; k < ntargets; k++) {
-                if (keeps_state(g, i, target[k]))
-                    changed |= set_join(&g->dirty_in[find_block(g->region, target[k])], &out);
+                if (!keeps_state(g, i, target[k]))
+                    continue;
+                Set live = live_after(g, i, target[k], k);
+                set_meet(&live, &out);
+                changed |= set_join(&g->dirty_in[find_block(g->region, target[k])], &live);
             }
         }
     }
@@ -404,16 +474,6 @@ static void store_state(Gen *g)
         LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, &g->comps[i]), g->comps[i].slot, "");
         LLVMBuildStore(g->b, v, state_field(g, &g->comps[i]));
     }
-}
-
-/* The alloca's bytes at a state offset. */
-static LLVMValueRef slot_of(Gen *g, u32 offset)
-{
-    const Component *c = &g->comps[g->comp_of[offset / 4]];
-    if (offset == c->offset)
-        return c->slot;
-    LLVMValueRef index = const64(g, offset - c->offset);
-    return LLVMBuildInBoundsGEP2(g->b, g->i8, c->slot, &index, 1, "");
 }
 
 /* Makes the state in memory complete as of the current instruction, pc included. */
@@ -612,6 +672,8 @@ static void go(Gen *g, u64 target, u32 which)
         return;
     }
     if (!keeps_state(g, g->block, target)) {
+        Set live = live_after(g, g->block, target, which);
+        set_meet(&g->dirty, &live);
         store_state(g);
         g->dirty = (Set){0};
     }
@@ -622,13 +684,23 @@ static void go(Gen *g, u64 target, u32 which)
     LLVMBuildBr(g->b, g->bb[to]);
 }
 
+/* Stores before a branch what both ways would store. */
+static void store_common(Gen *g, const Op *op)
+{
+    if (keeps_state(g, g->block, (u64)op->imm) || keeps_state(g, g->block, op->imm2))
+        return;
+    Set dirty = g->dirty, yes = live_after(g, g->block, (u64)op->imm, 0), no = live_after(g, g->block, op->imm2, 1);
+    set_meet(&g->dirty, &yes);
+    set_meet(&g->dirty, &no);
+    store_state(g);
+    set_remove(&dirty, &g->dirty);
+    g->dirty = dirty;
+}
+
 static void branch(Gen *g, const Op *op)
 {
     LLVMValueRef cond = LLVMBuildICmp(g->b, LLVMIntNE, g->val[op->arg[0]], const32(g, 0), "");
-    if (!keeps_state(g, g->block, (u64)op->imm) && !keeps_state(g, g->block, op->imm2)) {
-        store_state(g);
-        g->dirty = (Set){0};
-    }
+    store_common(g, op);
     LLVMBasicBlockRef yes = new_bb(g), no = new_bb(g);
     LLVMBuildCondBr(g->b, cond, yes, no);
     LLVMPositionBuilderAtEnd(g->b, yes);
@@ -686,14 +758,45 @@ static LLVMValueRef sext(Gen *g, LLVMValueRef v, LLVMTypeRef type)
     return LLVMBuildSExt(g->b, v, type, "");
 }
 
+/* Slots are read and written whole, whatever part an op wants: SROA would split a slot at its parts' borders, and carry two
+ * values where there is one. */
 static LLVMValueRef get_state(Gen *g, Type type, const Op *op)
 {
-    return LLVMBuildLoad2(g->b, llvm_type(g, type), slot_of(g, (u32)op->imm), "");
+    const Component *c = &g->comps[g->comp_of[op->imm / 4]];
+    LLVMTypeRef want = llvm_type(g, type);
+    u32 bytes = state_bytes(op->code), offset = (u32)op->imm - c->offset;
+    LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, c), c->slot, "");
+    if (bytes == c->bytes)
+        return v;
+    if (c->bytes == 16) {
+        v = LLVMBuildBitCast(g->b, v, LLVMVectorType(want, 16 / bytes), "");
+        return LLVMBuildExtractElement(g->b, v, const32(g, offset / bytes), "");
+    }
+    return LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, v, const64(g, offset * 8), ""), want, "");
+}
+
+/* The component's value with v in the place of a part. */
+static LLVMValueRef with_part(Gen *g, const Component *c, LLVMValueRef v, u32 bytes, u32 offset)
+{
+    LLVMValueRef old = LLVMBuildLoad2(g->b, component_type(g, c), c->slot, "");
+    if (c->bytes == 16) {
+        old = LLVMBuildBitCast(g->b, old, LLVMVectorType(LLVMTypeOf(v), 16 / bytes), "");
+        v = LLVMBuildInsertElement(g->b, old, v, const32(g, offset / bytes), "");
+        return LLVMBuildBitCast(g->b, v, g->q, "");
+    }
+    old = LLVMBuildAnd(g->b, old, const64(g, offset ? 0xffffffff : 0xffffffff00000000), "");
+    v = LLVMBuildShl(g->b, zext(g, v, g->i64), const64(g, offset * 8), "");
+    return LLVMBuildOr(g->b, old, v, "");
 }
 
 static void put_state(Gen *g, const Op *op)
 {
-    LLVMBuildStore(g->b, g->val[op->arg[0]], slot_of(g, (u32)op->imm));
+    const Component *c = &g->comps[g->comp_of[op->imm / 4]];
+    u32 bytes = state_bytes(op->code);
+    LLVMValueRef v = g->val[op->arg[0]];
+    if (bytes != c->bytes)
+        v = with_part(g, c, v, bytes, (u32)op->imm - c->offset);
+    LLVMBuildStore(g->b, v, c->slot);
     set_add(&g->dirty, (u32)g->comp_of[op->imm / 4]);
     if (op->code == IR_put32 && op->imm == g->region->guest->off_flag_kind) {
         const Op *def = &g->ir->ops[op->arg[0]];
@@ -990,6 +1093,7 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     Gen g = {.ctx = ctx, .region = r, .host = host};
     size_t n = r->nblocks;
     u8 *mark = calloc(n, 1);
+    g.live_in = calloc(n, sizeof *g.live_in);
     g.dirty_in = calloc(n, sizeof *g.dirty_in);
     g.kind_in = calloc(n, sizeof *g.kind_in);
     g.bb = calloc(n, sizeof *g.bb);
@@ -1001,7 +1105,7 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     LLVMSetTarget(g.mod, host->triple);
     LLVMSetDataLayout(g.mod, host->layout);
 
-    bool ok = mark && g.dirty_in && g.kind_in && g.bb && g.retreating && g.is_entry;
+    bool ok = mark && g.live_in && g.dirty_in && g.kind_in && g.bb && g.retreating && g.is_entry;
     if (ok) {
         find_types(&g);
         find_components(&g);
@@ -1010,6 +1114,7 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
             if (g.is_entry[i] && !mark[i])
                 find_retreating(&g, i, mark);
         find_loops(&g);
+        find_live(&g);
         find_dirty(&g);
         find_kinds(&g);
         ok = find_exits(&g) && build_function(&g, name);
@@ -1027,6 +1132,7 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     *exits = g.exits;
     LLVMDisposeBuilder(g.b);
     free(mark);
+    free(g.live_in);
     free(g.dirty_in);
     free(g.kind_in);
     free(g.bb);

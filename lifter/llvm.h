@@ -63,6 +63,7 @@ typedef struct Gen {
     Component comps[STATE_BYTES / 4];
     u32 ncomps;
     i16 comp_of[STATE_BYTES / 4]; /* by 4-byte unit of state; -1 untouched */
+    Set *live_in;                 /* one per block: may be read, as it is when the block is entered */
     Set *dirty_in;                /* one per block: possibly different from Task.state when the block is entered */
     i16 *kind_in;                 /* one per block: FlagKind in the state on entry, -1 unknown */
     LLVMBasicBlockRef *bb;        /* one per block */
