@@ -24,9 +24,15 @@ guest() {
     timeout -k 5 "$LIMIT" "$DRAGOMAN" $(tier_option "$tier_") -L "${SYSROOT:-/usr/aarch64-linux-gnu}" "$@"
 }
 
-# summary FILE: prints the closing line from a file of lines that begin with PASS, FAIL or SKIP; fails if any did.
+# summary FILE: prints the closing line from a file of lines that begin with PASS, FAIL or SKIP; fails if any did. The line also
+# goes to build/counts/$COUNTS, if that is set, for tools/test to add up.
 summary() {
-    awk '/^PASS/ {p++} /^FAIL/ {f++} /^SKIP/ {s++} END {printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f != 0 || p + s == 0}' "$1"
+    mkdir -p "$root/build/counts"
+    awk '/^PASS/ {p++} /^FAIL/ {f++} /^SKIP/ {s++} END {printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f != 0 || p + s == 0}' "$1" \
+        >"$root/build/counts/${COUNTS:-last}"
+    status_=$?
+    cat "$root/build/counts/${COUNTS:-last}"
+    return $status_
 }
 
 # newer FILE SOURCE...: true if FILE exists and is newer than every source.

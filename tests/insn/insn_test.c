@@ -1,5 +1,7 @@
-/* Replays recorded instruction tests through a tier: insn_test [-v] TIER GOLDEN.txt... Shows 10 mismatches, or with -v all. */
+/* Replays recorded instruction tests through a tier: insn_test [-v] [-e N] TIER GOLDEN.txt... Shows 10 mismatches, or with -v
+ * all. -e N takes each Nth line only. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "golden.h"
 
@@ -48,20 +50,19 @@ static bool parse_line(Suite *s, char *line)
     return golden_case(c, variant, p) && outcome_parse(arrow + 2, c, &s->want[s->n]) && ++s->n;
 }
 
-static bool read_file(Suite *s, const char *path)
+static bool read_file(Suite *s, const char *path, size_t every)
 {
     FILE *f = fopen(path, "r");
     static char line[1 << 16];
-    int number = 0;
+    size_t number = 0;
 
     if (!f) {
         perror(path);
         return false;
     }
     while (fgets(line, sizeof line, f)) {
-        number++;
-        if (!parse_line(s, line)) {
-            fprintf(stderr, "%s:%d: malformed\n", path, number);
+        if (number++ % every == 0 && !parse_line(s, line)) {
+            fprintf(stderr, "%s:%zu: malformed\n", path, number);
             return false;
         }
     }
@@ -74,23 +75,24 @@ int main(int argc, char **argv)
     static const char *const tiers[] = {"interp", "baseline", "llvm"};
     Suite s = {0};
     int tier = -1;
-    size_t failed = 0, show = 10;
+    size_t failed = 0, show = 10, every = 1;
 
-    if (argc > 1 && strcmp(argv[1], "-v") == 0) {
-        show = SIZE_MAX;
-        argv++;
-        argc--;
+    for (int c; (c = getopt(argc, argv, "ve:")) != -1;) {
+        if (c == 'v')
+            show = SIZE_MAX;
+        else if (c == 'e')
+            every = strtoul(optarg, NULL, 10);
     }
 
-    for (int i = 0; argc > 2 && i < 3; i++)
-        if (strcmp(argv[1], tiers[i]) == 0)
+    for (int i = 0; optind < argc && i < 3; i++)
+        if (strcmp(argv[optind], tiers[i]) == 0)
             tier = i;
-    if (tier < 0) {
-        fputs("usage: insn_test [-v] interp|baseline|llvm GOLDEN.txt...\n", stderr);
+    if (tier < 0 || !every) {
+        fputs("usage: insn_test [-v] [-e N] interp|baseline|llvm GOLDEN.txt...\n", stderr);
         return 2;
     }
-    for (int i = 2; i < argc; i++)
-        if (!read_file(&s, argv[i]))
+    for (int i = optind + 1; i < argc; i++)
+        if (!read_file(&s, argv[i], every))
             return 1;
     s.got = calloc(s.n, sizeof *s.got);
     rig_run_all((Tier)tier, s.cases, s.got, s.n);

@@ -34,7 +34,7 @@ static uint64_t guest_pc(const Block *b, uint64_t rip)
 {
     uint64_t offset = rip - (uint64_t)b->code, pc = b->pc;
 
-    if (offset >= b->code_size)
+    if (b->tier == TIER_LLVM || offset >= b->code_size)
         return task->pc;
     for (u32 i = 0; i < b->nmap && b->map[i].host <= offset; i++)
         pc = b->pc + (uint64_t)(int64_t)(i32)b->map[i].guest;
@@ -164,11 +164,15 @@ static void step(Task *t, Tier tier)
     const void *code = (const void *)interp_code;
     u64 b = (u64)ir;
 
+    char why[256] = "no room for code";
+
     running = NULL;
-    if (tier == TIER_BASELINE) {
-        running = baseline_compile(ir, -1);
+    if (tier != TIER_INTERP) {
+        Region region = {.guest = t->guest, .pc = t->pc, .blocks = &ir, .nblocks = 1, .exact = true, .opt = 1};
+
+        running = tier == TIER_BASELINE ? baseline_compile(ir, -1) : orc_compile(&region, why, sizeof why);
         if (!running) {
-            fprintf(stderr, "no room for code\n");
+            fprintf(stderr, "%s\n", why);
             exit(1);
         }
         code = running->code;
