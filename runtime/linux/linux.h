@@ -119,8 +119,8 @@ bool proc_is_exe(Process *p, const char *path);
 bool proc_is_name(const char *name);
 /* Number of processors the guest sees (--cpus, else the host's online ones). */
 int proc_cpus(Process *p);
-/* Takes entries of threads that aren't the guest's out of what getdents64 gave for a task directory; new size. */
-i64 proc_filter_tasks(Task *t, int fd, u64 entries, i64 size);
+/* Takes threads and descriptors that aren't the guest's out of what getdents64 gave for a directory of /proc; new size. */
+i64 proc_filter(Task *t, int fd, u64 entries, i64 size);
 
 /* -- strace.c ------------------------------------------------------------------------------------------------------------------- */
 

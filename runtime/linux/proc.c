@@ -344,7 +344,7 @@ i64 proc_open(Task *t, const char *path, int host_flags)
     return -ENOENT;
 }
 
-/* -- task directories */
+/* -- directories that list threads or descriptors, some of which are the translator's */
 
 static bool guest_tid(Process *p, i32 tid)
 {
@@ -356,17 +356,22 @@ static bool guest_tid(Process *p, i32 tid)
     return found;
 }
 
-/* True if fd is this process's task directory. */
-static bool is_task_dir(int fd)
+typedef enum Listing { OTHER_DIR, TASK_DIR, FD_DIR } Listing;
+
+/* What a directory of this process's in /proc lists. */
+static Listing listing(int fd)
 {
     char link[32], target[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, target, sizeof target - 1);
     if (n <= 0)
-        return false;
+        return OTHER_DIR;
     target[n] = 0;
     int pid, end = 0;
-    return sscanf(target, "/proc/%d/task%n", &pid, &end) == 1 && end == n && pid == getpid();
+    if (sscanf(target, "/proc/%d/%n", &pid, &end) != 1 || !end || pid != getpid())
+        return OTHER_DIR;
+    const char *last = strrchr(target, '/') + 1;
+    return strcmp(last, "task") == 0 ? TASK_DIR : strcmp(last, "fd") == 0 || strcmp(last, "fdinfo") == 0 ? FD_DIR : OTHER_DIR;
 }
 
 typedef struct Entry { /* struct linux_dirent64 */
@@ -376,21 +381,24 @@ typedef struct Entry { /* struct linux_dirent64 */
     char name[];
 } Entry;
 
-i64 proc_filter_tasks(Task *t, int fd, u64 entries, i64 size)
+i64 proc_filter(Task *t, int fd, u64 entries, i64 size)
 {
     bool numbers = false;
     for (i64 at = 0; at < size && !numbers;) {
         const Entry *entry = (const Entry *)(entries + (u64)at);
-        numbers = entry->type == DT_DIR && is_number(entry->name);
+        numbers = is_number(entry->name);
         at += entry->size;
     }
-    if (!numbers || !is_task_dir(fd))
+    Listing what = numbers ? listing(fd) : OTHER_DIR;
+    if (what == OTHER_DIR)
         return size;
     i64 kept = 0;
     for (i64 at = 0; at < size;) {
         Entry *entry = (Entry *)(entries + (u64)at);
         u16 n = entry->size;
-        if (!is_number(entry->name) || guest_tid(t->process, atoi(entry->name))) {
+        int number = atoi(entry->name);
+        if (!is_number(entry->name) ||
+            (what == TASK_DIR ? guest_tid(t->process, number) : !fd_hidden(t->process, (u32)number))) {
             memmove((void *)(entries + (u64)kept), entry, n);
             kept += n;
         }
