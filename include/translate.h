@@ -23,6 +23,7 @@ struct Link {
     u64 pc;                     /* guest target */
     Block *to;                  /* block it is connected to, or NULL */
     Link *next_in;              /* list of links connected to the same block (Block.incoming) */
+    bool forward;               /* a jump to a higher address: no loop consists of these alone, so it may skip the safepoint */
 };
 
 typedef enum Tier { TIER_INTERP, TIER_BASELINE, TIER_LLVM } Tier;
@@ -38,6 +39,7 @@ struct Block {
     _Atomic i32 counter;  /* offset 0: counts down at every entry; EXIT_HOT when it gets below 0 (baseline under auto) */
     u8 tier;              /* Tier */
     _Atomic bool dead;    /* invalidated: nothing may be connected to it any more */
+    u8 skip;              /* bytes from code to where links that are forward enter */
     u16 nlinks;
     const void *code;     /* host entry; NULL for the interpreter */
     u32 code_size;

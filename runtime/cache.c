@@ -138,7 +138,7 @@ void cache_connect(Link *link, Block *to)
     link->to = to;
     link->next_in = to->incoming;
     to->incoming = link;
-    atomic_store_explicit(&link->code, to->code, memory_order_release);
+    atomic_store_explicit(&link->code, (const u8 *)to->code + (link->forward ? to->skip : 0), memory_order_release);
 }
 
 void cache_fill_jump(Task *t, const Block *b)

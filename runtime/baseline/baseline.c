@@ -777,6 +777,7 @@ static Block *new_block(const Ir *ir, i32 counter_start)
         return NULL;
     b->counter = counter_start;
     b->tier = TIER_BASELINE;
+    b->skip = ENTRY_SAFEPOINT;
     b->pc = ir->pc;
     b->end = ir->end;
     b->insns = ir->insns;
@@ -785,6 +786,7 @@ static Block *new_block(const Ir *ir, i32 counter_start)
     for (u32 i = 0; i < nlinks; i++) {
         b->links[i].code = (const void *)link_stub;
         b->links[i].pc = i ? last->imm2 : (u64)last->imm;
+        b->links[i].forward = b->links[i].pc > ir->pc && last->code != IR_call;
     }
     return b;
 }

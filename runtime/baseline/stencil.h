@@ -63,7 +63,7 @@ typedef struct Stencil {
 } Stencil;
 
 /* Bytes of the entry stencils before the entry itself: the slow cases, within a short jump's reach. */
-enum { ENTRY_AT = 11 };
+enum { ENTRY_AT = 11, ENTRY_SAFEPOINT = 8 /* bytes of the safepoint, at the entry */ };
 enum { STENCIL_PAD = 16, STENCIL_MAX = 4096 }; /* readable bytes past each stencil; the largest size */
 
 extern const Stencil stencils[];

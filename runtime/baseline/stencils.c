@@ -488,21 +488,22 @@ HELPER(S, I)
 /* -- entry and exits ----------------------------------------------------------------------------------------------------- */
 
 /* Starts with ENTRY_AT bytes that are not the entry: what the conditional jumps go to. (The jump there is spelt in bytes,
- * lest the assembler be free to choose its length.) */
+ * lest the assembler be free to choose its length.) Then the safepoint, which links that are forward skip, and the counter. */
 #define ENTRY(name, count) \
     STENCIL(name##__) \
     { \
         __asm__ volatile("0:\n\tmovl $HOLE_BLOCK, %%r14d\n\t" \
                          ".byte 0xe9\n\t.long baseline_entry_slow - . - 4\n\t" \
                          ".if . - 0b - %c1\n\t.error \"ENTRY_AT\"\n\t.endif\n\t" \
-                         count "cmpl $0, %0\n\tjne 0b" \
+                         "1:\n\tcmpl $0, %0\n\tjne 0b\n\t" \
+                         ".org 1b + %c2\n\t" count \
                          : \
-                         : "m"(t->attention), "i"(ENTRY_AT) \
+                         : "m"(t->attention), "i"(ENTRY_AT), "i"(ENTRY_SAFEPOINT) \
                          : "cc"); \
         NEXT; \
     }
 ENTRY(entry, "")
-ENTRY(entry_count, "decl HOLE_BLOCK\n\tjs 0b\n\t")
+ENTRY(entry_count, "decl HOLE_BLOCK\n\tjs 0b")
 _Static_assert(offsetof(Block, counter) == 0, "entry_count decrements it at the block's address");
 
 /* b = link, jump through it. In assembly, because clang would merge a branch's two exits into one or load the target first. */

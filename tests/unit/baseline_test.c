@@ -355,7 +355,13 @@ static void counter_and_safepoint(void **state)
     code_enter(t, b->code, 0);
     assert_int_equal(t->exit, EXIT_SIGNAL);
     assert_int_equal(t->pc, PC);
-    Block *uncounted = jump_block(PC, 0x2000, -1);
+    /* A forward link enters behind the safepoint, but not past the counter. */
+    code_enter(t, (const u8 *)b->code + b->skip, 0);
+    assert_int_equal(t->exit, EXIT_LINK);
+    assert_int_equal(b->counter, 9);
+    assert_false(b->links[0].forward);
+    Block *uncounted = jump_block(PC, 0x20000, -1);
+    assert_true(uncounted->links[0].forward);
     code_enter(t, uncounted->code, 0);
     assert_int_equal(t->exit, EXIT_SIGNAL);
     free(t);
