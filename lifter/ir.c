@@ -107,7 +107,7 @@ void ir_finish(Ir *ir)
         } else if (info->fx & OBSERVES) {
             u32 put = put_bytes(op->code), get = get_bytes(op->code);
             u64 *word = &hidden[(u64)op->imm / 256 % LEN(hidden)];
-            u64 bits = ((1ull << (put | get) / 4) - 1) << op->imm / 4 % 64;
+            u64 bits = ((1ull << (put | get) / 4) - 1) << (u64)op->imm / 4 % 64;
             if (put ? (*word & bits) == bits : get && !op->uses) {
                 drop(op);
                 continue;

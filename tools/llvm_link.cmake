@@ -33,4 +33,8 @@ target_link_options(llvm_link INTERFACE -fuse-ld=lld -Wl,--image-base=0x70000000
 
 add_library(dragoman_link INTERFACE)
 target_link_libraries(dragoman_link INTERFACE llvm_link)
-target_link_options(dragoman_link INTERFACE -static)
+if(DRAGOMAN_SANITIZE) # the sanitizers' runtimes don't link statically; the address matters all the same
+    target_link_options(dragoman_link INTERFACE -no-pie)
+else()
+    target_link_options(dragoman_link INTERFACE -static)
+endif()
