@@ -1,10 +1,10 @@
 /* IR -> LLVM IR: the structure of a region's function. Values are in llvm_value.c.
  *
- * A region is one function `preserve_none void(Task *t, i64 a, i64 b)`. The guest registers it touches are loaded into
- * allocas on entry, live in SSA values (SROA promotes them) and are stored at the end of each block that changes them; but
- * inside a loop only where control leaves the loop, each way out storing what may be dirty there: a forward data-flow
- * analysis over the region's blocks says which. So no store is in a loop, and an exit outside of one has few. Had every
- * store to wait for an exit, each entry would have to load all that some other entry's path makes dirty.
+ * A region is one function `preserve_none void(Task *t, i64 a, i64 b)`. Outside of loops guest registers are loaded where a
+ * block first reads them and stored at its end; LLVM forwards what it can from block to block. A loop loads what it touches
+ * on the way in, keeps it in SSA values (allocas, which SROA promotes), and stores on each way out what may be dirty there:
+ * a forward data-flow analysis says which. Had all of a region its registers in SSA values, each entry would have to load
+ * whatever some other entry's path makes dirty, and the values would go from the guest's memory to the stack's.
  *
  * Guest memory is reached through `getelementptr i8, ptr null, i64 address`: the address stays an index, which alias
  * analysis understands, and a constant null base is known not to alias the Task, which is a noalias argument. Functions are
@@ -195,6 +195,23 @@ static void find_loops(Gen *g)
         for (size_t k = 0; k < n; k++)
             if (reach[i] >> k & 1 && reach[k] >> i & 1)
                 g->loop[i] |= 1ull << k;
+}
+
+static void find_loop_state(Gen *g)
+{
+    size_t n = g->region->nblocks;
+    Set *touched = calloc(n, sizeof *touched);
+    for (size_t i = 0; i < n && touched; i++) {
+        const Ir *ir = g->region->blocks[i];
+        for (u32 k = 0; k < ir->count; k++)
+            if (state_bytes(ir->ops[k].code))
+                set_add(&touched[i], (u32)g->comp_of[ir->ops[k].imm / 4]);
+    }
+    for (size_t i = 0; i < n && touched; i++)
+        for (size_t k = 0; k < n; k++)
+            if (g->loop[i] >> k & 1)
+                set_join(&g->loop_state[i], &touched[k]);
+    free(touched);
 }
 
 /* Whether state stays in variables along an edge. */
@@ -456,13 +473,24 @@ static void load_fp_mode(Gen *g)
     LLVMBuildStore(g->b, LLVMBuildICmp(g->b, LLVMIntNE, flush, const32(g, 0), ""), g->fp_flush);
 }
 
-static void load_state(Gen *g)
+/* Brings a component into its variable unless it is there. */
+static void load_component(Gen *g, u32 c)
 {
-    load_fp_mode(g);
-    for (u32 i = 0; i < g->ncomps; i++) {
-        LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, &g->comps[i]), state_field(g, &g->comps[i]), "");
-        LLVMBuildStore(g->b, v, g->comps[i].slot);
-    }
+    if (set_has(&g->valid, c))
+        return;
+    LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, &g->comps[c]), state_field(g, &g->comps[c]), "");
+    LLVMBuildStore(g->b, v, g->comps[c].slot);
+    set_add(&g->valid, c);
+}
+
+/* On the way into a block from outside of its loop: what the loop touches. */
+static void load_loop_state(Gen *g, u32 block)
+{
+    Set want = g->loop_state[block];
+    set_meet(&want, &g->live_in[block]);
+    for (u32 c = 0; c < g->ncomps; c++)
+        if (set_has(&want, c))
+            load_component(g, c);
 }
 
 /* Stores what may be dirty here. */
@@ -620,7 +648,12 @@ static LLVMValueRef call_helper(Gen *g, const Op *op)
     const void *helper = (const void *)g->region->guest->helpers[op->imm];
     LLVMValueRef v =
         LLVMBuildCall2(g->b, LLVMFunctionType(g->i64, params, 3, false), llvm_address(g, helper), args, 3, "");
-    load_state(g);
+    /* All variables are stale. */
+    load_fp_mode(g);
+    g->valid = (Set){0};
+    for (u32 c = 0; c < g->ncomps; c++)
+        if (set_has(&g->loop_state[g->block], c))
+            load_component(g, c);
     return v;
 }
 
@@ -681,6 +714,8 @@ static void go(Gen *g, u64 target, u32 which)
         check_attention(g, target);
         LLVMBuildFence(g->b, LLVMAtomicOrderingSequentiallyConsistent, true, "");
     }
+    if (!keeps_state(g, g->block, target))
+        load_loop_state(g, (u32)to);
     LLVMBuildBr(g->b, g->bb[to]);
 }
 
@@ -704,9 +739,10 @@ static void branch(Gen *g, const Op *op)
     LLVMBasicBlockRef yes = new_bb(g), no = new_bb(g);
     LLVMBuildCondBr(g->b, cond, yes, no);
     LLVMPositionBuilderAtEnd(g->b, yes);
-    Set dirty = g->dirty;
+    Set dirty = g->dirty, valid = g->valid;
     go(g, (u64)op->imm, 0);
     g->dirty = dirty;
+    g->valid = valid;
     LLVMPositionBuilderAtEnd(g->b, no);
     go(g, op->imm2, 1);
 }
@@ -763,6 +799,7 @@ static LLVMValueRef sext(Gen *g, LLVMValueRef v, LLVMTypeRef type)
 static LLVMValueRef get_state(Gen *g, Type type, const Op *op)
 {
     const Component *c = &g->comps[g->comp_of[op->imm / 4]];
+    load_component(g, (u32)(c - g->comps));
     LLVMTypeRef want = llvm_type(g, type);
     u32 bytes = state_bytes(op->code), offset = (u32)op->imm - c->offset;
     LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, c), c->slot, "");
@@ -794,10 +831,13 @@ static void put_state(Gen *g, const Op *op)
     const Component *c = &g->comps[g->comp_of[op->imm / 4]];
     u32 bytes = state_bytes(op->code);
     LLVMValueRef v = g->val[op->arg[0]];
-    if (bytes != c->bytes)
+    if (bytes != c->bytes) {
+        load_component(g, (u32)(c - g->comps));
         v = with_part(g, c, v, bytes, (u32)op->imm - c->offset);
+    }
     LLVMBuildStore(g->b, v, c->slot);
-    set_add(&g->dirty, (u32)g->comp_of[op->imm / 4]);
+    set_add(&g->valid, (u32)(c - g->comps));
+    set_add(&g->dirty, (u32)(c - g->comps));
     if (op->code == IR_put32 && op->imm == g->region->guest->off_flag_kind) {
         const Op *def = &g->ir->ops[op->arg[0]];
         g->kind = def->code == IR_const32 ? (int)def->imm : KIND_UNKNOWN;
@@ -949,6 +989,7 @@ static bool build_block(Gen *g, u32 n)
     g->block = n;
     g->ir = g->region->blocks[n];
     g->dirty = g->dirty_in[n];
+    g->valid = g->loop_state[n];
     g->kind = g->kind_in[n];
     g->pc = g->ir->pc;
     g->val = calloc(g->ir->count, sizeof *g->val);
@@ -1006,11 +1047,13 @@ static bool has_fp(const Region *r)
     return false;
 }
 
-/* The way into a block from outside. What it loads and nobody needs goes away with SROA. */
+/* The way into a block from outside. */
 static void enter(Gen *g, u32 block)
 {
+    g->dirty = g->valid = (Set){0};
     check_attention(g, g->region->blocks[block]->pc);
-    load_state(g);
+    load_fp_mode(g);
+    load_loop_state(g, block);
     LLVMBuildBr(g->b, g->bb[block]);
 }
 
@@ -1114,6 +1157,7 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
             if (g.is_entry[i] && !mark[i])
                 find_retreating(&g, i, mark);
         find_loops(&g);
+        find_loop_state(&g);
         find_live(&g);
         find_dirty(&g);
         find_kinds(&g);

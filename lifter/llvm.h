@@ -68,6 +68,7 @@ typedef struct Gen {
     i16 *kind_in;                 /* one per block: FlagKind in the state on entry, -1 unknown */
     LLVMBasicBlockRef *bb;        /* one per block */
     u64 loop[REGION_BLOCKS];      /* one per block: the blocks of the loop it is in, bit by bit */
+    Set loop_state[REGION_BLOCKS]; /* one per block: what its loop touches; that is in variables all the time */
     bool *is_entry;               /* one per block */
     u8 *retreating;               /* [from * 2 + which]: the edge closes a cycle */
 
@@ -83,7 +84,8 @@ typedef struct Gen {
     u32 block;
     LLVMValueRef *val; /* by Val */
     NzcvOf *nzcv;      /* by Val */
-    Set dirty;
+    Set valid;         /* components that are in their variables */
+    Set dirty;         /* of them, those that the Task doesn't have yet */
     int kind;          /* FlagKind in the state now, -1 unknown */
     u64 pc;            /* of the current guest instruction */
 } Gen;
