@@ -140,16 +140,17 @@ static void host_follow(int signo, const GuestAction *a)
     u64 kept = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
     if (OURS & BIT(signo))
         return;
-    if (a->handler == HANDLER_DFL || a->handler == HANDLER_IGN)
+    if ((a->handler == HANDLER_DFL && !(SYNCHRONOUS & BIT(signo))) || a->handler == HANDLER_IGN)
         host_action(signo, (void (*)(int, siginfo_t *, void *))a->handler, kept);
     else
         host_action(signo, on_signal, kept | SA_SIGINFO | SA_ONSTACK | SA_RESTART);
 }
 
-static void host_install_ours(void)
+/* Those of the host's CPU, which would be the translator's own fault where the guest expects none and so are reported. */
+static void host_install_ours(const Actions *a)
 {
     for (int signo = 1; signo <= SIGNALS; signo++)
-        if (OURS & BIT(signo))
+        if ((OURS & BIT(signo)) || ((SYNCHRONOUS & BIT(signo)) && a->of[signo].handler != HANDLER_IGN))
             host_action(signo, on_signal, SA_SIGINFO | SA_ONSTACK | SA_RESTART);
 }
 
@@ -292,7 +293,7 @@ void signal_init(Process *p, Task *t)
     }
     s->mask = host_set_mask(ALL_SIGNALS) & ~UNBLOCKABLE;
     t->signals = s;
-    host_install_ours();
+    host_install_ours(a);
     signal_thread_start(t);
 }
 
@@ -380,7 +381,7 @@ void signal_before_exec(Task *t)
 void signal_exec_failed(Task *t)
 {
     signal_block_all();
-    host_install_ours();
+    host_install_ours(t->signals->actions);
     signal_unblock(t);
 }
 
@@ -558,11 +559,11 @@ bool signal_deliver(Task *t)
             break;
         GuestAction action = action_get(s->actions, info.si_signo);
         if (action.handler == HANDLER_DFL && !ignored(&action, info.si_signo)) {
-            /* The guest took its handler away meanwhile: the host's disposition is the default one now. */
-            if (OURS & BIT(info.si_signo)) {
+            if (SYNCHRONOUS & BIT(info.si_signo)) {
                 crash_guest(t, &info);
                 signal_die(t, info.si_signo);
             }
+            /* The guest took its handler away meanwhile: the host's disposition is the default one now. */
             requeue(&info);
         } else if (!ignored(&action, info.si_signo)) {
             GuestSignal g = {0};

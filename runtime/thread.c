@@ -34,7 +34,8 @@
 #endif
 
 enum : u64 {
-    HOST_STACK = 1 << 20,   /* of a thread; a compilation on it under --tier=llvm is what needs most */
+    HOST_STACK = 512 << 10, /* of a thread */
+    LLVM_STACK = 8 << 20,   /* where LLVM runs on it, --tier=llvm */
     /* What the C library's fork can do, or what is done around it. */
     FORK_FLAGS = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID | CLONE_PIDFD | CLONE_SETTLS |
         CLONE_DETACHED | CLONE_CLEAR_SIGHAND,
@@ -225,13 +226,18 @@ static void *thread_main(void *arg)
     task_loop(t);
 }
 
+static size_t host_stack(const Process *p)
+{
+    return p->options.tier == TIER_LLVM ? LLVM_STACK : HOST_STACK;
+}
+
 /* A detached host thread; 0 or an errno. */
-static int host_thread(void *(*main)(void *), void *arg)
+static int host_thread(const Process *p, void *(*main)(void *), void *arg)
 {
     pthread_attr_t attr;
     pthread_t thread;
     pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, HOST_STACK);
+    pthread_attr_setstacksize(&attr, host_stack(p));
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     int error = pthread_create(&thread, &attr, main, arg);
     pthread_attr_destroy(&attr);
@@ -243,7 +249,7 @@ static i64 new_thread(Task *t, const CloneArgs *a)
     Start start = {.args = a};
     signal_block_all();
     start.child = child_new(t, a);
-    int error = start.child ? host_thread(thread_main, &start) : ENOMEM;
+    int error = start.child ? host_thread(t->process, thread_main, &start) : ENOMEM;
     if (error && start.child)
         child_free(start.child);
     while (!error && !atomic_load(&start.ready))
@@ -368,12 +374,13 @@ static i64 run_vfork(Vfork *v)
 {
     int flags = (int)(v->args->flags & ~(u64)OWN_FLAGS) | CLONE_VFORK | (int)v->args->exit_signal;
     i64 pid = -ENOMEM;
-    u8 *stack = mmap(NULL, HOST_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    size_t size = host_stack(v->child->process);
+    u8 *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (stack != MAP_FAILED) {
         v->child->vfork_child = true;
-        pid = clone(vfork_main, stack + HOST_STACK, flags, v, &v->pidfd);
+        pid = clone(vfork_main, stack + size, flags, v, &v->pidfd);
         pid = pid < 0 ? -errno : pid;
-        munmap(stack, HOST_STACK);
+        munmap(stack, size);
     }
     free(v->child->exec_argv);
     child_free(v->child);
@@ -416,7 +423,7 @@ static i64 new_sharing_process(Task *t, const CloneArgs *a)
     Vfork v = {.args = a, .start = &start, .pidfd = -1};
     signal_block_all();
     v.child = child_new(t, a);
-    int error = v.child ? host_thread(lender_main, &v) : ENOMEM;
+    int error = v.child ? host_thread(t->process, lender_main, &v) : ENOMEM;
     if (error && v.child)
         child_free(v.child);
     while (!error && !atomic_load(&start.ready))
