@@ -44,15 +44,22 @@ static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64
         if (fd != -ENOENT)
             return fd;
     }
+    PathHow follow = how->flags & O_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW;
+    bool create = how->flags & O_CREAT;
     if (how->resolve) {
         path.name = name;
+    } else if (!create && !(how_size && how->mode)) {
+        i64 fd = path_open(t, name, how->flags);
+        if (fd >= 0 || fd == -RESTART_SYS || fd == -RESTART_NOINTR)
+            return fd;
+        if (fd == -ENOENT)
+            path_host(t->process, dir, name, follow, &path);
+        else
+            path_find(t->process, dir, name, follow, &path);
     } else {
-        bool create = how->flags & O_CREAT && (how->flags & O_TMPFILE) != O_TMPFILE;
-        int error = path_find(t->process, dir, name, how->flags & O_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW, &path);
-        if (!error && create && path.name[0] == '/' && strcmp(path.name, name) == 0)
-            error = path_find(t->process, dir, name, PATH_CREATE, &path);
-        if (error)
-            return error;
+        path_find(t->process, dir, name, follow, &path);
+        if (create && path.name[0] == '/' && strcmp(path.name, name) == 0)
+            path_find(t->process, dir, name, PATH_CREATE, &path);
     }
     if (how_size)
         return host_syscall(t, __NR_openat2, (u64)path.dir, (u64)path.name, (u64)how, how_size, 0, 0);
@@ -174,21 +181,73 @@ SYSCALL(fstat)
     return error ? error : put_stat(t, b, &st);
 }
 
+/* Opens the file of a call that only asks about it, if it is the sysroot's: *fd is then its descriptor, "" its name. Else *fd is -1 and
+ * path is as path_lookup has it. */
+static i64 ask_path(Task *t, int dir, u64 guest_path, bool follow, Path *path, int *fd)
+{
+    char name[PATH_MAX];
+    *fd = -1;
+    if (!guest_path)
+        return path_lookup(t, dir, 0, PATH_FOLLOW, path);
+    i64 length = mem_string(name, guest_path, sizeof name);
+    if (length < 0)
+        return length;
+    i64 opened = path_open(t, name, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+    PathHow how = follow ? PATH_FOLLOW : PATH_NOFOLLOW;
+    if (opened == -ENOENT) {
+        path_host(t->process, dir, name, how, path);
+        return 0;
+    }
+    if (opened < 0)
+        return path_find(t->process, dir, name, how, path);
+    *fd = path->dir = (int)opened;
+    path->name = "";
+    return 0;
+}
+
+static i64 asked(int fd, i64 result)
+{
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
 SYSCALL(newfstatat)
 {
     struct stat st;
     Path path;
-    i64 error = path_lookup(t, (int)a, b, d & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW, &path);
-    if (!error)
-        error = host_syscall(t, __NR_newfstatat, (u64)path.dir, (u64)path.name, (u64)&st, d, 0, 0);
+    int fd;
+    i64 error = ask_path(t, (int)a, b, !(d & AT_SYMLINK_NOFOLLOW), &path, &fd);
+    if (error)
+        return error;
+    if (fd >= 0)
+        d |= AT_EMPTY_PATH;
+    error = asked(fd, host_syscall(t, __NR_newfstatat, (u64)path.dir, (u64)path.name, (u64)&st, d, 0, 0));
     return error ? error : put_stat(t, c, &st);
 }
 
 SYSCALL(statx)
 {
     Path path;
-    i64 error = path_lookup(t, (int)a, b, c & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW, &path);
-    return error ? error : host_syscall(t, __NR_statx, (u64)path.dir, (u64)path.name, c, d, e, 0);
+    int fd;
+    i64 error = ask_path(t, (int)a, b, !(c & AT_SYMLINK_NOFOLLOW), &path, &fd);
+    if (error)
+        return error;
+    if (fd >= 0)
+        c |= AT_EMPTY_PATH;
+    return asked(fd, host_syscall(t, __NR_statx, (u64)path.dir, (u64)path.name, c, d, e, 0));
+}
+
+SYSCALL(faccessat)
+{
+    Path path;
+    int fd;
+    i64 error = ask_path(t, (int)a, b, true, &path, &fd);
+    if (error)
+        return error;
+    if (fd >= 0)
+        return asked(fd, host_syscall(t, __NR_faccessat2, (u64)fd, (u64) "", c, AT_EMPTY_PATH, 0, 0));
+    return host_syscall(t, __NR_faccessat, (u64)path.dir, (u64)path.name, c, 0, 0, 0);
 }
 
 SYSCALL(getdents64)

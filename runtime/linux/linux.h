@@ -97,6 +97,11 @@ typedef struct Path {
 int path_lookup(Task *t, int dir, u64 guest_path, PathHow how, Path *out);
 /* The same for a name in our own memory. */
 int path_find(Process *p, int dir, const char *name, PathHow how, Path *out);
+/* For the calls that programs make most: opens an existing file of the sysroot in one call. A descriptor; -ENOENT if it is
+ * the host's affair (path_host); any other error is of the attempt alone, and path_find finds out more. */
+i64 path_open(Task *t, const char *name, u64 host_flags);
+/* path_find for a name that isn't the sysroot's. */
+void path_host(Process *p, int dir, const char *name, PathHow how, Path *out);
 /* The guest's name for a host path, in place: without the sysroot if it is inside. Returns its length. */
 size_t path_to_guest(Process *p, char *path);
 /* Makes a name that ends in one of proc.c's file names absolute, because it may be relative to somewhere in /proc; true with

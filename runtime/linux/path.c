@@ -93,26 +93,44 @@ static bool new_in_sysroot(Process *p, const char *path, char *out)
            (int)(PATH_MAX - length);
 }
 
+void path_host(Process *p, int dir, const char *name, PathHow how, Path *out)
+{
+    char kernel[PATH_MAX];
+    bool exe = how == PATH_FOLLOW && path_kernel(dir, name, kernel) && proc_is_exe(p, kernel);
+    out->dir = dir;
+    out->name = strcpy(out->buf, exe ? p->exe_path : name);
+}
+
 int path_find(Process *p, int dir, const char *name, PathHow how, Path *out)
 {
-    out->dir = dir;
-    out->name = out->buf;
-    char kernel[PATH_MAX];
-    if (how == PATH_FOLLOW && path_kernel(dir, name, kernel) && proc_is_exe(p, kernel)) {
-        strcpy(out->buf, p->exe_path);
-        return 0;
-    }
     if (name[0] == '/' && linux_state(p)->root >= 0) {
         Order order = order_of(name);
         if (order == SYSROOT_FIRST || (order == HOST_FIRST && !on_host(name))) {
+            out->dir = dir;
+            out->name = out->buf;
             if (in_sysroot(p, name, how == PATH_FOLLOW, out->buf))
                 return 0;
             if (how == PATH_CREATE && new_in_sysroot(p, name, out->buf))
                 return 0;
         }
     }
-    strcpy(out->buf, name);
+    path_host(p, dir, name, how, out);
     return 0;
+}
+
+i64 path_open(Task *t, const char *name, u64 host_flags)
+{
+    Linux *l = linux_state(t->process);
+    if (name[0] != '/' || l->root < 0)
+        return -ENOENT;
+    if (l->no_openat2)
+        return -ENOSYS;
+    Order order = order_of(name);
+    if (order == HOST_ONLY || (order == HOST_FIRST && on_host(name)))
+        return -ENOENT;
+    const char *relative = name + strspn(name, "/");
+    struct open_how how = {.flags = host_flags, .resolve = RESOLVE_IN_ROOT};
+    return host_syscall(t, __NR_openat2, (u64)l->root, (u64)(*relative ? relative : "."), (u64)&how, sizeof how, 0, 0);
 }
 
 int path_lookup(Task *t, int dir, u64 guest_path, PathHow how, Path *out)
