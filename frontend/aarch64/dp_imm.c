@@ -24,7 +24,11 @@ static Val imm12(Lift *l, const Insn *i)
 LIFT(add_imm)
 {
     Val a = rsp(l, i->sf, i->rn);
-    put_rsp(l, i->sf, i->rd, i->imm12 ? add_r(l, i->sf, a, imm12(l, i)) : a);
+    const Op *base = &l->ir->ops[a];
+    if (i->sf && base->code == IR_const64) /* an address that ADRP began */
+        put_xsp(l, i->rd, k64(l, (u64)base->imm + ((u64)i->imm12 << (i->sh ? 12 : 0))));
+    else
+        put_rsp(l, i->sf, i->rd, i->imm12 ? add_r(l, i->sf, a, imm12(l, i)) : a);
 }
 
 LIFT(sub_imm)
