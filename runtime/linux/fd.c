@@ -2,6 +2,7 @@
  * ours live at the top of the descriptor table, where no guest looks, and the guest's calls can't touch them. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "linux.h"
@@ -16,9 +17,15 @@ Linux *linux_state(Process *p)
     l->root = -1;
     p->kernel = l;
     system_init(p, l);
-    if (p->options.sysroot) {
-        int fd = open(p->options.sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    /* By its real name, which is what the kernel reports of files in it. */
+    char *real = p->options.sysroot ? realpath(p->options.sysroot, NULL) : NULL;
+    if (real && strcmp(real, "/") != 0) {
+        int fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
         l->root = fd < 0 ? -1 : fd_hide(p, fd);
+        p->options.sysroot = real;
+    } else {
+        free(real);
+        p->options.sysroot = NULL;
     }
     return l;
 }
@@ -49,6 +56,25 @@ bool fd_hidden(Process *p, u32 fd)
     return false;
 }
 
+/* Moves a descriptor of ours out of the way of the guest's dup3. */
+static bool give_way(Process *p, u32 fd)
+{
+    Linux *l = linux_state(p);
+    for (int i = 0; i < l->nhidden; i++) {
+        if (fd != (u32)l->hidden[i])
+            continue;
+        int other = fcntl((int)fd, F_DUPFD_CLOEXEC, (int)fd + 1);
+        if (other < 0)
+            other = fcntl((int)fd, F_DUPFD_CLOEXEC, 64);
+        if (other < 0)
+            return false;
+        if (l->root == l->hidden[i])
+            l->root = other;
+        l->hidden[i] = other;
+    }
+    return true;
+}
+
 SYSCALL(close)
 {
     return fd_hidden(t->process, (u32)a) ? -EBADF : host_syscall(t, __NR_close, a, 0, 0, 0, 0, 0);
@@ -61,7 +87,7 @@ SYSCALL(dup)
 
 SYSCALL(dup3)
 {
-    if (fd_hidden(t->process, (u32)a) || fd_hidden(t->process, (u32)b))
+    if (fd_hidden(t->process, (u32)a) || !give_way(t->process, (u32)b))
         return -EBADF;
     return host_syscall(t, __NR_dup3, a, b, c, 0, 0, 0);
 }

@@ -138,6 +138,22 @@ SYSCALL(chdir)
     return host_syscall(t, __NR_chdir, (u64)path.name, 0, 0, 0, 0, 0);
 }
 
+/* The new root is all there is from then on: the sysroot no more than the host's other files. */
+SYSCALL(chroot)
+{
+    Process *p = t->process;
+    Path path;
+    i64 error = path_lookup(t, AT_FDCWD, a, PATH_FOLLOW, &path);
+    if (error || (path.name && p->options.sysroot && strcmp(path.name, p->options.sysroot) == 0))
+        return error;
+    error = host_syscall(t, __NR_chroot, (u64)path.name, 0, 0, 0, 0, 0);
+    if (!error) {
+        linux_state(p)->root = -1;
+        p->options.sysroot = NULL;
+    }
+    return error;
+}
+
 SYSCALL(readlinkat)
 {
     char name[PATH_MAX], kernel[PATH_MAX], target[PATH_MAX + 1];

@@ -17,6 +17,7 @@ typedef struct Layout {
     const FlagPair *open_flags; /* those that differ; the others are passed on */
     size_t nopen_flags;
     size_t stat_size;
+    u16 off_st_mode, off_st_size; /* of its 32-bit st_mode and 64-bit st_size, for --strace */
     void (*stat)(void *out, const struct stat *st);
     size_t epoll_size;          /* bytes of one struct epoll_event */
     void (*epoll_in)(struct epoll_event *out, const void *in);

@@ -76,7 +76,7 @@ static const Row rows[CALL_COUNT] = {
 #define SYS(name, signature) [CALL_##name] = {#name, signature, sys_##name, -1},
 #define PASS(name, signature) [CALL_##name] = {#name, signature, NULL, __NR_##name},
 #define PATH(name, dir, path, how, signature) [CALL_##name] = {#name, signature, sys_##name, -1},
-#define NOSYS(name) [CALL_##name] = {#name, "hex hex hex hex hex hex", NULL, -1},
+#define NOSYS(name) [CALL_##name] = {#name, "hex hex hex hex", NULL, -1},
 #include "syscalls.def"
 #undef SYS
 #undef PASS

@@ -279,10 +279,20 @@ SHOW(iov)
 
 SHOW(stat)
 {
-    if (result < 0 || !arg)
+    const Layout *l = t->abi->layout;
+    u32 mode;
+    u64 size;
+    if (result < 0 || mem_read(&mode, arg + l->off_st_mode, sizeof mode) || mem_read(&size, arg + l->off_st_size, sizeof size)) {
         show_ptr(t, tr, arg, next, result);
+        return;
+    }
+    put(tr, "{st_mode=");
+    put_value(tr, filetype_items, mode & S_IFMT);
+    put(tr, "|%#03o", mode & ~S_IFMT);
+    if (S_ISCHR(mode) || S_ISBLK(mode))
+        put(tr, ", ...}");
     else
-        put(tr, "{...}"); /* only the ABI knows its layout */
+        put(tr, ", st_size=%lu, ...}", size);
 }
 
 SHOW(pipefds)
@@ -508,13 +518,12 @@ typedef struct Kind {
     void (*show)(Task *t, Trace *tr, u64 arg, u64 next, i64 result);
     const Item *items; /* of kinds that are one of a list, or bits */
     bool bits;
-    const char *zero;
 } Kind;
 
 static const Kind kinds[] = {
-#define KIND(name, direction, function) {#name, direction, show_##function, NULL, false, NULL},
-#define FLAGS(name) {#name, IN, NULL, name##_items, true, strcmp(#name, "prot") ? "0" : "PROT_NONE"},
-#define VALUES(name) {#name, IN, NULL, name##_items, false, NULL},
+#define KIND(name, direction, function) {#name, direction, show_##function, NULL, false},
+#define FLAGS(name) {#name, IN, NULL, name##_items, true},
+#define VALUES(name) {#name, IN, NULL, name##_items, false},
 #define BIT(value)
 #define BITV(name, value)
 #define END
@@ -536,6 +545,12 @@ static const Kind *next_kind(const char **signature)
     return kinds; /* int */
 }
 
+/* What strace calls a set without bits. */
+static const char *zero_name(const Kind *kind)
+{
+    return strcmp(kind->name, "prot") == 0 ? "PROT_NONE" : strcmp(kind->name, "access") == 0 ? "F_OK" : "0";
+}
+
 static void put_args(Task *t, Trace *tr, i64 result, bool after)
 {
     for (;;) {
@@ -550,7 +565,7 @@ static void put_args(Task *t, Trace *tr, i64 result, bool after)
         if (kind->show)
             kind->show(t, tr, arg, next, kind->direction == OUT ? result : 0);
         else if (kind->bits)
-            put_flags(tr, kind->items, (u32)arg, kind->zero);
+            put_flags(tr, kind->items, (u32)arg, zero_name(kind));
         else
             put_value(tr, kind->items, (u32)arg);
         tr->arg++;
