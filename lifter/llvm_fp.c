@@ -483,7 +483,10 @@ LLVMValueRef llvm_fp(Gen *g, Val v, const Op *op, const LLVMValueRef *arg)
     else
         LLVMBuildBr(g->b, done);
     LLVMPositionBuilderAtEnd(g->b, from);
-    rare_branch(g, flush_mode(g), slow_bb, fast_bb);
+    if (rules[op->code].rule == from_integer) /* no denormals come of that */
+        LLVMBuildBr(g->b, fast_bb);
+    else
+        rare_branch(g, flush_mode(g), slow_bb, fast_bb);
 
     LLVMPositionBuilderAtEnd(g->b, slow_bb);
     value[1] = llvm_call_body(g, op, arg);
