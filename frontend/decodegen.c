@@ -5,8 +5,9 @@
  * Reads rows INSN(name, "pattern") as text and writes struct Insn, the enum of rows, and under DECODE_TABLES the
  * tables of decode.h as `static const DecodeTable PREFIX_table`, and PREFIX_fields, which takes a word apart. A
  * pattern is WIDTH bits (at most 32), most significant first, in tokens separated by spaces: fixed bits (0, 1, or x
- * for "any"), or name:width, a field, with any number of !bits after it: values that the field must not have (x again
- * for any). Two rows that match the same word, or a pattern of the wrong length, are errors. */
+ * for "any"), or name:width, a field (whose name does not begin with x), with any number of !bits after it: values
+ * that the field must not have (x again for any). Two rows that match the same word, or a pattern of the wrong length,
+ * are errors. */
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>

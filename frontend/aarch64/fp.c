@@ -168,7 +168,7 @@ LIFT(fccmp)
     Val holds = flags_cond(l, i->cond), zero = xtov(l, k64(l, 0));
     Val n = select128(l, holds, q(l, i->rn), zero), m = select128(l, holds, q(l, i->rm), zero);
     Val nzcv = fp2(l, (i->e ? IR_fcmpe32 : IR_fcmp32) + i->sz, n, m);
-    flags_set_if(l, holds, FLAG_BITS, nzcv, NO_VAL, i->nzcv << 28);
+    flags_set_if(l, holds, FLAG_BITS, nzcv, NO_VAL, (u32)i->nzcv << 28);
 }
 
 /* -- conversion ------------------------------------------------------------------------------------------------------------- */
