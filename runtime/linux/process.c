@@ -198,12 +198,20 @@ static i64 exec_host_script(Exec *x, const Script *s, const Path *interp)
     return host_exec(x, interp->dir, interp->name, argv + at, 0);
 }
 
+/* A new descriptor for what execveat means, or -errno. */
+static int dup_or_open(int dir, const char *name, u64 flags)
+{
+    u64 how = O_RDONLY | O_CLOEXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0);
+    if ((flags & AT_EMPTY_PATH) && !*name)
+        return (int)raw_syscall(__NR_fcntl, (u64)dir, F_DUPFD_CLOEXEC, 0, 0, 0, 0);
+    return (int)raw_syscall(__NR_openat, (u64)dir, (u64)name, how, 0, 0, 0);
+}
+
 /* Opens a file for a look at its first bytes: how many there are, or -errno as execve has it. */
 static i64 look(int dir, const char *name, u64 flags, char head[SCRIPT_LINE])
 {
     struct stat st;
-    int fd = flags & AT_EMPTY_PATH && !*name ? dir : (int)raw_syscall(__NR_openat, (u64)dir, (u64)name,
-                                                                      O_RDONLY | O_CLOEXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), 0, 0, 0);
+    int fd = dup_or_open(dir, name, flags);
     if (fd < 0)
         return fd;
     i64 n = raw_syscall(__NR_faccessat2, (u64)fd, (u64)"", X_OK, AT_EMPTY_PATH | AT_EACCESS, 0, 0);
@@ -213,9 +221,28 @@ static i64 look(int dir, const char *name, u64 flags, char head[SCRIPT_LINE])
         n = -EACCES;
     if (n >= 0)
         n = raw_syscall(__NR_pread64, (u64)fd, (u64)head, SCRIPT_LINE, 0, 0, 0);
-    if (fd != dir)
-        close(fd);
+    close(fd);
     return n;
+}
+
+/* Would the loader take it? 0, or the -errno that execve has for what is wrong with it: after the exec only the program that isn't
+ * there any more could be told. */
+static i64 check_guest(Exec *x, u64 flags)
+{
+    Image image;
+    char why[512], head[SCRIPT_LINE];
+    int fd = dup_or_open(x->file.dir, x->file.name, flags);
+    if (fd < 0)
+        return fd;
+    i64 error = image_open(&image, fd, x->name, why, sizeof why);
+    if (!error && image.interp[0]) {
+        Path interp;
+        error = path_find(x->t->process, AT_FDCWD, image.interp, PATH_FOLLOW, &interp);
+        if (!error)
+            error = look(interp.dir, interp.name, 0, head);
+    }
+    image_close(&image);
+    return error < 0 ? error : 0;
 }
 
 static i64 exec(Exec *x, u64 flags)
@@ -227,7 +254,7 @@ static i64 exec(Exec *x, u64 flags)
     if (n < 0)
         return n == -EACCES ? host_exec(x, x->file.dir, x->file.name, x->argv + FRONT, flags) : n;
     switch (program_kind(head, (size_t)n, &s)) {
-    case PROGRAM_GUEST: return exec_guest(x);
+    case PROGRAM_GUEST: return (n = check_guest(x, flags)) ? n : exec_guest(x);
     case PROGRAM_OTHER: return host_exec(x, x->file.dir, x->file.name, x->argv + FRONT, flags);
     case PROGRAM_SCRIPT: break;
     }
