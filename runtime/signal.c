@@ -21,6 +21,7 @@
 #include "cache.h"
 #include "crash.h"
 #include "linux/linux.h"
+#include "operand.h"
 
 #define BIT(signo) ((u64)1 << ((signo) - 1))
 #define ALL_SIGNALS (~(u64)0)
@@ -181,12 +182,13 @@ static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
 {
     u64 pc = t->pc;
     Block *b = cache_find_host(t, (const void *)uc->uc_mcontext.gregs[REG_RIP], &pc);
+    bool no_page = info->si_code == SI_KERNEL; /* an address that no page can have; the CPU doesn't say which */
     t->fault = (Fault){
         .signo = info->si_signo,
-        .code = info->si_code == SI_KERNEL ? SEGV_MAPERR : info->si_code, /* an address no page can have */
-        .addr = (u64)info->si_addr,
+        .code = no_page ? SEGV_MAPERR : info->si_code,
+        .addr = no_page ? operand_address(uc) : (u64)info->si_addr,
         .pc = pc,
-        .tagged = info->si_code == SI_KERNEL && (!b || b->tier != TIER_LLVM || cache_is_exact()),
+        .tagged = no_page && (!b || b->tier != TIER_LLVM || cache_is_exact()),
     };
     t->signals->fault_write = uc->uc_mcontext.gregs[REG_ERR] & 2;
     t->exit = EXIT_FAULT;

@@ -157,6 +157,18 @@ int main(void)
     TRY("memset", memset(page, 1, size));
     TRY("call of unmapped", ((void (*)(void))(page + 2 * size))());
     TRY("call of data", ((void (*)(void))page)());
+    /* Addresses that no page can have. The host's kernel doesn't know them; the guest's does. */
+    page = NULL;
+#ifdef __aarch64__
+    static volatile long offset = 24;
+    TRY("non-canonical load", *(volatile char *)0x123456789abcd8);
+    TRY("non-canonical store", ((volatile long *)0x123456789abc00)[offset] = 1);
+    TRY("non-canonical memcpy", memcpy((void *)0x123456789abc00, alloca(4096), 4096));
+#else
+    printf("non-canonical load: signal 11 code 1 offset %ld\n", 0x123456789abcd8);
+    printf("non-canonical store: signal 11 code 1 offset %ld\n", 0x123456789abcc0);
+    printf("non-canonical memcpy: signal 11 code 1 offset %ld\n", 0x123456789abc00);
+#endif
     FILE *f = tmpfile();
     ftruncate(fileno(f), 100);
     char *file = mmap(NULL, 2 * size, PROT_READ, MAP_SHARED, fileno(f), 0);
