@@ -208,6 +208,8 @@ void arena_after_fork(bool child)
     if (child) {
         /* The open chunk is the parent's to fill. */
         arena.code.at = arena.code.end = 0;
+        /* So is the compile thread, which may be using the arena. */
+        pthread_rwlock_init(&arena.in_use, NULL);
     }
     pthread_mutex_unlock(&arena.lock);
 }

@@ -37,7 +37,7 @@ static struct Cache {
     Page *pages[1 << PAGE_HASH_BITS];
     u32 npages;
     HostIndex baseline, regions;
-    _Atomic u64 generation;
+    _Atomic u64 generation, flushes;
     _Atomic bool exact;
     _Atomic bool stopping; /* no task may enter translated code */
 } cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -178,17 +178,36 @@ static void redirect(Block *from, Block *to)
     pthread_mutex_unlock(&the_process->lock);
 }
 
-bool cache_publish_region(Block *baseline, Block *region, u64 generation)
+/* The member that is still the baseline's block at pc. */
+static Block *replaceable(Block *const *members, size_t n, u64 pc)
+{
+    for (size_t i = 0; i < n; i++)
+        if (members[i]->pc == pc && members[i]->tier == TIER_BASELINE && !members[i]->better)
+            return members[i];
+    return NULL;
+}
+
+bool cache_publish_region(Block *region, bool exact, Block *const *members, size_t n)
 {
     cache_lock();
-    bool current = !baseline->dead && generation == cache.generation;
-    if (current) {
-        cache_insert(region);
-        baseline->better = region;
-        redirect(baseline, region);
+    bool current = exact || !cache.exact;
+    for (size_t i = 0; i < n; i++)
+        current &= !members[i]->dead;
+    for (Block *entry = region; entry && current; entry = entry->sibling) {
+        Block *old = replaceable(members, n, entry->pc);
+        if (!old)
+            continue;
+        cache_insert(entry);
+        old->better = entry;
+        redirect(old, entry);
     }
     cache_unlock();
     return current;
+}
+
+u64 cache_flushes(void)
+{
+    return atomic_load(&cache.flushes);
 }
 
 static void unhash(Block *b)
@@ -288,6 +307,7 @@ void cache_flush(Task *t)
         free(host_get(&cache.baseline, i)->map);
     cache.baseline.count = cache.regions.count = 0;
     cache.generation++;
+    cache.flushes++;
     count(flushes, 1);
     if (log_on(cache))
         log_printf("cache: full, flushed\n");

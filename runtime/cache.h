@@ -16,9 +16,12 @@ void cache_insert(Block *b);
 void cache_connect(Link *link, Block *to);
 /* Enters pc into the task's own jump cache. Lock held. */
 void cache_fill_jump(Task *t, const Block *b);
-/* Puts a region in the place of a baseline block: its links and jump-cache entries move over. False if code has been
- * invalidated since `generation` was read, in which case the region must be forgotten. Takes the lock. */
-bool cache_publish_region(Block *baseline, Block *region, u64 generation);
+/* Puts a region's entries in the place of baseline blocks: their links and jump-cache entries move over. `members` are the blocks
+ * whose code the region was made from; false if one is dead by now, or if regions must be exact and this one isn't: then the
+ * region must be forgotten. Takes the lock. */
+bool cache_publish_region(Block *region, bool exact, Block *const *members, size_t n);
+/* Counts flushes: a Block found before one is gone after it. */
+u64 cache_flushes(void);
 /* Counts invalidations that dropped a block. */
 u64 cache_generation(void);
 /* Forgets everything because the arena is full: waits until t is the only task that could be in translated code and frees it

@@ -24,11 +24,10 @@ enum {
 
 /* A region waiting to be compiled. */
 typedef struct Job {
-    Region *region; /* owned */
-    Block *block;   /* that it replaces */
-    Block **members; /* owned: the other blocks in the region, not hot until this is settled */
+    Region *region;  /* owned */
+    Block **members; /* owned: the blocks it is made from, in its order; not hot until this is settled */
     size_t nmembers;
-    u64 generation; /* of the cache when its code was read */
+    u64 flushes;     /* of the cache when they were found */
     struct Job *next;
 } Job;
 
@@ -44,42 +43,32 @@ i32 tier_threshold(void)
     return the_process->options.hot ? the_process->options.hot : THRESHOLD;
 }
 
-/* Each entry takes the place of the block at its address. */
-static bool publish(const Job *job, Block *b)
-{
-    bool current = cache_publish_region(job->block, b, job->generation);
-    for (b = b->sibling; b && current; b = b->sibling) {
-        Block *old = cache_lookup(b->pc);
-        if (old && old->tier == TIER_BASELINE)
-            current = cache_publish_region(old, b, job->generation);
-    }
-    return current;
-}
-
-/* How often the region's other blocks must be entered to be hot. */
-static void release(const Job *job, i32 entries)
+/* How often the first, and the region's other blocks must be entered to be hot. */
+static void set_counters(const Job *job, i32 first, i32 others)
 {
     for (size_t i = 0; i < job->nmembers; i++)
-        atomic_store(&job->members[i]->counter, entries);
+        if (job->members[i]->tier == TIER_BASELINE)
+            atomic_store(&job->members[i]->counter, i ? others : first);
 }
 
-static void compile_job(Job *job)
+static void compile_job(const Job *job)
 {
     char why[200];
     u64 pc = job->region->pc;
-    Block *b = job->generation == cache_generation() ? orc_compile(job->region, why, sizeof why) : NULL;
-    if (job->generation != cache_generation() || (b && !publish(job, b))) {
+    i32 threshold = tier_threshold();
+    Block *b = orc_compile(job->region, why, sizeof why);
+    if (!b) {
+        if (log_on(tier))
+            log_printf("tier: 0x%" PRIx64 ": LLVM: %s\n", pc, why);
+    } else if (!cache_publish_region(b, job->region->exact, job->members, job->nmembers)) {
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": code changed meanwhile\n", pc);
-        release(job, tier_threshold());
-        atomic_store(&job->block->counter, tier_threshold());
-    } else if (b) {
+        set_counters(job, threshold, threshold);
+    } else {
         /* Blocks inside the region get their own only if they go on being entered from elsewhere. */
-        release(job, tier_threshold() > NEVER / COVERED ? NEVER : COVERED * tier_threshold());
+        set_counters(job, NEVER, threshold > NEVER / COVERED ? NEVER : COVERED * threshold);
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": region of %u instructions\n", pc, b->insns);
-    } else if (log_on(tier)) {
-        log_printf("tier: 0x%" PRIx64 ": LLVM: %s\n", pc, why);
     }
 }
 
@@ -102,7 +91,10 @@ static void *compile_thread(void *unused)
         if (!tier.first)
             tier.last = &tier.first;
         pthread_mutex_unlock(&tier.lock);
-        compile_job(job);
+        arena_use();
+        if (job->flushes == cache_flushes())
+            compile_job(job);
+        arena_unuse();
         free_job(job);
     }
     return NULL;
@@ -146,19 +138,20 @@ static bool is_warm(void *unused, u64 pc)
     return b->tier == TIER_LLVM || left > threshold /* hot or covered before */ || threshold - left >= threshold / WARM;
 }
 
-/* Keeps the region's other blocks from becoming hot by themselves while it is being compiled. */
-static bool hold_members(Job *job)
+/* Remembers the region's blocks, and keeps them from becoming hot by themselves while it is being compiled. */
+static bool hold_members(Job *job, Block *first)
 {
     const Region *r = job->region;
     job->members = malloc(r->nblocks * sizeof *job->members);
-    for (size_t i = 1; i < r->nblocks && job->members; i++) {
-        Block *b = cache_lookup(r->blocks[i]->pc);
-        if (b && b->tier == TIER_BASELINE && atomic_load(&b->counter) <= tier_threshold()) {
-            atomic_store(&b->counter, NEVER);
-            job->members[job->nmembers++] = b;
-        }
+    if (!job->members)
+        return false;
+    for (size_t i = 0; i < r->nblocks; i++) {
+        Block *b = i ? cache_lookup(r->blocks[i]->pc) : first;
+        assert(b); /* else it would not have been admitted, and the lock is held */
+        job->members[job->nmembers++] = b;
     }
-    return job->members;
+    set_counters(job, NEVER, NEVER);
+    return true;
 }
 
 void tier_hot(Task *t, Block *b)
@@ -172,13 +165,11 @@ void tier_hot(Task *t, Block *b)
         return;
     u64 start = log_clock();
     cache_lock();
-    job->block = b;
-    job->generation = cache_generation();
+    job->flushes = cache_flushes();
     job->region = region_form(t->guest, b->pc, is_warm, NULL);
-    if (job->region) {
+    if (job->region)
         job->region->exact = cache_is_exact();
-    }
-    bool ok = job->region && hold_members(job);
+    bool ok = job->region && hold_members(job, b);
     cache_unlock();
     count(lift_ns, log_clock() - start);
     if (!ok) {
@@ -206,7 +197,9 @@ Block *tier_translate_now(Task *t, u64 pc)
         if (!r)
             return NULL;
         r->exact = cache_is_exact();
+        arena_use();
         Block *made = orc_compile(r, why, sizeof why);
+        arena_unuse();
         region_free(r);
         if (!made) {
             if (log_on(tier))
