@@ -96,7 +96,7 @@ static bool new_in_sysroot(Process *p, const char *path, char *out)
 void path_host(Process *p, int dir, const char *name, PathHow how, Path *out)
 {
     char kernel[PATH_MAX];
-    bool exe = how == PATH_FOLLOW && path_kernel(dir, name, kernel) && proc_is_exe(p, kernel);
+    bool exe = how == PATH_FOLLOW && p->exe_path && path_kernel(dir, name, kernel) && proc_is_exe(p, kernel);
     out->dir = dir;
     out->name = strcpy(out->buf, exe ? p->exe_path : name);
 }

@@ -254,7 +254,13 @@ static i64 exec(Exec *x, u64 flags)
     if (n < 0)
         return n == -EACCES ? host_exec(x, x->file.dir, x->file.name, x->argv + FRONT, flags) : n;
     switch (program_kind(head, (size_t)n, &s)) {
-    case PROGRAM_GUEST: return (n = check_guest(x, flags)) ? n : exec_guest(x);
+    case PROGRAM_GUEST:
+        if ((n = check_guest(x, flags)))
+            return n;
+        /* By its own name: in the new process /proc/self/exe is another file until the program is loaded. */
+        if (strcmp(x->file.name, t->process->exe_path) == 0 && strncmp(x->name, "/proc/", 6) == 0)
+            snprintf(x->name, sizeof x->name, "%s", t->process->guest_exe);
+        return exec_guest(x);
     case PROGRAM_OTHER: return host_exec(x, x->file.dir, x->file.name, x->argv + FRONT, flags);
     case PROGRAM_SCRIPT: break;
     }
