@@ -272,9 +272,8 @@ static Ir *block_at(const Region *r, u64 pc)
     return NULL;
 }
 
-static void run_interpreted(World *w, const Region *r)
+static void run_interpreted(World *w, const Region *r, u64 pc)
 {
-    u64 pc = r->pc;
     _mm_setcsr(w->mxcsr);
     for (const Ir *ir; (ir = block_at(r, pc)); pc = w->task->pc)
         interp_run(w->task, ir);
@@ -324,7 +323,7 @@ static void compare(const Region *r, const World *want, const World *have)
              want->task->fp_status, have->task->fp_status);
 }
 
-/* Compiles the region and runs it `times` times both ways. */
+/* Compiles the region and runs it `times` times both ways, from its entries in turn. */
 static void check(Region *r, Rng *rng, u8 *memory, int times)
 {
     char why[200] = "";
@@ -336,7 +335,8 @@ static void check(Region *r, Rng *rng, u8 *memory, int times)
     static World interpreted, compiled;
     interpreted.task = new_task();
     compiled.task = new_task();
-    for (int i = 0; i < times; i++) {
+    const Block *entry = b;
+    for (int i = 0; i < times; i++, entry = entry->sibling ? entry->sibling : b) {
         random_state(rng, &interpreted, memory);
         memcpy(compiled.task->state, interpreted.task->state, STATE_BYTES);
         compiled.task->saturated = 0;
@@ -345,10 +345,10 @@ static void check(Region *r, Rng *rng, u8 *memory, int times)
         compiled.mxcsr = interpreted.mxcsr;
         u8 before[MEMORY];
         memcpy(before, memory, MEMORY);
-        run_interpreted(&interpreted, r);
+        run_interpreted(&interpreted, r, entry->pc);
         memcpy(interpreted.memory, memory, MEMORY);
         memcpy(memory, before, MEMORY);
-        run_compiled(&compiled, b);
+        run_compiled(&compiled, entry);
         memcpy(compiled.memory, memory, MEMORY);
         compare(r, &interpreted, &compiled);
     }
@@ -463,7 +463,19 @@ static void loops(void **unused)
             }
             finish(&g);
         }
-        Region r = {.guest = &guest, .pc = BASE_PC, .blocks = irs, .nblocks = NBLOCKS, .opt = 1 + round % 2};
+        u64 entries[NBLOCKS] = {BASE_PC};
+        size_t nentries = 1;
+        for (u32 n = 1; n < NBLOCKS; n++)
+            if (below(&rng, 2))
+                entries[nentries++] = BASE_PC + n * 64;
+        Region r = {.guest = &guest,
+                    .pc = BASE_PC,
+                    .blocks = irs,
+                    .nblocks = NBLOCKS,
+                    .entries = entries,
+                    .nentries = nentries,
+                    .exact = below(&rng, 4) == 0,
+                    .opt = 1 + round % 2};
         check(&r, &rng, memory_, 16);
         for (u32 n = 0; n < NBLOCKS; n++)
             ir_free(irs[n]);
