@@ -25,7 +25,11 @@ typedef double F64x2 __attribute__((vector_size(16)));
 typedef i32 I32x4 __attribute__((vector_size(16)));
 typedef i64 I64x2 __attribute__((vector_size(16)));
 
+/* fp_slow.c compiles the bodies once more, for operands that it has seen not to be flushed. */
+#ifndef FP_SLOW
+#define FP_SLOW(name) fp_slow_##name
 #define FP_SPECIAL(t) unlikely((t)->fp_mode & FP_FLUSH)
+#endif
 
 static inline bool fp_is_nan_f32(float v)
 {
@@ -119,37 +123,37 @@ static inline V128 op_vfneg64(V128 a)
     static inline V128 op_f##name##32(Task *t, V128 a, V128 b) \
     { \
         if (FP_SPECIAL(t)) \
-            return softfp_f##name##32(t, a, b); \
+            return FP_SLOW(f##name##32)(t, a, b); \
         float r = ((F32x4)a)[0] op((F32x4)b)[0]; \
         if (check##_f32(r)) \
-            return softfp_f##name##32(t, a, b); \
+            return FP_SLOW(f##name##32)(t, a, b); \
         return (V128)(F32x4){r}; \
     } \
     static inline V128 op_f##name##64(Task *t, V128 a, V128 b) \
     { \
         if (FP_SPECIAL(t)) \
-            return softfp_f##name##64(t, a, b); \
+            return FP_SLOW(f##name##64)(t, a, b); \
         double r = ((F64x2)a)[0] op((F64x2)b)[0]; \
         if (check##_f64(r)) \
-            return softfp_f##name##64(t, a, b); \
+            return FP_SLOW(f##name##64)(t, a, b); \
         return (V128)(F64x2){r}; \
     } \
     static inline V128 op_vf##name##32(Task *t, V128 a, V128 b) \
     { \
         if (FP_SPECIAL(t)) \
-            return softfp_vf##name##32(t, a, b); \
+            return FP_SLOW(vf##name##32)(t, a, b); \
         F32x4 r = (F32x4)a op(F32x4) b; \
         if (check##_vf32(r)) \
-            return softfp_vf##name##32(t, a, b); \
+            return FP_SLOW(vf##name##32)(t, a, b); \
         return (V128)r; \
     } \
     static inline V128 op_vf##name##64(Task *t, V128 a, V128 b) \
     { \
         if (FP_SPECIAL(t)) \
-            return softfp_vf##name##64(t, a, b); \
+            return FP_SLOW(vf##name##64)(t, a, b); \
         F64x2 r = (F64x2)a op(F64x2) b; \
         if (check##_vf64(r)) \
-            return softfp_vf##name##64(t, a, b); \
+            return FP_SLOW(vf##name##64)(t, a, b); \
         return (V128)r; \
     }
 ARITH2(add, +, fp_is_nan)
@@ -163,21 +167,21 @@ ARITH2(div, /, fp_is_edge)
     static inline V128 op_##op(Task *t, V128 a) \
     { \
         if (FP_SPECIAL(t)) \
-            return softfp_##op(t, a); \
+            return FP_SLOW(op)(t, a); \
         Vector v = (Vector)a, r = expr; \
         if (check(r)) \
-            return softfp_##op(t, a); \
+            return FP_SLOW(op)(t, a); \
         return (V128)r; \
     }
 #define UNARY_SCALAR(op, Vector, check, expr) \
     static inline V128 op_##op(Task *t, V128 a) \
     { \
         if (FP_SPECIAL(t)) \
-            return softfp_##op(t, a); \
+            return FP_SLOW(op)(t, a); \
         Vector v = (Vector)a; \
         v = expr; \
         if (check(v[0])) \
-            return softfp_##op(t, a); \
+            return FP_SLOW(op)(t, a); \
         return (V128)(Vector){v[0]}; \
     }
 UNARY_SCALAR(fsqrt32, F32x4, fp_is_nan_f32, __builtin_ia32_sqrtss(v))
@@ -206,7 +210,7 @@ ROUND(x, 4)
     { \
         Vector v = (Vector)a, whole = round(v, v, 11); \
         if (FP_SPECIAL(t) || fp_is_nan_f##bits(v[0])) \
-            return softfp_frinta##bits(t, a); \
+            return FP_SLOW(frinta##bits)(t, a); \
         /* an infinity minus itself would raise "invalid" */ \
         if (whole[0] == v[0]) \
             return (V128)(Vector){whole[0]}; \
@@ -225,7 +229,7 @@ static inline V128 op_vfrinta32(Task *t, V128 a)
 {
     F32x4 v = (F32x4)a, whole = __builtin_ia32_roundps(v, 11);
     if (FP_SPECIAL(t) || fp_is_nan_vf32(v))
-        return softfp_vfrinta32(t, a);
+        return FP_SLOW(vfrinta32)(t, a);
     I32x4 fraction = whole != v;
     F32x4 rest = (F32x4)((I32x4)v & fraction) - (F32x4)((I32x4)whole & fraction);
     const F32x4 half = {0.5f, 0.5f, 0.5f, 0.5f};
@@ -239,7 +243,7 @@ static inline V128 op_vfrinta64(Task *t, V128 a)
 {
     F64x2 v = (F64x2)a, whole = __builtin_ia32_roundpd(v, 11);
     if (FP_SPECIAL(t) || fp_is_nan_vf64(v))
-        return softfp_vfrinta64(t, a);
+        return FP_SLOW(vfrinta64)(t, a);
     I64x2 fraction = whole != v;
     F64x2 rest = (F64x2)((I64x2)v & fraction) - (F64x2)((I64x2)whole & fraction);
     const F64x2 half = {0.5, 0.5};
@@ -259,32 +263,32 @@ static inline bool fp_host_fma(void)
 static FMA_HOST inline V128 fp_host_fma32(Task *t, V128 a, V128 b, V128 c)
 {
     float r = __builtin_fmaf(((F32x4)a)[0], ((F32x4)b)[0], ((F32x4)c)[0]);
-    return fp_is_edge_f32(r) ? softfp_fma32(t, a, b, c) : (V128)(F32x4){r};
+    return fp_is_edge_f32(r) ? FP_SLOW(fma32)(t, a, b, c) : (V128)(F32x4){r};
 }
 
 static FMA_HOST inline V128 fp_host_fma64(Task *t, V128 a, V128 b, V128 c)
 {
     double r = __builtin_fma(((F64x2)a)[0], ((F64x2)b)[0], ((F64x2)c)[0]);
-    return fp_is_edge_f64(r) ? softfp_fma64(t, a, b, c) : (V128)(F64x2){r};
+    return fp_is_edge_f64(r) ? FP_SLOW(fma64)(t, a, b, c) : (V128)(F64x2){r};
 }
 
 static FMA_HOST inline V128 fp_host_vfma32(Task *t, V128 a, V128 b, V128 c)
 {
     F32x4 r = __builtin_ia32_vfmaddps((F32x4)a, (F32x4)b, (F32x4)c);
-    return fp_is_edge_vf32(r) ? softfp_vfma32(t, a, b, c) : (V128)r;
+    return fp_is_edge_vf32(r) ? FP_SLOW(vfma32)(t, a, b, c) : (V128)r;
 }
 
 static FMA_HOST inline V128 fp_host_vfma64(Task *t, V128 a, V128 b, V128 c)
 {
     F64x2 r = __builtin_ia32_vfmaddpd((F64x2)a, (F64x2)b, (F64x2)c);
-    return fp_is_edge_vf64(r) ? softfp_vfma64(t, a, b, c) : (V128)r;
+    return fp_is_edge_vf64(r) ? FP_SLOW(vfma64)(t, a, b, c) : (V128)r;
 }
 
 #define FMA(name) \
     static inline V128 op_##name(Task *t, V128 a, V128 b, V128 c) \
     { \
         if (FP_SPECIAL(t) || !fp_host_fma()) \
-            return softfp_##name(t, a, b, c); \
+            return FP_SLOW(name)(t, a, b, c); \
         return fp_host_##name(t, a, b, c); \
     }
 FMA(fma32)
@@ -340,7 +344,7 @@ STEP(vfrsqrts64)
     { \
         F32x4 x = (F32x4)a, y = (F32x4)b; \
         if (FP_SPECIAL(t) || unlikely(__builtin_isunordered(x[0], y[0]))) \
-            return softfp_f##name##32(t, a, b); \
+            return FP_SLOW(f##name##32)(t, a, b); \
         I32x4 r = (I32x4)__builtin_ia32_##host##ss(x, y) join(I32x4) __builtin_ia32_##host##ss(y, x); \
         return (V128)(I32x4){r[0]}; \
     } \
@@ -348,7 +352,7 @@ STEP(vfrsqrts64)
     { \
         F64x2 x = (F64x2)a, y = (F64x2)b; \
         if (FP_SPECIAL(t) || unlikely(__builtin_isunordered(x[0], y[0]))) \
-            return softfp_f##name##64(t, a, b); \
+            return FP_SLOW(f##name##64)(t, a, b); \
         I64x2 r = (I64x2)__builtin_ia32_##host##sd(x, y) join(I64x2) __builtin_ia32_##host##sd(y, x); \
         return (V128)(I64x2){r[0]}; \
     } \
@@ -356,14 +360,14 @@ STEP(vfrsqrts64)
     { \
         F32x4 x = (F32x4)a, y = (F32x4)b; \
         if (FP_SPECIAL(t) || unlikely(__builtin_ia32_movmskps((F32x4)((x != x) | (y != y))))) \
-            return softfp_vf##name##32(t, a, b); \
+            return FP_SLOW(vf##name##32)(t, a, b); \
         return (V128)((I32x4)__builtin_ia32_##host##ps(x, y) join(I32x4) __builtin_ia32_##host##ps(y, x)); \
     } \
     static inline V128 op_vf##name##64(Task *t, V128 a, V128 b) \
     { \
         F64x2 x = (F64x2)a, y = (F64x2)b; \
         if (FP_SPECIAL(t) || unlikely(__builtin_ia32_movmskpd((F64x2)((x != x) | (y != y))))) \
-            return softfp_vf##name##64(t, a, b); \
+            return FP_SLOW(vf##name##64)(t, a, b); \
         return (V128)((I64x2)__builtin_ia32_##host##pd(x, y) join(I64x2) __builtin_ia32_##host##pd(y, x)); \
     }
 MAX_MIN(max, max, &)
@@ -379,7 +383,7 @@ MAX_MIN(minnm, min, |)
     { \
         Vector x = (Vector)a, y = (Vector)b; \
         if (FP_SPECIAL(t) || unlikely(__builtin_isunordered(x[0], y[0]))) \
-            return softfp_##name##bits(t, a, b); \
+            return FP_SLOW(name##bits)(t, a, b); \
         u32 equal_or_greater = __builtin_islessgreater(x[0], y[0]) ? 0x20000000 : 0x60000000; \
         return __builtin_isless(x[0], y[0]) ? 0x80000000 : equal_or_greater; \
     }
@@ -394,7 +398,7 @@ COMPARE(fcmpe, 64, F64x2)
     static inline V128 op_##name(Task *t, V128 a, V128 b) \
     { \
         if (FP_SPECIAL(t)) \
-            return softfp_##name(t, a, b); \
+            return FP_SLOW(name)(t, a, b); \
         Vector x = (Vector)a, y = (Vector)b; \
         return (V128)(expr); \
     }
@@ -445,41 +449,41 @@ SOFT1(vf64to32x)
 static inline V128 op_f32to64(Task *t, V128 a)
 {
     if (FP_SPECIAL(t))
-        return softfp_f32to64(t, a);
+        return FP_SLOW(f32to64)(t, a);
     double r = (double)((F32x4)a)[0];
     if (fp_is_nan_f64(r))
-        return softfp_f32to64(t, a);
+        return FP_SLOW(f32to64)(t, a);
     return (V128)(F64x2){r};
 }
 
 static inline V128 op_f64to32(Task *t, V128 a)
 {
     if (FP_SPECIAL(t))
-        return softfp_f64to32(t, a);
+        return FP_SLOW(f64to32)(t, a);
     float r = (float)((F64x2)a)[0];
     if (fp_is_edge_f32(r))
-        return softfp_f64to32(t, a);
+        return FP_SLOW(f64to32)(t, a);
     return (V128)(F32x4){r};
 }
 
 static inline V128 op_vf32to64(Task *t, V128 a)
 {
     if (FP_SPECIAL(t))
-        return softfp_vf32to64(t, a);
+        return FP_SLOW(vf32to64)(t, a);
     F32x4 v = (F32x4)a;
     F64x2 r = __builtin_convertvector((F32x2)__builtin_shufflevector(v, v, 0, 1), F64x2);
     if (fp_is_nan_vf64(r))
-        return softfp_vf32to64(t, a);
+        return FP_SLOW(vf32to64)(t, a);
     return (V128)r;
 }
 
 static inline V128 op_vf64to32(Task *t, V128 a)
 {
     if (FP_SPECIAL(t))
-        return softfp_vf64to32(t, a);
+        return FP_SLOW(vf64to32)(t, a);
     F32x4 r = __builtin_ia32_cvtpd2ps((F64x2)a);
     if (fp_is_edge_vf32(r))
-        return softfp_vf64to32(t, a);
+        return FP_SLOW(vf64to32)(t, a);
     return (V128)r;
 }
 
