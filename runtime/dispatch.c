@@ -88,7 +88,7 @@ static Block *make_block(Task *t, u64 pc)
     u64 start = log_clock();
     lift_block(t->guest, pc, MAX_BLOCK_INSNS, ir);
     u64 lifted = log_clock();
-    Block *b = tier == TIER_INTERP ? make_interp_block(ir) : baseline_compile(ir, tier == TIER_AUTO ? tier_threshold() : -1);
+    Block *b = tier == TIER_INTERP ? make_interp_block(ir) : baseline_compile(ir, tier == TIER_BASELINE ? -1 : tier_threshold());
     if (!b)
         return NULL;
     b->pc = ir->pc;
@@ -139,7 +139,7 @@ static Block *find_block(Task *t)
         signal_fault(t, SIGBUS, BUS_ADRALN, t->pc);
         return NULL;
     }
-    if (t->process->options.tier == TIER_LLVM && (b = tier_translate_now(t, t->pc)))
+    if (t->process->options.tier == TIER_LLVM && !tier_threshold() && (b = tier_translate_now(t, t->pc)))
         return b;
     for (int attempt = 0; attempt < 2; attempt++) {
         cache_lock();

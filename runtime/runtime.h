@@ -19,7 +19,7 @@ typedef struct Options {
     u64 reserved_va;           /* -R */
     int cpus;                  /* --cpus: 0 for the host's */
     int tier;                  /* Tier, or TIER_AUTO */
-    int hot;                   /* --hot: entries of a block until LLVM gets it, 0 for the default */
+    int hot;                   /* --hot: entries of a block until LLVM gets it, -1 for the default */
     bool strace;
     u64 seed;                  /* -seed: AT_RANDOM and getrandom made repeatable */
     bool has_seed;

@@ -16,6 +16,9 @@ enum {
     /* Entries until a block is hot. LLVM takes about 0.15 ms an instruction of a region, the baseline about 1 ns to run one: a
      * region pays when its blocks have run some 10^5 times. */
     THRESHOLD = 50000,
+    /* Under --tier=llvm, where the guest waits for LLVM. Most of a program's code runs a few times only, and having LLVM compile
+     * that would take minutes for an interpreter's start; --hot 0 does. */
+    LLVM_THRESHOLD = 500,
     WARM = 50,   /* a block that has run one in so many of that is worth having in a region */
     COVERED = 8, /* a block inside another region becomes hot in so many times that */
     NEVER = INT32_MAX,
@@ -40,7 +43,8 @@ static struct {
 
 i32 tier_threshold(void)
 {
-    return the_process->options.hot ? the_process->options.hot : THRESHOLD;
+    const Options *o = &the_process->options;
+    return o->hot >= 0 ? o->hot : o->tier == TIER_LLVM ? LLVM_THRESHOLD : THRESHOLD;
 }
 
 /* How often the first, and the region's other blocks must be entered to be hot. */
@@ -178,7 +182,12 @@ void tier_hot(Task *t, Block *b)
     }
     if (log_on(tier))
         log_printf("tier: 0x%" PRIx64 " is hot\n", b->pc);
-    enqueue(job);
+    if (t->process->options.tier == TIER_LLVM) {
+        compile_job(job);
+        free_job(job);
+    } else {
+        enqueue(job);
+    }
 }
 
 static bool is_code(void *task, u64 pc)

@@ -234,8 +234,8 @@ static void opt_tier(Args *a, const char *arg, bool from_env)
 static void opt_hot(Args *a, const char *arg, bool from_env)
 {
     u64 n = parse_size("hot", arg);
-    if (n < 1 || n > INT32_MAX)
-        fail("--hot wants a number from 1 to %d, not '%s'", INT32_MAX, arg);
+    if (n > INT32_MAX)
+        fail("--hot wants a number from 0 to %d, not '%s'", INT32_MAX, arg);
     a->options.hot = (int)n;
 }
 
@@ -305,7 +305,7 @@ static int parse_options(Args *a, int argc, char **argv, int at)
 
 int run_main(const Guest *guest, int argc, char **argv, int at)
 {
-    Args a = {.options = {.tier = TIER_AUTO}, .guest = guest};
+    Args a = {.options = {.tier = TIER_AUTO, .hot = -1}, .guest = guest};
     size_t n = 0;
     while (environ[n])
         n++;

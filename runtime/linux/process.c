@@ -143,7 +143,7 @@ static i64 exec_guest(Exec *x)
 {
     const Options *o = &x->t->process->options;
     static const char *const tiers[] = {[TIER_INTERP] = "interp", [TIER_BASELINE] = "baseline", [TIER_LLVM] = "llvm"};
-    char numbers[4][24], items[512] = "", log[PATH_MAX] = "";
+    char numbers[5][24], items[512] = "", log[PATH_MAX] = "";
     char *argv0 = x->argv[FRONT] ? x->argv[FRONT] : (char *)"";
     size_t at = FRONT;
     char **argv = x->argv;
@@ -170,6 +170,10 @@ static i64 exec_guest(Exec *x)
     NUMBER(2, "--cpus", o->cpus)
     if (o->has_seed)
         NUMBER(3, "-seed", o->seed)
+    if (o->hot >= 0) {
+        snprintf(numbers[4], sizeof numbers[4], "%d", o->hot);
+        STRING("--hot", numbers[4])
+    }
     STRING("-L", o->sysroot)
     STRING("-r", o->release)
     STRING("--tier", o->tier == TIER_AUTO ? NULL : tiers[o->tier])
