@@ -149,22 +149,13 @@ static LLVMValueRef is_nan(Fp *f, LLVMValueRef r)
     return any(f->g, LLVMBuildFCmp(f->g->b, LLVMRealUNO, r, r, ""));
 }
 
-static u64 least_normal(u32 bits)
-{
-    return bits == 32 ? 0x00800000 : 0x0010000000000000;
-}
-
-/* NaN, or the least normal number. */
+/* NaN, or the least normal number: one comparison, unordered or equal. */
 static LLVMValueRef is_edge(Fp *f, LLVMValueRef r)
 {
-    Gen *g = f->g;
-    if (!f->vector) {
-        LLVMValueRef least = LLVMConstReal(f->lane, f->bits == 32 ? 0x1p-126 : 0x1p-1022);
-        return LLVMBuildFCmp(g->b, LLVMRealUEQ, fabs_(f, r), least, "");
-    }
-    LLVMValueRef magnitude = LLVMBuildAnd(g->b, as(g, r, f->ints), same_in(g, f->ints, ~(1ull << (f->bits - 1))), "");
-    LLVMValueRef least = LLVMBuildICmp(g->b, LLVMIntEQ, magnitude, same_in(g, f->ints, least_normal(f->bits)), "");
-    return any(g, LLVMBuildOr(g->b, LLVMBuildFCmp(g->b, LLVMRealUNO, r, r, ""), least, ""));
+    LLVMValueRef least = LLVMConstReal(f->lane, f->bits == 32 ? 0x1p-126 : 0x1p-1022), lane[4] = {least, least, least, least};
+    if (f->vector)
+        least = LLVMConstVector(lane, LLVMGetVectorSize(LLVMTypeOf(r)));
+    return any(f->g, LLVMBuildFCmp(f->g->b, LLVMRealUEQ, fabs_(f, r), least, ""));
 }
 
 static void rare_branch(Gen *g, LLVMValueRef cond, LLVMBasicBlockRef rare, LLVMBasicBlockRef other)
