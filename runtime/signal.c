@@ -369,15 +369,18 @@ void signal_after_fork(Task *t, bool child)
     pthread_mutex_unlock(&t->signals->actions->lock);
 }
 
-void signal_before_exec(Task *t)
+bool signal_before_exec(Task *t)
 {
     signal_block_all();
+    if (t->signals->pending)
+        return false;
     for (int signo = 1; signo <= SIGNALS; signo++)
         if (OURS & BIT(signo)) {
             bool ignored = action_get(t->signals->actions, signo).handler == HANDLER_IGN;
             host_action(signo, ignored ? (void (*)(int, siginfo_t *, void *))HANDLER_IGN : NULL, 0);
         }
     host_set_mask(t->signals->mask);
+    return true;
 }
 
 void signal_exec_failed(Task *t)

@@ -56,8 +56,9 @@ void signal_after_fork(Task *t, bool child);
 /* Blocks every signal on this host thread (around clone, fork and exec); signal_unblock goes back to the guest's mask. */
 void signal_block_all(void);
 void signal_unblock(const Task *t);
-/* For exec: gives the host the guest's dispositions and mask as they are, and takes the host's handlers back if it fails. */
-void signal_before_exec(Task *t);
+/* For exec: gives the host the guest's dispositions and mask as they are; false if a signal has to be delivered first.
+ * signal_exec_failed undoes it in either case. */
+bool signal_before_exec(Task *t);
 void signal_exec_failed(Task *t);
 /* CLONE_CLEAR_SIGHAND. */
 void signal_clear_handlers(Task *t);

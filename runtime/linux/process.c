@@ -103,11 +103,12 @@ static i64 read_argv(Exec *x, u64 argv)
     }
 }
 
-/* The host's execve, with the guest's signals as they are; returns -errno. */
+/* The host's execve, with the guest's signals as they are; returns -errno, or -RESTART_NOINTR to deliver a signal first. */
 static i64 host_exec(Exec *x, int dir, const char *name, char **argv, u64 flags)
 {
-    signal_before_exec(x->t);
-    i64 error = raw_syscall(__NR_execveat, (u64)dir, (u64)name, (u64)argv, x->envp, flags, 0);
+    i64 error = -RESTART_NOINTR;
+    if (signal_before_exec(x->t))
+        error = raw_syscall(__NR_execveat, (u64)dir, (u64)name, (u64)argv, x->envp, flags, 0);
     signal_exec_failed(x->t);
     return error;
 }
