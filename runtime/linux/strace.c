@@ -198,15 +198,45 @@ SHOW(oflags)
     put_oflags(t, tr, (u32)arg);
 }
 
+SHOW(fdflags)
+{
+    put_flags(tr, openbits_items, (u32)flags_to_host(t, (u32)arg), "0");
+}
+
+/* Takes back the ", " before an argument that isn't there. */
+static void unput_comma(Trace *tr)
+{
+    tr->used -= tr->used >= 2 ? 2 : 0;
+    tr->text[tr->used] = 0;
+}
+
+SHOW(fcntlarg)
+{
+    switch ((int)tr->args[tr->arg - 1]) {
+    case F_GETFD:
+    case F_GETFL:
+    case F_GETOWN:
+    case F_GETSIG:
+    case F_GETLEASE:
+    case F_GETPIPE_SZ:
+    case F_GET_SEALS: unput_comma(tr); break;
+    case F_SETFL: put_oflags(t, tr, (u32)arg); break;
+    case F_SETFD: put(tr, arg == FD_CLOEXEC ? "FD_CLOEXEC" : "%#lx", arg); break;
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+    case F_SETPIPE_SZ: put(tr, "%d", (i32)arg); break;
+    default: put(tr, "%#lx", arg);
+    }
+}
+
 /* openat's mode is there only if the flags before it ask for one. */
 SHOW(omode)
 {
     u32 flags = (u32)flags_to_host(t, (u32)tr->args[tr->arg - 1]);
     if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE)
         put(tr, "%#03o", (u32)arg);
-    else if (tr->used >= 2)
-        tr->used -= 2; /* ", " */
-    tr->text[tr->used] = 0;
+    else
+        unput_comma(tr);
 }
 
 SHOW(openhow)
@@ -414,6 +444,64 @@ SHOW(sockaddr)
     put(tr, "}");
 }
 
+/* An address that the call filled, and its length, which the next argument points to. */
+SHOW(rsockaddr)
+{
+    u32 size;
+    if (result < 0 || !arg || mem_read(&size, next, sizeof size))
+        show_ptr(t, tr, arg, next, result);
+    else
+        show_sockaddr(t, tr, arg, size, result);
+}
+
+SHOW(socklen)
+{
+    u32 size;
+    if (result < 0)
+        show_ptr(t, tr, arg, next, result);
+    else if (fetch(tr, &size, arg, sizeof size))
+        put(tr, "[%u]", size);
+}
+
+SHOW(sockopt)
+{
+    if ((int)tr->args[tr->arg - 1] == SOL_SOCKET)
+        put_value(tr, socketopts_items, (u32)arg);
+    else
+        put(tr, "%d", (i32)arg);
+}
+
+SHOW(msghdr)
+{
+    struct msghdr msg;
+    if (result < 0) {
+        show_ptr(t, tr, arg, next, result);
+        return;
+    }
+    if (!fetch(tr, &msg, arg, sizeof msg))
+        return;
+    put(tr, "{msg_name=");
+    if (msg.msg_name && msg.msg_namelen)
+        show_sockaddr(t, tr, (u64)msg.msg_name, msg.msg_namelen, result);
+    else
+        put(tr, "NULL");
+    put(tr, ", msg_namelen=%u, msg_iov=", msg.msg_namelen);
+    show_iov(t, tr, (u64)msg.msg_iov, msg.msg_iovlen, result);
+    put(tr, ", msg_iovlen=%zu, msg_controllen=%zu, msg_flags=", msg.msg_iovlen, msg.msg_controllen);
+    put_flags(tr, msgflags_items, (u32)msg.msg_flags, "0");
+    put(tr, "}");
+}
+
+SHOW(itimerspec)
+{
+    struct itimerspec its;
+    if (result < 0)
+        show_ptr(t, tr, arg, next, result);
+    else if (fetch(tr, &its, arg, sizeof its))
+        put(tr, "{it_interval={tv_sec=%ld, tv_nsec=%ld}, it_value={tv_sec=%ld, tv_nsec=%ld}}", its.it_interval.tv_sec,
+            its.it_interval.tv_nsec, its.it_value.tv_sec, its.it_value.tv_nsec);
+}
+
 SHOW(epollev)
 {
     u8 guest[32];
@@ -504,7 +592,7 @@ SHOW(socktype)
     put_value(tr, socktypes_items, (u32)arg & ~bits);
     if (bits) {
         put(tr, "|");
-        put_flags(tr, socktypebits_items, bits, "");
+        put_flags(tr, sockflags_items, bits, "");
     }
 }
 
