@@ -60,42 +60,74 @@ static void add_fixup(Gen *g, u32 at)
     g->fixups[g->nfixups++] = at;
 }
 
-static void fill(Gen *g, const Stencil *s, u32 at)
+static bool is_i8(u64 value)
 {
+    return (i32)value == (i8)value;
+}
+
+/* Copies n bytes, and up to STENCIL_PAD - 1 more. */
+static void copy_bytes(u8 *to, const u8 *from, u32 n)
+{
+    for (u32 i = 0; i < n; i += STENCIL_PAD)
+        memcpy(to + i, from + i, STENCIL_PAD);
+}
+
+/* Copies a stencil to `at` and fills its holes, which stand in the order of their places; returns its size there. Fields that
+ * hold small values are made one byte: most displacements do, and code that is dense runs better. */
+static u32 fill(Gen *g, const Stencil *s, u32 at)
+{
+    const u8 *from = stencil_bytes + s->bytes;
+    u8 *code = g->code;
+    u32 saved = 0; /* bytes that earlier fields were shortened by */
     g->holes[HOLE_CONT_] = at + s->size;
+    copy_bytes(code + at, from, s->size);
     const Hole *hole = &stencil_holes[s->holes];
     for (u32 i = 0; i < s->nholes; i++, hole++) {
-        u32 to = at + hole->at;
-        u8 *p = g->code + to;
+        u32 to = at + hole->at - saved;
+        u8 *p = code + to;
+        u64 value = hole->patch < PATCH_SYM32 ? g->holes[hole->what] : (u64)stencil_symbols[hole->what];
+        value += (u64)(i64)hole->addend;
         switch ((Patch)hole->patch) {
         case PATCH_ABS8:
-            *p = (u8)(g->holes[hole->what] + (u64)hole->addend);
+            *p = (u8)value;
             break;
         case PATCH_ABS16:
-            *(u16 *)p = (u16)(g->holes[hole->what] + (u64)hole->addend);
-            break;
-        case PATCH_ABS32:
-            *(u32 *)p = (u32)(g->holes[hole->what] + (u64)hole->addend);
-            break;
-        case PATCH_ABS64:
-            *(u64 *)p = g->holes[hole->what] + (u64)hole->addend;
-            break;
-        case PATCH_PLACE32:
-            *(u32 *)p = (u32)(g->holes[hole->what] + (u64)hole->addend - to);
-            break;
-        case PATCH_REL32:
-            *(u32 *)p = (u32)(g->holes[hole->what] + (u64)hole->addend - to);
-            add_fixup(g, to);
+            memcpy(p, &(u16){(u16)value}, 2);
             break;
         case PATCH_SYM32:
-            *(u32 *)p = (u32)((u64)stencil_symbols[hole->what] + (u64)hole->addend);
+        case PATCH_ABS32:
+            memcpy(p, &(u32){(u32)value}, 4);
             break;
+        case PATCH_ABS64:
+            memcpy(p, &value, 8);
+            break;
+        case PATCH_DISP:
+        case PATCH_IMM:
+            if (!is_i8(value)) {
+                memcpy(p, &(u32){(u32)value}, 4);
+                break;
+            }
+            if (hole->patch == PATCH_IMM) {
+                p[-2] |= 2; /* 81 to 83, 69 to 6b */
+            } else {
+                u8 *modrm = hole->what == HOLE_DISP_ ? p - 1 : p - 2;
+                *modrm ^= 0xc0; /* mod 10 to 01 */
+            }
+            *p = (u8)value;
+            copy_bytes(p + 1, from + hole->at + 4, s->size - hole->at - 4);
+            saved += 3;
+            break;
+        case PATCH_PLACE32:
+            memcpy(p, &(u32){(u32)value - to}, 4);
+            break;
+        case PATCH_REL32:
         case PATCH_SYMREL32:
-            *(u32 *)p = (u32)((u64)stencil_symbols[hole->what] + (u64)hole->addend - to);
+            memcpy(p, &(u32){(u32)value - to}, 4);
             add_fixup(g, to);
             break;
         }
     }
+    return s->size - saved;
 }
 
 static void room(Gen *g)
@@ -113,12 +145,7 @@ static void emit(Gen *g, u32 row, u32 variant)
     assert(index);
     const Stencil *s = &stencils[index];
     room(g);
-    u8 *to = g->code + g->at;
-    const u8 *from = stencil_bytes + s->bytes;
-    for (u32 i = 0; i < s->size; i += STENCIL_PAD)
-        memcpy(to + i, from + i, STENCIL_PAD);
-    fill(g, s, g->at);
-    g->at += s->size;
+    g->at += fill(g, s, g->at);
 }
 
 /* -- where values are ------------------------------------------------------------------------------------------------------ */

@@ -115,8 +115,38 @@ static int row_index(const char *name, size_t length)
     fail("no op or row for stencil %s", name);
 }
 
+/* True if the code may contain a jump to a place within it, which is then not to be shortened: any byte outside the holes
+ * that could be such a jump's opcode counts. */
+static bool may_jump(const u8 *code, u64 size, const bool *in_hole)
+{
+    for (u64 i = 0; i < size; i++) {
+        if (in_hole[i])
+            continue;
+        bool two_bytes = code[i] == 0x0f && i + 1 < size && (code[i + 1] & 0xf0) == 0x80;
+        if ((code[i] & 0xf0) == 0x70 || (code[i] & 0xfc) == 0xe0 || code[i] == 0xe9 || code[i] == 0xeb || two_bytes)
+            return true;
+    }
+    return false;
+}
+
+/* How a sign-extended 32-bit field at `at` can be shortened, by what stands before it: "PATCH_DISP" after a ModRM byte
+ * (and the SIB byte of r12) with a 32-bit displacement, "PATCH_IMM" for an operation of group 1 or imul on a register. */
+static const char *shortened(const u8 *code, u64 at, int hole)
+{
+    bool slot = (hole >= HOLE_S0_ && hole <= HOLE_S2_) || hole == HOLE_D_;
+    bool r12 = at >= 3 && (code[at - 2] & 0xc7) == 0x84 && code[at - 1] == 0x24;
+    bool other = at >= 2 && (code[at - 1] & 0xc0) == 0x80 && (code[at - 1] & 7) != 4;
+    if ((slot && r12) || (hole == HOLE_DISP_ && other))
+        return "PATCH_DISP";
+    bool immediate = hole >= HOLE_I0_ && hole <= HOLE_I2_;
+    if (immediate && at >= 2 && (code[at - 2] == 0x81 || code[at - 2] == 0x69) && code[at - 1] >= 0xc0)
+        return "PATCH_IMM";
+    return "PATCH_ABS32";
+}
+
 /* One relocation of a stencil as a hole; false if it is the trailing jump to CONT, which is not copied. */
-static bool relocation(Extract *x, const char *stencil, const GElf_Rela *r, const u8 *code, u64 *size, u8 *negative)
+static bool relocation(Extract *x, const char *stencil, const GElf_Rela *r, const u8 *code, bool jumps, u64 *size,
+                       u8 *negative)
 {
     GElf_Sym sym;
     gelf_getsym(x->symtab, (int)GELF_R_SYM(r->r_info), &sym);
@@ -155,7 +185,7 @@ static bool relocation(Extract *x, const char *stencil, const GElf_Rela *r, cons
             break;
         case R_X86_64_32:
         case R_X86_64_32S:
-            patch = "PATCH_ABS32";
+            patch = jumps ? "PATCH_ABS32" : shortened(code, r->r_offset, hole);
             break;
         case R_X86_64_64:
             patch = "PATCH_ABS64";
@@ -214,21 +244,36 @@ static void stencil(Extract *x, const char *name, const GElf_Sym *sym)
     size_t nholes = 0;
     if (sym->st_value)
         fail("%s: not at the start of its section", name);
+    GElf_Shdr header = {0};
     Elf_Scn *s = NULL;
-    while ((s = elf_nextscn(x->elf, s))) {
-        GElf_Shdr header;
-        gelf_getshdr(s, &header);
-        if (header.sh_type != SHT_RELA || header.sh_info != sym->st_shndx)
-            continue;
-        Elf_Data *rela = elf_getdata(s, NULL);
-        for (size_t i = 0; i < header.sh_size / header.sh_entsize; i++) {
-            GElf_Rela r;
-            gelf_getrela(rela, (int)i, &r);
-            nholes += relocation(x, name, &r, code, &size, &negative);
-        }
+    while ((s = elf_nextscn(x->elf, s)) && gelf_getshdr(s, &header))
+        if (header.sh_type == SHT_RELA && header.sh_info == sym->st_shndx)
+            break;
+    size_t nrelocations = s ? header.sh_size / header.sh_entsize : 0;
+    Elf_Data *rela = s ? elf_getdata(s, NULL) : NULL;
+    if (size > STENCIL_MAX)
+        fail("%s: too large (%zu bytes)", name, (size_t)size);
+    bool in_hole[STENCIL_MAX + 8] = {false};
+    u64 body = size;
+    for (size_t i = 0, at = 0; i < nrelocations; i++) {
+        GElf_Rela r;
+        gelf_getrela(rela, (int)i, &r);
+        if (i && r.r_offset < at)
+            fail("%s: relocations out of order", name);
+        at = r.r_offset;
+        u32 type = (u32)GELF_R_TYPE(r.r_info);
+        memset(in_hole + at, true, type == R_X86_64_64 ? 8 : type == R_X86_64_8 ? 1 : type == R_X86_64_16 ? 2 : 4);
+        if (i + 1 == nrelocations && at + 4 == size && code[at - 1] == 0xe9)
+            body -= 5;
     }
-    if (size > STENCIL_MAX || nholes > 255)
-        fail("%s: too large (%zu bytes, %zu holes)", name, (size_t)size, nholes);
+    bool jumps = may_jump(code, body, in_hole);
+    for (size_t i = 0; i < nrelocations; i++) {
+        GElf_Rela r;
+        gelf_getrela(rela, (int)i, &r);
+        nholes += relocation(x, name, &r, code, jumps, &size, &negative);
+    }
+    if (nholes > 255)
+        fail("%s: too many holes", name);
     fprintf(x->row_file, "{%zu,%zu,%zu,%zu,%u}, /* %s */\n", x->bytes, x->holes, (size_t)size, nholes, negative, name + 3);
     fprintf(x->out, "/* %s */", name + 3);
     for (u64 i = 0; i < size; i++)

@@ -41,6 +41,8 @@ typedef enum Patch {
     PATCH_ABS16,
     PATCH_ABS32,
     PATCH_ABS64,
+    PATCH_DISP,     /* 32-bit displacement in a stencil without jumps: one byte is enough for small values (fill) */
+    PATCH_IMM,      /* 32-bit immediate of an instruction that has a one-byte form, likewise */
     PATCH_PLACE32,  /* place in the block + addend - position in the block */
     PATCH_REL32,    /* value + addend - position */
     PATCH_SYM32,    /* address of symbol + addend */
