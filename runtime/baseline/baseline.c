@@ -1,7 +1,7 @@
 /* The first tier: IR to host code by copying stencils and filling their holes (stencils.c says what those are).
  *
  * One pass over the ops. Integer results are made in register A, vector results in VA, so at most one value of each kind is
- * in a register; every other value is in a Task slot, its home: the guest register it was got from or put to as long as
+ * in a register (and a second integer in B, for a while); every other value is in a Task slot, its home: the guest register it was got from or put to as long as
  * nothing overwrites that, else a spill slot. A get costs nothing, a constant costs nothing until a stencil without an
  * immediate operand wants it, a value that is used by the next op stays in its register. Puts are never delayed, so
  * that at every faulting access the guest state in the Task is exact. */
@@ -35,6 +35,7 @@ typedef struct Gen {
     u32 *fixups;          /* positions of 32-bit fields from which the address of the code must be subtracted */
     u32 nfixups, fixup_room;
     Val in_a, in_va;      /* the values in the registers, or NO_VAL */
+    Val in_b;             /* a value that had to leave A, on its way to a put or a home, or NO_VAL */
     u64 spilled;          /* spill slots in use */
     u64 pc;               /* guest address of the instruction */
     u64 holes[HOLE_COUNT];
@@ -190,7 +191,7 @@ _Static_assert(offsetof(Task, spill) > offsetof(Task, state), "spill slots lie b
 
 static bool in_register(const Gen *g, Val v)
 {
-    return g->in_a == v || g->in_va == v;
+    return g->in_a == v || g->in_b == v || g->in_va == v;
 }
 
 /* Copies v, which is in letter's place (S: the slot from), to the slot at `to`. */
@@ -226,8 +227,11 @@ static void give_home(Gen *g, Val v)
         return;
     r->home = spill_new(g);
     r->bytes = type_of(g, v) == TYPE_Q ? 16 : 8;
-    if (in_register(g, v)) {
+    if (g->in_a == v || g->in_va == v) {
         copy(g, v, LETTER_A, 0, r->home);
+    } else if (g->in_b == v) {
+        g->holes[HOLE_D_] = (u64)r->home;
+        emit(g, ROW_put_b64, 0);
     } else {
         assert(is_const(g, v));
         put_const(g, const_of(g, v), r->home, false);
@@ -312,11 +316,19 @@ static void leave_home(Gen *g, Val v)
     r->home = NO_HOME;
 }
 
-/* The value v of a register is about to be overwritten, after an op that uses it `uses` times. */
+/* The value v of a register is about to be overwritten, after an op that uses it `uses` times. An integer moves to B if that
+ * is free: a pair of loads is two values before it is two puts. */
 static void save(Gen *g, Val v, u32 uses)
 {
-    if (v != NO_VAL && g->recs[v].left > uses && !is_const(g, v))
+    if (v == NO_VAL || g->recs[v].left <= uses || is_const(g, v) || g->recs[v].home != NO_HOME || g->in_b == v)
+        return;
+    bool b_free = g->in_b == NO_VAL || g->recs[g->in_b].home != NO_HOME;
+    if (v == g->in_a && b_free) {
+        emit(g, ROW_a_to_b, 0);
+        g->in_b = v;
+    } else {
         give_home(g, v);
+    }
 }
 
 static void used(Gen *g, Val v)
@@ -327,6 +339,8 @@ static void used(Gen *g, Val v)
     spill_free(g, r);
     if (g->in_a == v)
         g->in_a = NO_VAL;
+    if (g->in_b == v)
+        g->in_b = NO_VAL;
     if (g->in_va == v)
         g->in_va = NO_VAL;
 }
@@ -503,7 +517,7 @@ static bool widen(Gen *g, Val n, const Op *op)
     Rec *r = &g->recs[v];
     if (!g->recs[n].left || type_of(g, v) != TYPE_W)
         return false;
-    if (g->in_a == v) {
+    if (in_register(g, v)) {
         if (r->home != NO_HOME && r->bytes < 8)
             leave_home(g, v);
     } else if (!is_const(g, v) && (r->home == NO_HOME || r->bytes < 8)) {
@@ -528,6 +542,9 @@ static void put(Gen *g, const Op *op, u8 bytes)
     evict_range(g, offset, bytes);
     if (is_const(g, v) && g->in_a != v) {
         put_const(g, const_of(g, v), slot, bytes == 4);
+    } else if (g->in_b == v && g->in_a != v) {
+        g->holes[HOLE_D_] = (u64)slot;
+        emit(g, bytes == 4 ? ROW_put_b32 : ROW_put_b64, 0);
     } else {
         u32 variant = prepare(g, op->code, &o, false);
         g->holes[HOLE_D_] = (u64)slot;
@@ -846,7 +863,7 @@ Block *baseline_compile(const Ir *ir, i32 counter_start)
     Block *b = new_block(ir, counter_start);
     if (!b)
         return NULL;
-    Gen g = {.ir = ir, .in_a = NO_VAL, .in_va = NO_VAL, .pc = ir->pc};
+    Gen g = {.ir = ir, .in_a = NO_VAL, .in_b = NO_VAL, .in_va = NO_VAL, .pc = ir->pc};
     memset(g.heads, 0xff, sizeof g.heads);
     g.recs = must(malloc(ir->count * sizeof *g.recs));
     u32 insns = 0;

@@ -28,6 +28,9 @@ enum {
     ROW(entry_count, 0) /* the same with the hot counter */ \
     ROW(const_c64, 0)   /* a 64-bit constant into A */ \
     ROW(put_c64, 0)     /* a 64-bit constant into a slot */ \
+    ROW(a_to_b, 0)      /* A into B */ \
+    ROW(put_b32, 0)     /* B into a slot */ \
+    ROW(put_b64, 0) \
     ROW(br_eq32, 2) ROW(br_ne32, 2) ROW(br_ult32, 2) ROW(br_ule32, 2) ROW(br_slt32, 2) ROW(br_sle32, 2) \
     ROW(br_eq64, 2) ROW(br_ne64, 2) ROW(br_ult64, 2) ROW(br_ule64, 2) ROW(br_slt64, 2) ROW(br_sle64, 2) \
     ROW(nzcv_add32, 2) ROW(nzcv_add64, 2) ROW(nzcv_sub32, 2) ROW(nzcv_sub64, 2) ROW(nzcv_and32, 2) ROW(nzcv_and64, 2)

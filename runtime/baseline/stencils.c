@@ -309,6 +309,24 @@ STENCIL(put_c64__)
     NEXT;
 }
 
+STENCIL(a_to_b__)
+{
+    b = a;
+    NEXT;
+}
+
+STENCIL(put_b32__)
+{
+    SLOT(u32, HOLE_D) = (u32)b;
+    NEXT;
+}
+
+STENCIL(put_b64__)
+{
+    SLOT(u64, HOLE_D) = b;
+    NEXT;
+}
+
 #define PUT(op, type, T, L) \
     STENCIL(op##__##L) \
     { \
