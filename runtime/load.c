@@ -159,10 +159,13 @@ static bool script_argv(Process *p, const Script *s, const char *path)
 
 /* Finds room for a position-independent image of `size` bytes: around DYN_BASE for a program with an interpreter, else where
  * mmap puts things (binfmt_elf.c: load_elf_binary). Returns the address, 0 if there is none. */
-static u64 place(u64 size, u64 align, bool at_base)
+static u64 place(struct MemMap *mem, u64 size, u64 align, bool at_base)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     u64 mask = align > PAGE ? align - 1 : PAGE - 1;
+    u64 below_limit = mem_room(mem, size + mask);
+    if (below_limit)
+        return (below_limit + mask) & ~mask;
     for (int tries = 0; at_base && tries < 8; tries++) {
         u64 at = DYN_BASE + (randomized() ? random64() % DYN_RANDOM_PAGES * PAGE : 0);
         at = (at + mask) & ~mask;
@@ -215,7 +218,7 @@ static int map_image(const Loader *l, const Image *image, const char *path, bool
         u64 align = 1;
         for (size_t i = 0; i < image->nsegments; i++)
             align = image->segments[i].align > align ? image->segments[i].align : align;
-        u64 at = place(hi - lo, align, at_base);
+        u64 at = place(l->p->mem, hi - lo, align, at_base);
         if (!at)
             return fail(l, ENOMEM, "%s: no room for its %#lx bytes in the address space: raise ulimit -v", path, hi - lo);
         *bias = at - lo;
@@ -252,7 +255,7 @@ static void note_addresses(Process *p, const Image *image, u64 bias)
         }
         p->brk = page_up(start + s->memsz);
     }
-    if (image->pie && !image->interp[0])
+    if (image->pie && !image->interp[0] && !p->options.reserved_va)
         p->brk = DYN_BASE; /* a static PIE lies among the mmaps, where its heap could not grow */
     if (randomized())
         p->brk = page_down(p->brk + random64() % BRK_RANDOM);

@@ -86,7 +86,11 @@ u64 mem_fixup(u64 rip)
 
 /* -- the map ------------------------------------------------------------------------------------------------------------------ */
 
-enum { PAGE = 4096 };
+enum : u64 {
+    PAGE = 4096,
+    ADDRESSES = (u64)1 << 47, /* the host's user addresses */
+    ROOM_STEP = 1 << 20,
+};
 #define SHM_DEV UINT64_MAX /* Mapping.dev of System V segments, whose ino is their id + 1 */
 
 typedef struct Shm {
@@ -95,6 +99,7 @@ typedef struct Shm {
 
 struct MemMap {
     pthread_mutex_t lock;
+    u64 limit;     /* end of the guest's address space (-R) */
     Mapping *maps; /* sorted, disjoint, equal neighbours merged */
     size_t count, cap;
     Shm *shms; /* attached segments, for shmdt */
@@ -118,12 +123,13 @@ static int host_prot(int prot)
     return prot & PROT_EXEC ? host | PROT_READ : host;
 }
 
-struct MemMap *mem_new(void)
+struct MemMap *mem_new(u64 limit)
 {
     struct MemMap *m = calloc(1, sizeof *m);
     if (!m)
         abort();
     pthread_mutex_init(&m->lock, NULL);
+    m->limit = limit && limit < ADDRESSES ? limit : ADDRESSES;
     return m;
 }
 
@@ -294,9 +300,26 @@ static i64 claim(const struct MemMap *m, u64 start, u64 end)
     return 0;
 }
 
-static bool bad_range(u64 addr, u64 size)
+static bool bad_range(const struct MemMap *m, u64 addr, u64 size)
 {
-    return addr + size < addr || addr + size > (u64)1 << 47;
+    return addr + size < addr || addr + size > m->limit;
+}
+
+u64 mem_room(struct MemMap *m, u64 size)
+{
+    if (m->limit == ADDRESSES || size > m->limit)
+        return 0;
+    u64 step = size > ROOM_STEP ? size : ROOM_STEP;
+    for (u64 at = (m->limit - size) & -PAGE; at >= ROOM_STEP; at -= step) {
+        void *p = mmap((void *)at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+        if (p != MAP_FAILED)
+            munmap(p, size);
+        if (p == (void *)at)
+            return at;
+        if (at < step)
+            break;
+    }
+    return 0;
 }
 
 i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u64 offset, int kind)
@@ -316,11 +339,13 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
     if (fixed) {
         if (addr % PAGE)
             result = -EINVAL;
-        else if (bad_range(addr, length))
+        else if (bad_range(m, addr, length))
             result = -ENOMEM;
         else
             result = claim(m, addr, addr + length);
     }
+    if (!fixed && m->limit != ADDRESSES && (!addr || bad_range(m, addr, length)) && !(addr = mem_room(m, length)))
+        result = -ENOMEM;
     if (result == 0) {
         result = host_result(mmap((void *)addr, size, host_prot(prot), flags, fd, (off_t)offset));
         if (result < 0 && fixed)
@@ -347,7 +372,7 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
 i64 mem_unmap(struct MemMap *m, u64 addr, u64 size)
 {
     u64 end = addr + page_up(size);
-    if (addr % PAGE || !size || bad_range(addr, size))
+    if (addr % PAGE || !size || bad_range(m, addr, size))
         return -EINVAL;
     CodeRange code = {0};
     pthread_mutex_lock(&m->lock);
@@ -403,9 +428,9 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
 {
     u64 old_end = addr + page_up(old_size), length = page_up(new_size);
     bool fixed = flags & MREMAP_FIXED;
-    if (addr % PAGE || !length || bad_range(addr, old_size))
+    if (addr % PAGE || !length || bad_range(m, addr, old_size))
         return -EINVAL;
-    if (fixed && (new_addr % PAGE || bad_range(new_addr, length) || !(flags & MREMAP_MAYMOVE)))
+    if (fixed && (new_addr % PAGE || bad_range(m, new_addr, length) || !(flags & MREMAP_MAYMOVE)))
         return -EINVAL;
     CodeRange code = {0}, over = {0};
     pthread_mutex_lock(&m->lock);
@@ -418,7 +443,15 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
     else if (fixed)
         result = claim(m, new_addr, new_addr + length);
     if (result == 0) {
-        result = host_result(mremap((void *)addr, old_size, new_size, flags, new_addr));
+        /* Under a limit the kernel may grow a mapping where it is, but not choose a place for it. */
+        bool choose = m->limit != ADDRESSES && !fixed && flags & MREMAP_MAYMOVE;
+        if (!choose || (result = host_result(mremap((void *)addr, old_size, new_size, 0))) == -ENOMEM) {
+            u64 room = choose ? mem_room(m, length) : 0;
+            if (room)
+                result = host_result(mremap((void *)addr, old_size, new_size, flags | MREMAP_FIXED, room));
+            else if (!choose)
+                result = host_result(mremap((void *)addr, old_size, new_size, flags, new_addr));
+        }
         if (result < 0 && fixed)
             each_part(m, new_addr, new_addr + length, false, release);
     }
@@ -443,7 +476,7 @@ u64 mem_brk(Process *p, u64 end)
 {
     pthread_mutex_lock(&p->brk_lock);
     u64 top = page_up(p->brk), new_top = page_up(end);
-    bool ok = end >= p->brk_start && !bad_range(end, PAGE);
+    bool ok = end >= p->brk_start && !bad_range(p->mem, end, PAGE);
     if (ok && new_top > top)
         ok = mem_map(p->mem, top, new_top - top, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0, MEM_HEAP) == (i64)top;
@@ -469,7 +502,7 @@ i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags)
     pthread_mutex_lock(&m->lock);
     i64 result = 0;
     if (fixed)
-        result = addr % PAGE || bad_range(addr, length) ? -EINVAL : claim(m, addr, addr + length);
+        result = addr % PAGE || bad_range(m, addr, length) ? -EINVAL : claim(m, addr, addr + length);
     if (result == 0) {
         result = host_result(shmat(id, (void *)addr, flags & ~SHM_EXEC));
         if (result < 0 && fixed)

@@ -24,7 +24,10 @@ enum {
  * host's call and the change here, so both always agree. */
 struct MemMap;
 
-struct MemMap *mem_new(void);
+/* limit: where the guest's address space ends, 0 for the host's own end. Aborts without memory. */
+struct MemMap *mem_new(u64 limit);
+/* With a limit: room for `size` bytes below it that nobody has mapped, as high as possible; 0 if there is none, or no limit. */
+u64 mem_room(struct MemMap *m, u64 size);
 
 /* As mmap, munmap, mprotect and mremap for the guest: return the address (0 for the latter two), or -errno. They
  * invalidate translations of code that goes away or changes, never disturb memory of the translator's (MAP_FIXED over it is

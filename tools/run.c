@@ -340,7 +340,7 @@ int run_main(const Guest *guest, int argc, char **argv, int at)
     p->argv = guest_argv;
     p->exe_fd = -1;
     pthread_mutex_init(&p->lock, NULL);
-    p->mem = mem_new();
+    p->mem = mem_new(a.options.reserved_va);
     the_process = p;
     Task *t = p->mem ? task_new(p) : NULL;
     if (!t)

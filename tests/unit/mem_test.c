@@ -37,7 +37,7 @@ static u32 next_random(u32 *state)
 
 static Window window_new(void)
 {
-    Window w = {.map = mem_new()};
+    Window w = {.map = mem_new(0)};
     void *room = mmap(NULL, PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert_true(room != MAP_FAILED);
     munmap(room, PAGES * PAGE);
