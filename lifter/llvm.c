@@ -153,6 +153,66 @@ static void find_entries(Gen *g)
     }
 }
 
+/* The lane's width if the op makes just that, with zeros above. */
+static u32 makes_lane(const Ir *ir, Val v)
+{
+    const Op *op = &ir->ops[v];
+    switch (op->code) {
+    case IR_ld32q:
+    case IR_vlow32:
+        return 32;
+    case IR_ld64q:
+    case IR_vlow64:
+        return 64;
+    default:
+        return llvm_fp_makes(op->code);
+    }
+}
+
+static u32 reads_lane(const Op *op)
+{
+    switch (op->code) {
+    case IR_st32q:
+    case IR_vlow32:
+        return 32;
+    case IR_st64q:
+    case IR_vlow64:
+        return 64;
+    default:
+        return llvm_fp_reads(op->code);
+    }
+}
+
+/* A vector register that the region uses for scalars of one width only is kept lane by lane: the zeros above the scalar then
+ * are constants, and not something that each result in a loop must be merged with. What else touches a register (or a get that
+ * something else reads, or a put of something else) decides for whole vectors. */
+static void find_lanes(Gen *g)
+{
+    enum { WHOLE = 1 };
+    u16 *lane = calloc(g->ncomps, sizeof *lane);
+    for (size_t i = 0; i < g->region->nblocks && lane; i++) {
+        const Ir *ir = g->region->blocks[i];
+        for (u32 n = 0; n < ir->count; n++) {
+            const Op *op = &ir->ops[n];
+            if (op->code == IR_put128 || (state_bytes(op->code) && g->comps[g->comp_of[op->imm / 4]].bytes == 16)) {
+                u32 c = (u32)g->comp_of[op->imm / 4];
+                u32 bits = op->code == IR_put128 ? makes_lane(ir, op->arg[0]) : op->code == IR_get128 ? lane[c] : WHOLE;
+                lane[c] = lane[c] && lane[c] != bits ? WHOLE : bits ? (u16)bits : op->code == IR_put128 ? WHOLE : 0;
+            }
+            for (u32 k = 0; k < ir_ops[op->code].nargs; k++) {
+                const Op *def = &ir->ops[op->arg[k]];
+                if (def->code != IR_get128)
+                    continue;
+                u32 c = (u32)g->comp_of[def->imm / 4], bits = reads_lane(op);
+                lane[c] = bits && (!lane[c] || lane[c] == bits) ? (u16)bits : WHOLE;
+            }
+        }
+    }
+    for (u32 c = 0; c < g->ncomps && lane; c++)
+        g->comps[c].lane = lane[c] == WHOLE ? 0 : lane[c];
+    free(lane);
+}
+
 /* Marks edges to a block that a depth-first walk from the entry is still inside of: every cycle has one. */
 static void find_retreating(Gen *g, u32 n, u8 *mark)
 {
@@ -458,6 +518,74 @@ static LLVMTypeRef component_type(Gen *g, const Component *c)
     return c->bytes == 16 ? g->q : c->bytes == 8 ? g->i64 : g->i32;
 }
 
+/* The pieces of a component kept lane by lane: the scalar, and what is above it. */
+static u32 piece(Gen *g, const Component *c, u32 i, LLVMTypeRef *type)
+{
+    LLVMTypeRef types32[] = {LLVMFloatTypeInContext(g->ctx), g->i32, g->i64};
+    LLVMTypeRef types64[] = {LLVMDoubleTypeInContext(g->ctx), g->i64};
+    static const u32 offset32[] = {0, 4, 8}, offset64[] = {0, 8};
+    *type = c->lane == 32 ? types32[i] : types64[i];
+    return c->lane == 32 ? offset32[i] : offset64[i];
+}
+
+static u32 pieces(const Component *c)
+{
+    return c->lane == 32 ? 3 : c->lane == 64 ? 2 : 1;
+}
+
+static void new_slots(Gen *g, Component *c)
+{
+    for (u32 i = 0; i < pieces(c); i++) {
+        LLVMTypeRef type = component_type(g, c);
+        if (c->lane)
+            piece(g, c, i, &type);
+        c->slot[i] = LLVMBuildAlloca(g->b, type, "");
+    }
+}
+
+/* A 128-bit value's lane of `bits` bits as `type`, and back into `v`. */
+static LLVMValueRef take_lane(Gen *g, LLVMValueRef v, LLVMTypeRef type, u32 bits, u32 n)
+{
+    v = LLVMBuildBitCast(g->b, v, LLVMVectorType(type, 128 / bits), "");
+    return LLVMBuildExtractElement(g->b, v, const32(g, n), "");
+}
+
+static LLVMValueRef give_lane(Gen *g, LLVMValueRef v, LLVMValueRef lane, u32 bits, u32 n)
+{
+    v = LLVMBuildBitCast(g->b, v, LLVMVectorType(LLVMTypeOf(lane), 128 / bits), "");
+    return LLVMBuildBitCast(g->b, LLVMBuildInsertElement(g->b, v, lane, const32(g, n), ""), g->q, "");
+}
+
+static u32 piece_bits(const Component *c, u32 i)
+{
+    return c->lane == 64 || i == 2 ? 64 : 32;
+}
+
+/* A component's variable as one value. */
+static LLVMValueRef read_slot(Gen *g, const Component *c)
+{
+    if (!c->lane)
+        return LLVMBuildLoad2(g->b, component_type(g, c), c->slot[0], "");
+    LLVMValueRef v = LLVMConstNull(g->q);
+    for (u32 i = pieces(c); i-- > 0;) {
+        LLVMTypeRef type;
+        u32 offset = piece(g, c, i, &type), bits = piece_bits(c, i);
+        v = give_lane(g, v, LLVMBuildLoad2(g->b, type, c->slot[i], ""), bits, offset * 8 / bits);
+    }
+    return v;
+}
+
+static void write_slot(Gen *g, const Component *c, LLVMValueRef v)
+{
+    if (!c->lane)
+        LLVMBuildStore(g->b, v, c->slot[0]);
+    for (u32 i = 0; i < pieces(c) && c->lane; i++) {
+        LLVMTypeRef type;
+        u32 offset = piece(g, c, i, &type), bits = piece_bits(c, i);
+        LLVMBuildStore(g->b, take_lane(g, v, type, bits, offset * 8 / bits), c->slot[i]);
+    }
+}
+
 static LLVMValueRef state_field(Gen *g, const Component *c)
 {
     return task_field(g, offsetof(Task, state) + c->offset);
@@ -479,7 +607,7 @@ static void load_component(Gen *g, u32 c)
     if (set_has(&g->valid, c))
         return;
     LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, &g->comps[c]), state_field(g, &g->comps[c]), "");
-    LLVMBuildStore(g->b, v, g->comps[c].slot);
+    write_slot(g, &g->comps[c], v);
     set_add(&g->valid, c);
 }
 
@@ -499,7 +627,7 @@ static void store_state(Gen *g)
     for (u32 i = 0; i < g->ncomps; i++) {
         if (!set_has(&g->dirty, i))
             continue;
-        LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, &g->comps[i]), g->comps[i].slot, "");
+        LLVMValueRef v = read_slot(g, &g->comps[i]);
         LLVMBuildStore(g->b, v, state_field(g, &g->comps[i]));
     }
 }
@@ -802,7 +930,7 @@ static LLVMValueRef get_state(Gen *g, Type type, const Op *op)
     load_component(g, (u32)(c - g->comps));
     LLVMTypeRef want = llvm_type(g, type);
     u32 bytes = state_bytes(op->code), offset = (u32)op->imm - c->offset;
-    LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, c), c->slot, "");
+    LLVMValueRef v = read_slot(g, c);
     if (bytes == c->bytes)
         return v;
     if (c->bytes == 16) {
@@ -815,7 +943,7 @@ static LLVMValueRef get_state(Gen *g, Type type, const Op *op)
 /* The component's value with v in the place of a part. */
 static LLVMValueRef with_part(Gen *g, const Component *c, LLVMValueRef v, u32 bytes, u32 offset)
 {
-    LLVMValueRef old = LLVMBuildLoad2(g->b, component_type(g, c), c->slot, "");
+    LLVMValueRef old = read_slot(g, c);
     if (c->bytes == 16) {
         old = LLVMBuildBitCast(g->b, old, LLVMVectorType(LLVMTypeOf(v), 16 / bytes), "");
         v = LLVMBuildInsertElement(g->b, old, v, const32(g, offset / bytes), "");
@@ -835,7 +963,7 @@ static void put_state(Gen *g, const Op *op)
         load_component(g, (u32)(c - g->comps));
         v = with_part(g, c, v, bytes, (u32)op->imm - c->offset);
     }
-    LLVMBuildStore(g->b, v, c->slot);
+    write_slot(g, c, v);
     set_add(&g->valid, (u32)(c - g->comps));
     set_add(&g->dirty, (u32)(c - g->comps));
     if (op->code == IR_put32 && op->imm == g->region->guest->off_flag_kind) {
@@ -1090,7 +1218,7 @@ static void build_entry(Gen *g)
     LLVMBasicBlockRef entry = new_bb(g);
     LLVMPositionBuilderAtEnd(g->b, entry);
     for (u32 i = 0; i < g->ncomps; i++)
-        g->comps[i].slot = LLVMBuildAlloca(g->b, component_type(g, &g->comps[i]), "");
+        new_slots(g, &g->comps[i]);
     if (has_fp(g->region))
         g->fp_flush = LLVMBuildAlloca(g->b, g->i1, "");
     for (size_t i = 0; i < g->region->nblocks; i++)
@@ -1152,6 +1280,7 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     if (ok) {
         find_types(&g);
         find_components(&g);
+        find_lanes(&g);
         find_entries(&g);
         for (u32 i = 0; i < n; i++)
             if (g.is_entry[i] && !mark[i])

@@ -36,8 +36,9 @@ typedef struct Set {
 
 /* A piece of Task.state that a region keeps in one SSA variable: what its widest access there covers. */
 typedef struct Component {
-    u16 offset, bytes; /* 4, 8 or 16 */
-    LLVMValueRef slot; /* alloca */
+    u16 offset, bytes;    /* 4, 8 or 16 */
+    u16 lane;             /* not 0: 16 bytes of which the region works on the lowest lane, of so many bits; see find_lanes */
+    LLVMValueRef slot[3]; /* allocas: one, or lane by lane */
 } Component;
 
 /* What is known of a value that has to do with flags, so that conditions computed from NZCV bits become comparisons again. */
@@ -105,6 +106,10 @@ LLVMValueRef llvm_vector(Gen *g, const Op *op, const LLVMValueRef *arg);
 LLVMValueRef llvm_call_body(Gen *g, const Op *op, const LLVMValueRef *arg);
 /* llvm_fp.c: whether the floating-point op has a rule, and its value (NULL if the host lacks what the rule needs). */
 bool llvm_fp_has(u16 code);
+/* The width of the one floating-point lane that the op reads of all its operands (llvm_fp_reads) or makes, with zeros above
+ * (llvm_fp_makes); 0 if it isn't that kind of op. */
+u32 llvm_fp_reads(u16 code);
+u32 llvm_fp_makes(u16 code);
 LLVMValueRef llvm_fp(Gen *g, Val v, const Op *op, const LLVMValueRef *arg);
 
 /* An i1: whether the comparison comes out as of->predicate says. */

@@ -418,6 +418,23 @@ bool llvm_fp_has(u16 code)
     return rules[code].rule || (code >= IR_fcmp32 && code <= IR_fcmpe64);
 }
 
+u32 llvm_fp_reads(u16 code)
+{
+    if (code == IR_fcmp32 || code == IR_fcmpe32)
+        return 32;
+    if (code == IR_fcmp64 || code == IR_fcmpe64)
+        return 64;
+    bool scalar = rules[code].rule && !rules[code].vector && rules[code].rule != from_integer;
+    return scalar ? rules[code].bits : 0;
+}
+
+u32 llvm_fp_makes(u16 code)
+{
+    if (!rules[code].rule || rules[code].vector || ir_ops[code].result != TYPE_Q)
+        return 0;
+    return rules[code].rule == convert ? 96 - rules[code].bits : rules[code].bits;
+}
+
 static Fp shape(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, bool vector, u32 param)
 {
     Fp f = {.g = g, .op = op, .arg = arg, .bits = bits, .vector = vector, .param = param, .lane = lane_type(g, bits)};
