@@ -29,6 +29,8 @@
 #define OURS (BIT(SIGSEGV) | BIT(SIGBUS))
 #define UNBLOCKABLE (BIT(SIGKILL) | BIT(SIGSTOP))
 #define SYNCHRONOUS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP))
+/* Come to us even under the default action: the report comes first. */
+#define REPORTED (SYNCHRONOUS | BIT(SIGABRT) | BIT(SIGSYS))
 #define DEFAULT_IGNORED (BIT(SIGCHLD) | BIT(SIGCONT) | BIT(SIGURG) | BIT(SIGWINCH))
 #define HANDLER_DFL 0
 #define HANDLER_IGN 1
@@ -141,17 +143,16 @@ static void host_follow(int signo, const GuestAction *a)
     u64 kept = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
     if (OURS & BIT(signo))
         return;
-    if ((a->handler == HANDLER_DFL && !(SYNCHRONOUS & BIT(signo))) || a->handler == HANDLER_IGN)
+    if ((a->handler == HANDLER_DFL && !(REPORTED & BIT(signo))) || a->handler == HANDLER_IGN)
         host_action(signo, (void (*)(int, siginfo_t *, void *))a->handler, kept);
     else
         host_action(signo, on_signal, kept | SA_SIGINFO | SA_ONSTACK | SA_RESTART);
 }
 
-/* Those of the host's CPU, which would be the translator's own fault where the guest expects none and so are reported. */
 static void host_install_ours(const Actions *a)
 {
     for (int signo = 1; signo <= SIGNALS; signo++)
-        if ((OURS & BIT(signo)) || ((SYNCHRONOUS & BIT(signo)) && a->of[signo].handler != HANDLER_IGN))
+        if ((OURS & BIT(signo)) || ((REPORTED & BIT(signo)) && a->of[signo].handler != HANDLER_IGN))
             host_action(signo, on_signal, SA_SIGINFO | SA_ONSTACK | SA_RESTART);
 }
 
@@ -564,7 +565,7 @@ bool signal_deliver(Task *t)
             break;
         GuestAction action = action_get(s->actions, info.si_signo);
         if (action.handler == HANDLER_DFL && !ignored(&action, info.si_signo)) {
-            if (SYNCHRONOUS & BIT(info.si_signo)) {
+            if (REPORTED & BIT(info.si_signo)) {
                 crash_guest(t, &info);
                 signal_die(t, info.si_signo);
             }
