@@ -296,10 +296,13 @@ static void deaths(void)
         waitpid(pid, &status, 0);
         printf("raise %d: %s %d\n", signals[i], WIFSIGNALED(status) ? "signaled" : "exited", WTERMSIG(status));
     }
+    int status, gate[2];
+    char c;
+    pipe(gate);
     pid_t pid = fork();
-    int status;
     if (!pid) {
         raise(SIGSTOP);
+        read(gate[0], &c, 1);
         _exit(9);
     }
     waitpid(pid, &status, WUNTRACED);
@@ -307,6 +310,7 @@ static void deaths(void)
     kill(pid, SIGCONT);
     waitpid(pid, &status, WCONTINUED);
     CHECK(WIFCONTINUED(status));
+    write(gate[1], "x", 1);
     waitpid(pid, &status, 0);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 9);
 }
