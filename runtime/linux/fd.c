@@ -47,6 +47,21 @@ int fd_hide(Process *p, int fd)
     return high;
 }
 
+bool fd_reopen_root(Process *p)
+{
+    Linux *l = linux_state(p);
+    int fd = open(p->options.sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 64);
+    if (fd >= 0)
+        close(fd);
+    for (int i = 0; i < l->nhidden && high >= 0; i++)
+        if (l->hidden[i] == l->root)
+            l->hidden[i] = high;
+    if (high >= 0)
+        l->root = high;
+    return high >= 0;
+}
+
 bool fd_hidden(Process *p, u32 fd)
 {
     Linux *l = linux_state(p);

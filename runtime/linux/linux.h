@@ -113,6 +113,8 @@ bool path_kernel(int dir, const char *name, char *out);
 /* Moves fd high and close-on-exec, and keeps the guest's close, dup and close_range off it. Returns the new one, or -1. */
 int fd_hide(Process *p, int fd);
 bool fd_hidden(Process *p, u32 fd);
+/* Opens the sysroot again: a vfork child shares our memory but not our descriptors, and may have moved it among its own. */
+bool fd_reopen_root(Process *p);
 
 /* -- proc.c: files whose contents are the guest's ------------------------------------------------------------------------------ */
 

@@ -47,7 +47,10 @@ static bool in_sysroot(Process *p, const char *path, bool follow, char *out)
             .flags = O_PATH | O_CLOEXEC | (follow || slash ? 0 : O_NOFOLLOW),
             .resolve = RESOLVE_IN_ROOT,
         };
-        i64 fd = raw_syscall(__NR_openat2, (u64)l->root, (u64)(*relative ? relative : "."), (u64)&how, sizeof how, 0, 0);
+        u64 name = (u64)(*relative ? relative : ".");
+        i64 fd = raw_syscall(__NR_openat2, (u64)l->root, name, (u64)&how, sizeof how, 0, 0);
+        if (fd == -EBADF && fd_reopen_root(p))
+            fd = raw_syscall(__NR_openat2, (u64)l->root, name, (u64)&how, sizeof how, 0, 0);
         if (fd >= 0) {
             char link[32];
             snprintf(link, sizeof link, "/proc/self/fd/%d", (int)fd);
