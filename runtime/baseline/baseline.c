@@ -409,11 +409,27 @@ static void degrade(Gen *g, Operands *o, u32 i)
     o->letter[i] = LETTER_S;
 }
 
+/* If the op wants a value that is in B alone and none that is in A: brings it there, and what A holds to B if it must be kept. */
+static void bring_from_b(Gen *g, const Operands *o)
+{
+    Val v = g->in_b;
+    if (v == NO_VAL || v == g->in_a || g->recs[v].home != NO_HOME || !uses_of(o, v))
+        return;
+    Val old = g->in_a;
+    if (old != NO_VAL && uses_of(o, old))
+        return;
+    bool keep = old != NO_VAL && !is_const(g, old) && g->recs[old].home == NO_HOME;
+    emit(g, keep ? ROW_swap_ab : ROW_b_to_a, 0);
+    g->in_a = v;
+    g->in_b = keep ? old : NO_VAL;
+}
+
 /* Chooses a place for each operand such that there is a stencil of the row, moves what must be moved, and fills the operand
  * holes. Returns the variant. */
 static u32 prepare(Gen *g, u32 row, Operands *o, bool commutes)
 {
     bool a_used = false, va_used = false;
+    bring_from_b(g, o);
     for (u32 i = 0; i < o->n; i++) {
         Val v = o->val[i];
         if (o->type[i] == TYPE_Q ? g->in_va == v && !va_used : g->in_a == v && !a_used) {

@@ -29,6 +29,8 @@ enum {
     ROW(const_c64, 0)   /* a 64-bit constant into A */ \
     ROW(put_c64, 0)     /* a 64-bit constant into a slot */ \
     ROW(a_to_b, 0)      /* A into B */ \
+    ROW(b_to_a, 0) \
+    ROW(swap_ab, 0) \
     ROW(put_b32, 0)     /* B into a slot */ \
     ROW(put_b64, 0) \
     ROW(br_eq32, 2) ROW(br_ne32, 2) ROW(br_ult32, 2) ROW(br_ule32, 2) ROW(br_slt32, 2) ROW(br_sle32, 2) \

@@ -315,6 +315,20 @@ STENCIL(a_to_b__)
     NEXT;
 }
 
+STENCIL(b_to_a__)
+{
+    a = b;
+    NEXT;
+}
+
+STENCIL(swap_ab__)
+{
+    u64 old = a;
+    a = b;
+    b = old;
+    NEXT;
+}
+
 STENCIL(put_b32__)
 {
     SLOT(u32, HOLE_D) = (u32)b;
