@@ -322,6 +322,24 @@ u64 mem_room(struct MemMap *m, u64 size)
     return 0;
 }
 
+/* -d page: the whole map after a change. The caller holds the lock. */
+static void log_map(const struct MemMap *m, const char *change)
+{
+    if (!log_on(page))
+        return;
+    log_printf("guest memory after %s:\n", change);
+    for (size_t i = 0; i < m->count; i++) {
+        const Mapping *map = m->maps + i;
+        log_printf("%016llx-%016llx %c%c%c%c%s\n", (unsigned long long)map->start, (unsigned long long)map->end,
+                   map->prot & PROT_READ ? 'r' : '-', map->prot & PROT_WRITE ? 'w' : '-',
+                   map->prot & PROT_EXEC ? 'x' : '-', map->kind & MEM_SHARED ? 's' : 'p',
+                   map->kind & MEM_STACK  ? " [stack]"
+                   : map->kind & MEM_HEAP ? " [heap]"
+                   : map->kind & MEM_VDSO ? " [vdso]"
+                                          : "");
+    }
+}
+
 i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u64 offset, int kind)
 {
     /* x86's own MAP_32BIT and MAP_ABOVE4G mean nothing to a guest. */
@@ -364,6 +382,7 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
         }
         set_range(m, map, true);
     }
+    log_map(m, "mmap");
     pthread_mutex_unlock(&m->lock);
     invalidate(code);
     return result;
@@ -380,6 +399,7 @@ i64 mem_unmap(struct MemMap *m, u64 addr, u64 size)
     i64 error = each_part(m, addr, end, true, release);
     if (!error)
         set_range(m, (Mapping){.start = addr, .end = end}, false);
+    log_map(m, "munmap");
     pthread_mutex_unlock(&m->lock);
     invalidate(code);
     return error;
@@ -419,6 +439,7 @@ i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot)
     }
     if (!error && stop < end)
         error = -ENOMEM;
+    log_map(m, "mprotect");
     pthread_mutex_unlock(&m->lock);
     invalidate(code);
     return error;
@@ -466,6 +487,7 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
         map.end = map.start + length;
         set_range(m, map, true);
     }
+    log_map(m, "mremap");
     pthread_mutex_unlock(&m->lock);
     invalidate(code);
     invalidate(over);
@@ -519,6 +541,7 @@ i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags)
         m->shms = shms;
         m->shms[m->nshms++] = (Shm){(u64)result, length};
     }
+    log_map(m, "shmat");
     pthread_mutex_unlock(&m->lock);
     invalidate(code);
     return result;
@@ -540,6 +563,7 @@ i64 mem_shm_detach(struct MemMap *m, u64 addr)
             set_range(m, (Mapping){.start = addr, .end = addr + shm.size}, false);
         }
     }
+    log_map(m, "shmdt");
     pthread_mutex_unlock(&m->lock);
     invalidate(code);
     return error;
