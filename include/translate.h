@@ -90,6 +90,7 @@ typedef struct Region {
     u64 *entries;     /* owned; addresses of blocks where it may be entered, pc first; NULL: at pc alone */
     size_t nentries;
     bool exact;       /* registers and pc exact at every faulting access */
+    bool flushes;     /* made for a thread that flushes denormals (FP_FLUSH); right for others, too, but bigger */
     int opt;          /* 1: the short pipeline, 2: O2 */
 } Region;
 

@@ -176,6 +176,38 @@ static void slow_if(Fp *f, LLVMValueRef cond)
     LLVMPositionBuilderAtEnd(f->g->b, fine);
 }
 
+/* -- denormals to be flushed ------------------------------------------------------------------------------------------------------ */
+
+/* a - low < span: of unsigned lanes, whether low <= a < low + span. */
+static LLVMValueRef within(Fp *f, LLVMValueRef a, u64 low, u64 span)
+{
+    LLVMValueRef from_low = LLVMBuildSub(f->g->b, a, same_in(f->g, f->ints, low), "");
+    return LLVMBuildICmp(f->g->b, LLVMIntULT, from_low, same_in(f->g, f->ints, span), "");
+}
+
+/* Whether an operand isn't what fp_slow.c calls normal, moderate, or narrow: so that something may be flushed. */
+typedef enum Need { NORMAL, MODERATE, NARROW } Need;
+static LLVMValueRef may_flush(Fp *f, Need need)
+{
+    Gen *g = f->g;
+    u32 fraction = f->bits == 32 ? 23 : 52;
+    u64 low = need == NARROW ? 898 : f->bits == 32 ? 88 : 640, high = need == NARROW ? 2048 : f->bits == 32 ? 167 : 1408;
+    LLVMValueRef may = NULL;
+    for (u32 i = 0; i < ir_ops[f->op->code].nargs; i++) {
+        LLVMValueRef bits = as(g, in(f, i), f->ints), is;
+        LLVMValueRef magnitude = LLVMBuildAnd(g->b, bits, same_in(g, f->ints, ~(1ull << (f->bits - 1))), "");
+        if (need == NORMAL) {
+            is = within(f, magnitude, 1, (1ull << fraction) - 1);
+        } else {
+            LLVMValueRef zero = LLVMBuildICmp(g->b, LLVMIntEQ, magnitude, LLVMConstNull(f->ints), "");
+            LLVMValueRef inside = within(f, magnitude, low << fraction, (high - low) << fraction);
+            is = LLVMBuildNot(g->b, LLVMBuildOr(g->b, zero, inside, ""), "");
+        }
+        may = may ? LLVMBuildOr(g->b, may, is, "") : is;
+    }
+    return any(g, may);
+}
+
 /* -- rules ------------------------------------------------------------------------------------------------------------------------------- */
 
 enum { FADD, FSUB, FMUL, FDIV, FSQRT, FMA, FLOOR, CEIL, TRUNC, RINT, NEARBYINT, ROUNDEVEN };
@@ -451,12 +483,24 @@ static LLVMValueRef flush_mode(Gen *g)
     return LLVMBuildLoad2(g->b, g->i1, g->fp_flush, "");
 }
 
+/* With FP_FLUSH set to `slow`, unless (in code for threads that flush) the operands are seen to be harmless, else to `fast`. */
+static void flush_branch(Fp *f, Need need, LLVMBasicBlockRef slow, LLVMBasicBlockRef fast)
+{
+    Gen *g = f->g;
+    LLVMBasicBlockRef look = g->region->flushes ? new_bb(g) : slow;
+    rare_branch(g, flush_mode(g), look, fast);
+    if (look == slow)
+        return;
+    LLVMPositionBuilderAtEnd(g->b, look);
+    rare_branch(g, may_flush(f, need), slow, fast);
+}
+
 static LLVMValueRef fcmp(Gen *g, Val v, const Op *op, const LLVMValueRef *arg)
 {
     u32 bits = op->code == IR_fcmp32 || op->code == IR_fcmpe32 ? 32 : 64;
     Fp f = shape(g, op, arg, bits, false, op->code == IR_fcmpe32 || op->code == IR_fcmpe64);
     LLVMBasicBlockRef slow = new_bb(g), go_on = new_bb(g);
-    rare_branch(g, flush_mode(g), slow, go_on);
+    flush_branch(&f, NORMAL, slow, go_on);
     LLVMPositionBuilderAtEnd(g->b, slow);
     llvm_call_body(g, op, arg);
     LLVMBuildBr(g->b, go_on);
@@ -491,10 +535,13 @@ LLVMValueRef llvm_fp(Gen *g, Val v, const Op *op, const LLVMValueRef *arg)
     else
         LLVMBuildBr(g->b, done);
     LLVMPositionBuilderAtEnd(g->b, from);
-    if (rules[op->code].rule == from_integer) /* no denormals come of that */
+    FpRule *rule = rules[op->code].rule;
+    if (rule == from_integer) /* no denormals come of that */
         LLVMBuildBr(g->b, fast_bb);
+    else if (rule == convert && f.bits == 64)
+        flush_branch(&f, NARROW, slow_bb, fast_bb);
     else
-        rare_branch(g, flush_mode(g), slow_bb, fast_bb);
+        flush_branch(&f, rule == arithmetic && (f.param <= FDIV || f.param == FMA) ? MODERATE : NORMAL, slow_bb, fast_bb);
 
     LLVMPositionBuilderAtEnd(g->b, slow_bb);
     value[1] = llvm_call_body(g, op, arg);

@@ -171,8 +171,10 @@ void tier_hot(Task *t, Block *b)
     cache_lock();
     job->flushes = cache_flushes();
     job->region = region_form(t->guest, b->pc, is_warm, NULL);
-    if (job->region)
+    if (job->region) {
         job->region->exact = cache_is_exact();
+        job->region->flushes = t->fp_mode & FP_FLUSH;
+    }
     bool ok = job->region && hold_members(job, b);
     cache_unlock();
     count(lift_ns, log_clock() - start);
@@ -206,6 +208,7 @@ Block *tier_translate_now(Task *t, u64 pc)
         if (!r)
             return NULL;
         r->exact = cache_is_exact();
+        r->flushes = t->fp_mode & FP_FLUSH;
         arena_use();
         Block *made = orc_compile(r, why, sizeof why);
         arena_unuse();

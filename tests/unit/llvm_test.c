@@ -384,7 +384,7 @@ static void each_value_op(void **unused)
         }
         emit(&g, IR_jump, NO_VAL, NO_VAL, NO_VAL, OUTSIDE);
         finish(&g);
-        Region r = {.guest = &guest, .pc = BASE_PC, .blocks = &g.ir, .nblocks = 1, .opt = 1};
+        Region r = {.guest = &guest, .pc = BASE_PC, .blocks = &g.ir, .nblocks = 1, .opt = 1, .flushes = below(&rng, 2)};
         check(&r, &rng, memory_, 64);
         ir_free(g.ir);
     }
@@ -405,7 +405,7 @@ static void random_blocks(bool exact, u64 seed, int rounds)
             g.ir->ops[end].imm2 = OUTSIDE + 16;
         }
         finish(&g);
-        Region r = {.guest = &guest, .pc = BASE_PC, .blocks = &g.ir, .nblocks = 1, .opt = 1, .exact = exact};
+        Region r = {.guest = &guest, .pc = BASE_PC, .blocks = &g.ir, .nblocks = 1, .opt = 1, .exact = exact, .flushes = round & 1};
         check(&r, &rng, memory_, 16);
         ir_free(g.ir);
     }

@@ -169,22 +169,11 @@ static void step(Task *t, Tier tier)
     running = NULL;
     if (tier != TIER_INTERP) {
         Region region = {.guest = t->guest, .pc = t->pc, .blocks = &ir, .nblocks = 1, .exact = true, .opt = 1};
+        region.flushes = t->fp_mode & FP_FLUSH;
 
         running = tier == TIER_BASELINE ? baseline_compile(ir, -1) : orc_compile(&region, why, sizeof why);
         if (!running) {
             fprintf(stderr, "%s\n", why);
-            exit(1);
-        }
-        code = running->code;
-        b = 0;
-    }
-    if (tier == TIER_LLVM) {
-        char why[200];
-        Ir *blocks[] = {ir};
-        Region region = {.guest = &guest_aarch64, .pc = ir->pc, .blocks = blocks, .nblocks = 1, .exact = true, .opt = 1};
-        running = orc_compile(&region, why, sizeof why);
-        if (!running) {
-            fprintf(stderr, "LLVM: %s\n", why);
             exit(1);
         }
         code = running->code;
