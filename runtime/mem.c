@@ -1,8 +1,8 @@
 /* Guest memory: copies that survive a bad guest address, and the map of the guest's mappings.
  *
  * Guest and translator live in one address space. The host kernel decides where things go; this map remembers which of
- * them are the guest's. A guest may replace (MAP_FIXED), unmap or protect its own mappings and use free space, but must not
- * reach the translator's. Free space is told from the translator's by MAP_FIXED_NOREPLACE, which the kernel checks
+ * them are the guest's. A guest may replace (MAP_FIXED), unmap or protect its own mappings and use free space, but must
+ * not reach the translator's. Free space is told from the translator's by MAP_FIXED_NOREPLACE, which the kernel checks
  * atomically, so nothing the translator's threads map meanwhile can be overwritten. */
 #include "mem.h"
 
@@ -15,8 +15,8 @@
 
 #include "runtime.h"
 
-/* -- copies. A fault between mem_copy_begin and mem_copy_end, or in mem_string's loop, goes on at the fixup address: the
- * routines keep nothing on the stack, so they can return from there. */
+/* -- copies. A fault between mem_copy_begin and mem_copy_end, or in mem_string's loop, goes on at the fixup address:
+ * the routines keep nothing on the stack, so they can return from there. */
 i64 mem_copy_asm(void *dst, const void *src, size_t size);
 i64 mem_string_asm(char *dst, const char *src, size_t max);
 i64 mem_strlen_asm(const char *src, size_t max);
@@ -84,7 +84,7 @@ u64 mem_fixup(u64 rip)
     return rip >= (u64)mem_asm_begin && rip < (u64)mem_asm_end ? (u64)mem_asm_fault : 0;
 }
 
-/* -- the map ------------------------------------------------------------------------------------------------------------------ */
+/* -- the map ------------------------------------------------------------------------------------------------------- */
 
 enum : u64 {
     PAGE = 4096,
@@ -239,7 +239,8 @@ static void invalidate(CodeRange code)
         cache_invalidate(code.start, code.end - code.start);
 }
 
-/* Calls act(start, size) on the parts of [start, end) that are the guest's (mapped), or aren't, until it returns non-zero. */
+/* Calls act(start, size) on the parts of [start, end) that are the guest's (mapped), or aren't, until it returns
+ * non-zero. */
 static i64 each_part(const struct MemMap *m, u64 start, u64 end, bool mapped, i64 (*act)(u64 start, u64 size))
 {
     i64 error = 0;
@@ -268,7 +269,8 @@ static i64 host_result(void *p)
 
 static i64 reserve(u64 start, u64 size)
 {
-    void *p = mmap((void *)start, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    void *p =
+        mmap((void *)start, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
     if (p == MAP_FAILED)
         return errno == EEXIST ? -ENOMEM : -errno;
     if (p != (void *)start) { /* a kernel without MAP_FIXED_NOREPLACE (before 4.17) */
@@ -283,8 +285,8 @@ static i64 release(u64 start, u64 size)
     return munmap((void *)start, size) ? -errno : 0;
 }
 
-/* Makes [start, end) safe to map over: reserves what isn't the guest's yet. -ENOMEM if some of it is the translator's, and
- * then nothing has changed. */
+/* Makes [start, end) safe to map over: reserves what isn't the guest's yet. -ENOMEM if some of it is the translator's,
+ * and then nothing has changed. */
 static i64 claim(const struct MemMap *m, u64 start, u64 end)
 {
     u64 begin = start;
@@ -311,7 +313,8 @@ u64 mem_room(struct MemMap *m, u64 size)
         return 0;
     u64 step = size > ROOM_STEP ? size : ROOM_STEP;
     for (u64 at = (m->limit - size) & -PAGE; at >= ROOM_STEP; at -= step) {
-        void *p = mmap((void *)at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+        void *p =
+            mmap((void *)at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
         if (p != MAP_FAILED)
             munmap(p, size);
         if (p == (void *)at)
@@ -584,7 +587,8 @@ void code_written(Task *t, u64 addr, u64 size)
     cache_invalidate(addr, size);
     if (!m)
         return;
-    /* Other views of the same memory: at most a few, found one at a time because cache_invalidate wants our lock free. */
+    /* Other views of the same memory: at most a few, found one at a time because cache_invalidate wants our lock
+     * free. */
     for (size_t next = 0, i;;) {
         CodeRange code = {0};
         pthread_mutex_lock(&m->lock);

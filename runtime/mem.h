@@ -20,23 +20,25 @@ enum {
     MEM_VDSO = 8,  /* [vdso] */
 };
 
-/* Sorted, disjoint mappings. Every change of guest memory goes through the functions below, which hold the lock over the
- * host's call and the change here, so both always agree. */
+/* Sorted, disjoint mappings. Every change of guest memory goes through the functions below, which hold the lock over
+ * the host's call and the change here, so both always agree. */
 struct MemMap;
 
 /* limit: where the guest's address space ends, 0 for the host's own end. Aborts without memory. */
 struct MemMap *mem_new(u64 limit);
-/* With a limit: room for `size` bytes below it that nobody has mapped, as high as possible; 0 if there is none, or no limit. */
+/* With a limit: room for `size` bytes below it that nobody has mapped, as high as possible; 0 if there is none, or no
+ * limit. */
 u64 mem_room(struct MemMap *m, u64 size);
 
 /* As mmap, munmap, mprotect and mremap for the guest: return the address (0 for the latter two), or -errno. They
- * invalidate translations of code that goes away or changes, never disturb memory of the translator's (MAP_FIXED over it is
- * -ENOMEM), and map PROT_EXEC as readable. `kind` is added to what flags say. */
+ * invalidate translations of code that goes away or changes, never disturb memory of the translator's (MAP_FIXED over
+ * it is -ENOMEM), and map PROT_EXEC as readable. `kind` is added to what flags say. */
 i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u64 offset, int kind);
 i64 mem_unmap(struct MemMap *m, u64 addr, u64 size);
 i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot);
 i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags, u64 new_addr);
-/* Moves the end of the heap as brk does; returns the end there is then. p->brk is where it stands; Process.brk_lock is taken. */
+/* Moves the end of the heap as brk does; returns the end there is then. p->brk is where it stands; Process.brk_lock is
+ * taken. */
 struct Process;
 u64 mem_brk(struct Process *p, u64 end);
 /* Attaches a System V segment (shmat, shmdt). */
@@ -52,7 +54,8 @@ bool mem_next(struct MemMap *m, u64 addr, Mapping *out);
 void mem_before_fork(struct MemMap *m);
 void mem_after_fork(struct MemMap *m);
 
-/* Copies a guest string, NUL included, into dst; its length, -EFAULT, or -ENAMETOOLONG if it has no end in `max` bytes. */
+/* Copies a guest string, NUL included, into dst; its length, -EFAULT, or -ENAMETOOLONG if it has no end in `max`
+ * bytes. */
 i64 mem_string(char *dst, u64 guest_src, size_t max);
 
 #endif

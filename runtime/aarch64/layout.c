@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const FlagPair open_flags[] = {
-    /* The C library calls O_LARGEFILE 0 on 64-bit hosts; the kernel's bit is 0100000 on x86. O_TMPFILE, O_PATH and the rest
-     * are the same; O_TMPFILE contains O_DIRECTORY and comes out right by that. */
+    /* The C library calls O_LARGEFILE 0 on 64-bit hosts; the kernel's bit is 0100000 on x86. O_TMPFILE, O_PATH and the
+     * rest are the same; O_TMPFILE contains O_DIRECTORY and comes out right by that. */
     {A64_O_DIRECTORY, O_DIRECTORY},
     {A64_O_NOFOLLOW, O_NOFOLLOW},
     {A64_O_DIRECT, O_DIRECT},

@@ -1,6 +1,7 @@
-/* AArch64's side of runtime/linux/layout.h: the asm-generic layouts of include/uapi, except for O_DIRECTORY, O_NOFOLLOW, O_DIRECT
- * and O_LARGEFILE, which arch/arm64/include/uapi/asm/fcntl.h takes from 32-bit Arm. What isn't here (statfs, flock, termios,
- * msghdr, sigevent, the other ipc structs, ...) is the same on every LP64 architecture. */
+/* AArch64's side of runtime/linux/layout.h: the asm-generic layouts of include/uapi, except for O_DIRECTORY,
+ * O_NOFOLLOW, O_DIRECT and O_LARGEFILE, which arch/arm64/include/uapi/asm/fcntl.h takes from 32-bit Arm. What isn't
+ * here (statfs, flock, termios, msghdr, sigevent, the other ipc structs, ...) is the same on every LP64
+ * architecture. */
 #ifndef DRAGOMAN_AARCH64_LAYOUT_H
 #define DRAGOMAN_AARCH64_LAYOUT_H
 

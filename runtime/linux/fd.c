@@ -1,5 +1,6 @@
-/* The translator's own descriptors. A guest may close everything from 3 up, or count on dup giving it the lowest free number:
- * ours live at the top of the descriptor table, where no guest looks, and the guest's calls can't touch them. */
+/* The translator's own descriptors. A guest may close everything from 3 up, or count on dup giving it the lowest
+ * free number: ours live at the top of the descriptor table, where no guest looks, and the guest's calls can't touch
+ * them. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

@@ -197,8 +197,8 @@ SYSCALL(fstat)
     return error ? error : put_stat(t, b, &st);
 }
 
-/* Opens the file of a call that only asks about it, if it is the sysroot's: *fd is then its descriptor, "" its name. Else *fd is -1 and
- * path is as path_lookup has it. */
+/* Opens the file of a call that only asks about it, if it is the sysroot's: *fd is then its descriptor, "" its name.
+ * Else *fd is -1 and path is as path_lookup has it. */
 static i64 ask_path(Task *t, int dir, u64 guest_path, bool follow, Path *path, int *fd)
 {
     char name[PATH_MAX];

@@ -30,8 +30,8 @@ typedef enum Sys {
     CALL_COUNT
 } Sys;
 
-/* Handlers: arguments as the guest passed them; the result or -errno, the restart codes of host_syscall (runtime/signal.h)
- * included. */
+/* Handlers: arguments as the guest passed them; the result or -errno, the restart codes of host_syscall
+ * (runtime/signal.h) included. */
 #define SYSCALL(name) i64 sys_##name(Task *t, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 typedef i64 SysHandler(Task *t, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 #define SYS(name, signature) SysHandler sys_##name;
@@ -78,7 +78,7 @@ Linux *linux_state(Process *p);
 /* system.c's part of it. */
 void system_init(Process *p, Linux *l);
 
-/* -- path.c: names in the guest's world ----------------------------------------------------------------------------------- */
+/* -- path.c: names in the guest's world ---------------------------------------------------------------------------- */
 
 typedef enum PathHow {
     PATH_FOLLOW,   /* the last component's symlink is followed */
@@ -97,28 +97,31 @@ typedef struct Path {
 int path_lookup(Task *t, int dir, u64 guest_path, PathHow how, Path *out);
 /* The same for a name in our own memory. */
 int path_find(Process *p, int dir, const char *name, PathHow how, Path *out);
-/* For the calls that programs make most: opens an existing file of the sysroot in one call. A descriptor; -ENOENT if it is
- * the host's affair (path_host); any other error is of the attempt alone, and path_find finds out more. */
+/* For the calls that programs make most: opens an existing file of the sysroot in one call. A descriptor; -ENOENT if it
+ * is the host's affair (path_host); any other error is of the attempt alone, and path_find finds out more. */
 i64 path_open(Task *t, const char *name, u64 host_flags);
 /* path_find for a name that isn't the sysroot's. */
 void path_host(Process *p, int dir, const char *name, PathHow how, Path *out);
 /* The guest's name for a host path, in place: without the sysroot if it is inside. Returns its length. */
 size_t path_to_guest(Process *p, char *path);
-/* Makes a name that ends in one of proc.c's file names absolute, because it may be relative to somewhere in /proc; true with
- * the absolute path in out (PATH_MAX bytes) if the result lies in /proc or /sys. */
+/* Makes a name that ends in one of proc.c's file names absolute, because it may be relative to somewhere in /proc; true
+ * with the absolute path in out (PATH_MAX bytes) if the result lies in /proc or /sys. */
 bool path_kernel(int dir, const char *name, char *out);
 
-/* -- fd.c: descriptors of our own, out of the guest's sight ---------------------------------------------------------------- */
+/* -- fd.c: descriptors of our own, out of the guest's sight -------------------------------------------------------- */
 
-/* Moves fd high and close-on-exec, and keeps the guest's close, dup and close_range off it. Returns the new one, or -1. */
+/* Moves fd high and close-on-exec, and keeps the guest's close, dup and close_range off it. Returns the new one, or
+ * -1. */
 int fd_hide(Process *p, int fd);
 bool fd_hidden(Process *p, u32 fd);
-/* Opens the sysroot again: a vfork child shares our memory but not our descriptors, and may have moved it among its own. */
+/* Opens the sysroot again: a vfork child shares our memory but not our descriptors, and may have moved it among its
+ * own. */
 bool fd_reopen_root(Process *p);
 
-/* -- proc.c: files whose contents are the guest's ------------------------------------------------------------------------------ */
+/* -- proc.c: files whose contents are the guest's ------------------------------------------------------------------ */
 
-/* If the absolute path names a file of /proc or /sys that must tell of the guest: a descriptor of its text; else -ENOENT. */
+/* If the absolute path names a file of /proc or /sys that must tell of the guest: a descriptor of its text; else
+ * -ENOENT. */
 i64 proc_open(Task *t, const char *path, int host_flags);
 /* True if path is /proc/self/exe by any of its names. */
 bool proc_is_exe(Process *p, const char *path);
@@ -126,10 +129,11 @@ bool proc_is_exe(Process *p, const char *path);
 bool proc_is_name(const char *name);
 /* Number of processors the guest sees (--cpus, else the host's online ones). */
 int proc_cpus(Process *p);
-/* Takes threads and descriptors that aren't the guest's out of what getdents64 gave for a directory of /proc; new size. */
+/* Takes threads and descriptors that aren't the guest's out of what getdents64 gave for a directory of /proc; new
+ * size. */
 i64 proc_filter(Task *t, int fd, u64 entries, i64 size);
 
-/* -- strace.c ------------------------------------------------------------------------------------------------------------------- */
+/* -- strace.c ------------------------------------------------------------------------------------------------------ */
 
 /* A line of --strace while its call runs. */
 typedef struct Trace {
@@ -142,8 +146,8 @@ typedef struct Trace {
     char text[4096];
 } Trace;
 
-/* Formats what is known before the call: the arguments up to the first that the call fills. Prints the line of a call that
- * doesn't return. */
+/* Formats what is known before the call: the arguments up to the first that the call fills. Prints the line of a call
+ * that doesn't return. */
 void strace_begin(Task *t, Trace *trace, u32 number, Sys call, const u64 args[6]);
 /* Formats the rest and prints the line. */
 void strace_end(Task *t, Trace *trace, i64 result);

@@ -7,14 +7,15 @@
 
 #include "linux.h"
 
-/* bind and connect: a UNIX socket's path is looked up like any other. One that gets too long for its field stays as it is. */
+/* bind and connect: a UNIX socket's path is looked up like any other. One that gets too long for its field stays as it
+ * is. */
 static i64 with_address(Task *t, long nr, u64 fd, u64 guest, u64 size, PathHow how)
 {
     struct sockaddr_un address;
     const size_t start = offsetof(struct sockaddr_un, sun_path);
     Path path;
-    if (linux_state(t->process)->root < 0 || size <= start || size > sizeof address || mem_read(&address, guest, size) ||
-        address.sun_family != AF_UNIX || address.sun_path[0] != '/')
+    if (linux_state(t->process)->root < 0 || size <= start || size > sizeof address ||
+        mem_read(&address, guest, size) || address.sun_family != AF_UNIX || address.sun_path[0] != '/')
         return host_syscall(t, nr, fd, guest, size, 0, 0, 0);
     char name[sizeof address.sun_path + 1] = {0};
     memcpy(name, address.sun_path, size - start);

@@ -1,7 +1,7 @@
-/* Names of files. The guest sees one tree: the sysroot (-L) laid over the host's. A name is looked up in the sysroot first,
- * with the sysroot as its root directory, so that absolute symlinks and ".." stay inside; what isn't there is the host's.
- * Kernel file systems are never the sysroot's. In the directories people work in (/tmp, /home, ...), which every Debian
- * root file system has and has empty, the host's files come first. */
+/* Names of files. The guest sees one tree: the sysroot (-L) laid over the host's. A name is looked up in the sysroot
+ * first, with the sysroot as its root directory, so that absolute symlinks and ".." stay inside; what isn't there is
+ * the host's. Kernel file systems are never the sysroot's. In the directories people work in (/tmp, /home, ...), which
+ * every Debian root file system has and has empty, the host's files come first. */
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>

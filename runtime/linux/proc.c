@@ -1,5 +1,5 @@
-/* Files of /proc and /sys whose contents are the guest's. They are written into a memory file when they are opened, which is
- * also when the kernel makes most of its own. */
+/* Files of /proc and /sys whose contents are the guest's. They are written into a memory file when they are opened,
+ * which is also when the kernel makes most of its own. */
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -112,14 +112,11 @@ static char *read_file(const char *path, size_t *size)
 
 static const char *special_name(const Mapping *map)
 {
-    return map->kind & MEM_STACK  ? "[stack]"
-           : map->kind & MEM_HEAP ? "[heap]"
-           : map->kind & MEM_VDSO ? "[vdso]"
-                                  : "";
+    return map->kind & MEM_STACK ? "[stack]" : map->kind & MEM_HEAP ? "[heap]" : map->kind & MEM_VDSO ? "[vdso]" : "";
 }
 
-/* maps and smaps: of every host mapping the parts that are the guest's, with the guest's protection. In smaps, lines about
- * the mapping follow. */
+/* maps and smaps: of every host mapping the parts that are the guest's, with the guest's protection. In smaps, lines
+ * about the mapping follow. */
 static void write_maps(Task *t, FILE *f, const char *path)
 {
     size_t size;
@@ -133,8 +130,8 @@ static void write_maps(Task *t, FILE *f, const char *path)
         unsigned major, minor;
         char perms[8];
         int name_at = 0;
-        if (!isxdigit((unsigned char)*line) || sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %n", &start, &end, perms, &offset,
-                                                      &major, &minor, &inode, &name_at) < 7) {
+        if (!isxdigit((unsigned char)*line) || sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %n", &start, &end, perms,
+                                                      &offset, &major, &minor, &inode, &name_at) < 7) {
             if (shown) /* Size:, Rss: ... */
                 fwrite(line, 1, (size_t)(next - line), f);
             continue;
@@ -273,7 +270,7 @@ static void write_cpus(Task *t, FILE *f, const char *path)
 
 static const struct {
     const char *name;
-    bool own; /* in a process's or task's directory, else a whole path */
+    bool own;  /* in a process's or task's directory, else a whole path */
     bool cpus; /* only under --cpus */
     Writer *write;
 } files[] = {
@@ -371,7 +368,9 @@ static Listing listing(int fd)
     if (sscanf(target, "/proc/%d/%n", &pid, &end) != 1 || !end || pid != getpid())
         return OTHER_DIR;
     const char *last = strrchr(target, '/') + 1;
-    return strcmp(last, "task") == 0 ? TASK_DIR : strcmp(last, "fd") == 0 || strcmp(last, "fdinfo") == 0 ? FD_DIR : OTHER_DIR;
+    return strcmp(last, "task") == 0                                ? TASK_DIR
+           : strcmp(last, "fd") == 0 || strcmp(last, "fdinfo") == 0 ? FD_DIR
+                                                                    : OTHER_DIR;
 }
 
 typedef struct Entry { /* struct linux_dirent64 */

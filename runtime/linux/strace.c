@@ -1,5 +1,5 @@
-/* --strace: each system call as strace prints it, from the signature in its row. Arguments that the call fills are printed
- * after it, the others before, because the call may change or outlive them. A line is written whole. */
+/* --strace: each system call as strace prints it, from the signature in its row. Arguments that the call fills are
+ * printed after it, the others before, because the call may change or outlive them. A line is written whole. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -46,7 +46,12 @@ typedef struct Item {
 #define VALUES(name) static const Item name##_items[] = {
 #define BIT(value) {(u32)(value), #value},
 #define BITV(name, value) {(u32)(value), #name},
-#define END {0, NULL}};
+#define END                                                                                                            \
+    {                                                                                                                  \
+        0, NULL                                                                                                        \
+    }                                                                                                                  \
+    }                                                                                                                  \
+    ;
 #include "strace.def"
 #undef FLAGS
 #undef VALUES
@@ -219,13 +224,22 @@ SHOW(fcntlarg)
     case F_GETSIG:
     case F_GETLEASE:
     case F_GETPIPE_SZ:
-    case F_GET_SEALS: unput_comma(tr); break;
-    case F_SETFL: put_oflags(t, tr, (u32)arg); break;
-    case F_SETFD: put(tr, arg == FD_CLOEXEC ? "FD_CLOEXEC" : "%#lx", arg); break;
+    case F_GET_SEALS:
+        unput_comma(tr);
+        break;
+    case F_SETFL:
+        put_oflags(t, tr, (u32)arg);
+        break;
+    case F_SETFD:
+        put(tr, arg == FD_CLOEXEC ? "FD_CLOEXEC" : "%#lx", arg);
+        break;
     case F_DUPFD:
     case F_DUPFD_CLOEXEC:
-    case F_SETPIPE_SZ: put(tr, "%d", (i32)arg); break;
-    default: put(tr, "%#lx", arg);
+    case F_SETPIPE_SZ:
+        put(tr, "%d", (i32)arg);
+        break;
+    default:
+        put(tr, "%#lx", arg);
     }
 }
 
@@ -312,7 +326,8 @@ SHOW(stat)
     const Layout *l = t->abi->layout;
     u32 mode;
     u64 size;
-    if (result < 0 || mem_read(&mode, arg + l->off_st_mode, sizeof mode) || mem_read(&size, arg + l->off_st_size, sizeof size)) {
+    if (result < 0 || mem_read(&mode, arg + l->off_st_mode, sizeof mode) ||
+        mem_read(&size, arg + l->off_st_size, sizeof size)) {
         show_ptr(t, tr, arg, next, result);
         return;
     }

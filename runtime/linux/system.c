@@ -1,4 +1,5 @@
-/* The machine as the guest sees it: names, limits, processors, and what a process may ask of the kernel about itself. */
+/* The machine as the guest sees it: names, limits, processors, and what a process may ask of the kernel about
+ * itself. */
 #include <linux/random.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -20,16 +21,44 @@ SYSCALL(uname)
     return mem_write(a, &name, sizeof name);
 }
 
-/* Options that mean on the host what they mean to the guest. The others are about processors the guest isn't on (PR_SET_TSC), or
- * would hit the translator (PR_SET_SECCOMP, PR_SET_MM, PR_SET_MDWE, PR_SET_SYSCALL_USER_DISPATCH): they are EINVAL as in kernels
- * without them. */
+/* Options that mean on the host what they mean to the guest. The others are about processors the guest isn't on
+ * (PR_SET_TSC), or would hit the translator (PR_SET_SECCOMP, PR_SET_MM, PR_SET_MDWE, PR_SET_SYSCALL_USER_DISPATCH):
+ * they are EINVAL as in kernels without them. */
 static const int passed_options[] = {
-    PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_GET_KEEPCAPS, PR_SET_KEEPCAPS,
-    PR_GET_TIMING, PR_SET_TIMING, PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_GET_SECUREBITS,
-    PR_SET_SECUREBITS, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK, PR_TASK_PERF_EVENTS_DISABLE, PR_TASK_PERF_EVENTS_ENABLE,
-    PR_MCE_KILL, PR_MCE_KILL_GET, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS,
-    PR_GET_NO_NEW_PRIVS, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE, PR_CAP_AMBIENT, PR_GET_SPECULATION_CTRL,
-    PR_SET_SPECULATION_CTRL, PR_SET_IO_FLUSHER, PR_GET_IO_FLUSHER, PR_SCHED_CORE, PR_SET_PTRACER, PR_SET_VMA,
+    PR_SET_PDEATHSIG,
+    PR_GET_PDEATHSIG,
+    PR_GET_DUMPABLE,
+    PR_SET_DUMPABLE,
+    PR_GET_KEEPCAPS,
+    PR_SET_KEEPCAPS,
+    PR_GET_TIMING,
+    PR_SET_TIMING,
+    PR_SET_NAME,
+    PR_GET_NAME,
+    PR_CAPBSET_READ,
+    PR_CAPBSET_DROP,
+    PR_GET_SECUREBITS,
+    PR_SET_SECUREBITS,
+    PR_SET_TIMERSLACK,
+    PR_GET_TIMERSLACK,
+    PR_TASK_PERF_EVENTS_DISABLE,
+    PR_TASK_PERF_EVENTS_ENABLE,
+    PR_MCE_KILL,
+    PR_MCE_KILL_GET,
+    PR_SET_CHILD_SUBREAPER,
+    PR_GET_CHILD_SUBREAPER,
+    PR_SET_NO_NEW_PRIVS,
+    PR_GET_NO_NEW_PRIVS,
+    PR_SET_THP_DISABLE,
+    PR_GET_THP_DISABLE,
+    PR_CAP_AMBIENT,
+    PR_GET_SPECULATION_CTRL,
+    PR_SET_SPECULATION_CTRL,
+    PR_SET_IO_FLUSHER,
+    PR_GET_IO_FLUSHER,
+    PR_SCHED_CORE,
+    PR_SET_PTRACER,
+    PR_SET_VMA,
 };
 enum { GET_AUXV = 0x41555856 }; /* PR_GET_AUXV */
 
@@ -60,7 +89,8 @@ SYSCALL(set_robust_list)
     return error;
 }
 
-/* -- limits. Those on address space hit the translator before the guest: the guest's own are remembered, and no more. */
+/* -- limits. Those on address space hit the translator before the guest: the guest's own are remembered, and no more.
+ */
 
 static bool remembered(u32 resource)
 {
@@ -124,7 +154,8 @@ SYSCALL(getrandom)
     return (i64)b;
 }
 
-/* -- processors. Under --cpus N the guest's processor i is the i-th (modulo their number) that the host lets us run on. */
+/* -- processors. Under --cpus N the guest's processor i is the i-th (modulo their number) that the host lets us run on.
+ */
 
 int proc_cpus(Process *p)
 {

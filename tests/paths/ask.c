@@ -1,4 +1,5 @@
-/* The guest of tests/run_paths: does what its arguments say, one word and its operands at a time, and prints what came of it. */
+/* The guest of tests/run_paths: does what its arguments say, one word and its operands at a time, and prints what came
+ * of it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -20,7 +20,8 @@
 
 static long show(const char *what, long result)
 {
-    printf("%s: %ld%s%s\n", what, result < 0 ? -1 : result, result < 0 ? " " : "", result < 0 ? strerrorname_np(errno) : "");
+    printf("%s: %ld%s%s\n", what, result < 0 ? -1 : result, result < 0 ? " " : "",
+           result < 0 ? strerrorname_np(errno) : "");
     return result;
 }
 

@@ -18,7 +18,8 @@
 
 static long show(const char *what, long result)
 {
-    printf("%s: %ld%s%s\n", what, result < 0 ? -1 : result, result < 0 ? " " : "", result < 0 ? strerrorname_np(errno) : "");
+    printf("%s: %ld%s%s\n", what, result < 0 ? -1 : result, result < 0 ? " " : "",
+           result < 0 ? strerrorname_np(errno) : "");
     return result;
 }
 
@@ -55,7 +56,8 @@ int main(void)
     show("bad path", open((char *)8, O_RDONLY));
     show("bad descriptor", read(999, buf, 1));
 
-    printf("getfl %d\n", (fcntl(fd, F_GETFL) & ~O_ACCMODE & (O_APPEND | O_NONBLOCK | O_DIRECTORY | O_NOFOLLOW | O_DIRECT)) != 0);
+    printf("getfl %d\n",
+           (fcntl(fd, F_GETFL) & ~O_ACCMODE & (O_APPEND | O_NONBLOCK | O_DIRECTORY | O_NOFOLLOW | O_DIRECT)) != 0);
     show("setfl", fcntl(fd, F_SETFL, O_APPEND | O_NONBLOCK));
     printf("append %d nonblock %d direct %d\n", !!(fcntl(fd, F_GETFL) & O_APPEND), !!(fcntl(fd, F_GETFL) & O_NONBLOCK),
            !!(fcntl(fd, F_GETFL) & O_DIRECT));
@@ -114,7 +116,8 @@ int main(void)
     struct timespec times[2] = {{1000000000, 123456789}, {1100000000, 987654321}};
     show("utimensat", utimensat(dirfd, "a", times, 0));
     stat("a", &st);
-    printf("%ld.%09ld %ld.%09ld\n", (long)st.st_atim.tv_sec, st.st_atim.tv_nsec, (long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    printf("%ld.%09ld %ld.%09ld\n", (long)st.st_atim.tv_sec, st.st_atim.tv_nsec, (long)st.st_mtim.tv_sec,
+           st.st_mtim.tv_nsec);
     show("futimens now", futimens(fd, NULL));
 
     int dup1 = fd_of("dup", dup(fd)), dup_high = fd_of("dupfd", fcntl(fd, F_DUPFD_CLOEXEC, 50));

@@ -17,7 +17,8 @@
 
 static long show(const char *what, long result)
 {
-    printf("%s: %ld%s%s\n", what, result < 0 ? -1 : result, result < 0 ? " " : "", result < 0 ? strerrorname_np(errno) : "");
+    printf("%s: %ld%s%s\n", what, result < 0 ? -1 : result, result < 0 ? " " : "",
+           result < 0 ? strerrorname_np(errno) : "");
     fflush(stdout);
     return result;
 }
@@ -37,8 +38,8 @@ int main(void)
     printf("%s\n", q);
     struct shmid_ds shm;
     show("IPC_STAT", shmctl(id, IPC_STAT, &shm));
-    printf("size %zu attached %lu mode %o mine %d\n", shm.shm_segsz, (unsigned long)shm.shm_nattch, shm.shm_perm.mode & 0777,
-           shm.shm_perm.uid == getuid() && shm.shm_cpid == getpid());
+    printf("size %zu attached %lu mode %o mine %d\n", shm.shm_segsz, (unsigned long)shm.shm_nattch,
+           shm.shm_perm.mode & 0777, shm.shm_perm.uid == getuid() && shm.shm_cpid == getpid());
     show("shmdt", shmdt(q));
     show("shmdt again", shmdt(q));
     show("IPC_RMID", shmctl(id, IPC_RMID, NULL));
@@ -113,7 +114,8 @@ int main(void)
         int sent = mq_send(mq, "low", 4, 1) | mq_send(mq, "high", 5, 9);
         ssize_t n = mq_receive(mq, buf, sizeof buf, &priority);
         mq_getattr(mq, &attr);
-        printf("mq %d %zd %s %u left %ld nonblock %d\n", sent, n, buf, priority, attr.mq_curmsgs, attr.mq_flags == O_NONBLOCK);
+        printf("mq %d %zd %s %u left %ld nonblock %d\n", sent, n, buf, priority, attr.mq_curmsgs,
+               attr.mq_flags == O_NONBLOCK);
         mq_unlink(name);
     } else {
         printf("mq 0 5 high 9 left 1 nonblock 1\n"); /* a host without message queues */

@@ -24,7 +24,8 @@
 
 static long show(const char *what, long result)
 {
-    printf("%s: %ld%s%s\n", what, result < 0 ? -1 : result, result < 0 ? " " : "", result < 0 ? strerrorname_np(errno) : "");
+    printf("%s: %ld%s%s\n", what, result < 0 ? -1 : result, result < 0 ? " " : "",
+           result < 0 ? strerrorname_np(errno) : "");
     return result;
 }
 
@@ -45,7 +46,10 @@ static void mapping(const char *what, const void *p)
     }
     fclose(f);
     char *base = strrchr(name, '/');
-    printf("%s: %s %s\n", what, prot, name[0] == '[' ? name : base && strncmp(base, "/sys_proc", 9) == 0 ? "program" : "");
+    printf("%s: %s %s\n", what, prot,
+           name[0] == '['                               ? name
+           : base && strncmp(base, "/sys_proc", 9) == 0 ? "program"
+                                                        : "");
 }
 
 static void *thread_main(void *arg)
@@ -82,8 +86,8 @@ int main(int argc, char **argv)
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
     exe[n > 0 ? n : 0] = 0;
     struct stat a, b;
-    printf("exe %d %d\n", n > 0 && strstr(exe, "sys_proc") != NULL, stat(exe, &a) == 0 && stat("/proc/self/exe", &b) == 0 &&
-           a.st_ino == b.st_ino);
+    printf("exe %d %d\n", n > 0 && strstr(exe, "sys_proc") != NULL,
+           stat(exe, &a) == 0 && stat("/proc/self/exe", &b) == 0 && a.st_ino == b.st_ino);
     snprintf(buf, sizeof buf, "/proc/%d/exe", getpid());
     char other[4096] = {0};
     printf("by pid %d\n", readlink(buf, other, sizeof other - 1) > 0 && strcmp(exe, other) == 0);

@@ -17,7 +17,8 @@
 
 static long show(const char *what, long result)
 {
-    printf("%s: %ld%s%s\n", what, result < 0 ? -1 : result, result < 0 ? " " : "", result < 0 ? strerrorname_np(errno) : "");
+    printf("%s: %ld%s%s\n", what, result < 0 ? -1 : result, result < 0 ? " " : "",
+           result < 0 ? strerrorname_np(errno) : "");
     return result;
 }
 
@@ -81,7 +82,8 @@ int main(void)
     setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
     char control[256] = {0};
     struct iovec iov = {"message", 7};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_SPACE(sizeof(int))};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_SPACE(sizeof(int))};
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
@@ -90,7 +92,8 @@ int main(void)
     show("sendmsg", sendmsg(pair[0], &msg, 0));
     char buf[64] = {0}, in_control[256];
     struct iovec in = {buf, sizeof buf};
-    struct msghdr received = {.msg_iov = &in, .msg_iovlen = 1, .msg_control = in_control, .msg_controllen = sizeof in_control};
+    struct msghdr received = {
+        .msg_iov = &in, .msg_iovlen = 1, .msg_control = in_control, .msg_controllen = sizeof in_control};
     show("recvmsg", recvmsg(pair[1], &received, MSG_CMSG_CLOEXEC));
     printf("%s flags %x\n", buf, received.msg_flags & ~MSG_CMSG_CLOEXEC);
     for (c = CMSG_FIRSTHDR(&received); c; c = CMSG_NXTHDR(&received, c)) {
@@ -130,7 +133,8 @@ int main(void)
     struct sockaddr_un name;
     socklen_t size = sizeof name;
     show("getpeername", getpeername(client, (struct sockaddr *)&name, &size));
-    printf("%d %d\n", strcmp(name.sun_path, un.sun_path), size == offsetof(struct sockaddr_un, sun_path) + strlen(un.sun_path) + 1);
+    printf("%d %d\n", strcmp(name.sun_path, un.sun_path),
+           size == offsetof(struct sockaddr_un, sun_path) + strlen(un.sun_path) + 1);
     struct ucred cred;
     socklen_t cred_size = sizeof cred;
     show("peercred", getsockopt(client, SOL_SOCKET, SO_PEERCRED, &cred, &cred_size));

@@ -42,7 +42,8 @@ static Window window_new(void)
     assert_true(room != MAP_FAILED);
     munmap(room, PAGES * PAGE);
     w.base = (u64)room;
-    w.host = mmap((u8 *)room + HOST_PAGE * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    w.host = mmap((u8 *)room + HOST_PAGE * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                  -1, 0);
     strcpy((char *)w.host, "the translator's");
     for (int i = 0; i < PAGES; i++)
         w.prot[i] = UNMAPPED;
