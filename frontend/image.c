@@ -1,6 +1,7 @@
-/* ELF images: reads the headers, believes nothing in them, and says in one line what is wrong with a file and what to do.
- * What is accepted is what the kernel's binfmt_elf accepts, less what could only end in a fault: segments that reach past the
- * end of the file or overlap one another. Rules: ELF gABI chapters 4 and 5, Linux fs/binfmt_elf.c. */
+/* ELF images: reads the headers, believes nothing in them, and says in one line what is wrong with a file and what
+ * to do. What is accepted is what the kernel's binfmt_elf accepts, less what could only end in a fault: segments
+ * that reach past the end of the file or overlap one another. Rules: ELF gABI chapters 4 and 5, Linux
+ * fs/binfmt_elf.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -137,18 +138,22 @@ static int add_segment(const Complaint *c, Image *image, const Elf64_Phdr *ph, u
     if (ph->p_memsz == 0)
         return 0;
     if (ph->p_filesz > ph->p_memsz)
-        return complain(c, ENOEXEC, "segment %zu holds more of the file (%#lx bytes) than of memory (%#lx): damaged file",
-                        index, ph->p_filesz, ph->p_memsz);
+        return complain(c, ENOEXEC,
+                        "segment %zu holds more of the file (%#lx bytes) than of memory (%#lx): damaged file", index,
+                        ph->p_filesz, ph->p_memsz);
     if (ph->p_filesz && (ph->p_offset > file_size || ph->p_filesz > file_size - ph->p_offset))
-        return complain(c, ENOEXEC, "truncated: segment %zu ends at byte %#lx of the file, which has %#lx; get a complete copy",
+        return complain(c, ENOEXEC,
+                        "truncated: segment %zu ends at byte %#lx of the file, which has %#lx; get a complete copy",
                         index, ph->p_offset + ph->p_filesz, file_size);
     if (ph->p_vaddr >= ADDRESS_END || ph->p_memsz > ADDRESS_END - ph->p_vaddr)
-        return complain(c, ENOEXEC, "segment %zu (%#lx bytes at %#lx) lies outside the address space: damaged file", index,
-                        ph->p_memsz, ph->p_vaddr);
+        return complain(c, ENOEXEC, "segment %zu (%#lx bytes at %#lx) lies outside the address space: damaged file",
+                        index, ph->p_memsz, ph->p_vaddr);
     if (ph->p_filesz && ((ph->p_offset ^ ph->p_vaddr) & (PAGE - 1)))
-        return complain(c, ENOEXEC,
-                        "segment %zu: file offset %#lx and address %#lx differ modulo the page size of %d; link it with "
-                        "-z max-page-size=%d or more", index, ph->p_offset, ph->p_vaddr, PAGE, PAGE);
+        return complain(
+            c, ENOEXEC,
+            "segment %zu: file offset %#lx and address %#lx differ modulo the page size of %d; link it with "
+            "-z max-page-size=%d or more",
+            index, ph->p_offset, ph->p_vaddr, PAGE, PAGE);
     Segment *s = &image->segments[image->nsegments++];
     *s = (Segment){
         .vaddr = ph->p_vaddr,
@@ -171,8 +176,8 @@ static int read_interp(const Complaint *c, Image *image, const Elf64_Phdr *ph)
         return complain(c, ENOEXEC, "its interpreter's name (PT_INTERP) is %#lx bytes long, not 2 to %zu: damaged file",
                         ph->p_filesz, sizeof image->interp);
     if (!read_at(image->fd, image->interp, ph->p_filesz, ph->p_offset))
-        return complain(c, errno ? errno : ENOEXEC, "truncated: its interpreter's name (PT_INTERP) at byte %#lx can't be read",
-                        ph->p_offset);
+        return complain(c, errno ? errno : ENOEXEC,
+                        "truncated: its interpreter's name (PT_INTERP) at byte %#lx can't be read", ph->p_offset);
     if (image->interp[ph->p_filesz - 1] || !image->interp[0])
         return complain(c, ENOEXEC, "its interpreter's name (PT_INTERP) isn't a string: damaged file");
     return 0;
@@ -197,11 +202,12 @@ static int read_phdrs(const Complaint *c, Image *image, const Elf64_Ehdr *eh, u6
         return complain(c, ENOEXEC, "program headers of %u bytes instead of %zu: damaged file", eh->e_phentsize,
                         sizeof(Elf64_Phdr));
     if (eh->e_phnum == 0 || eh->e_phnum > PHNUM_MAX)
-        return complain(c, ENOEXEC, "%u program headers, not 1 to %d: not an executable, or damaged", eh->e_phnum, PHNUM_MAX);
+        return complain(c, ENOEXEC, "%u program headers, not 1 to %d: not an executable, or damaged", eh->e_phnum,
+                        PHNUM_MAX);
     size_t size = eh->e_phnum * sizeof(Elf64_Phdr);
     if (eh->e_phoff > file_size || size > file_size - eh->e_phoff)
-        return complain(c, ENOEXEC, "truncated: program headers at byte %#lx, file has %#lx; get a complete copy", eh->e_phoff,
-                        file_size);
+        return complain(c, ENOEXEC, "truncated: program headers at byte %#lx, file has %#lx; get a complete copy",
+                        eh->e_phoff, file_size);
     Elf64_Phdr *phdrs = malloc(size);
     image->segments = calloc(eh->e_phnum, sizeof *image->segments);
     if (!phdrs || !image->segments) {
@@ -273,8 +279,8 @@ int image_open(Image *image, int fd, const char *path, char *why, size_t size)
     if (error)
         return error;
     if (!read_at(fd, &eh, sizeof eh, 0))
-        return complain(&c, ENOEXEC, "truncated: its ELF header needs %zu bytes, file has %#lx; get a complete copy", sizeof eh,
-                        (u64)st.st_size);
+        return complain(&c, ENOEXEC, "truncated: its ELF header needs %zu bytes, file has %#lx; get a complete copy",
+                        sizeof eh, (u64)st.st_size);
     elf_version(EV_CURRENT);
     Elf_Data data = {.d_buf = &eh, .d_size = sizeof eh, .d_type = ELF_T_EHDR, .d_version = EV_CURRENT};
     if (!elf64_xlatetom(&data, &data, eh.e_ident[EI_DATA]))
@@ -304,7 +310,7 @@ void image_close(Image *image)
     image->fd = -1;
 }
 
-/* -- symbols ------------------------------------------------------------------------------------------------------------------ */
+/* -- symbols ------------------------------------------------------------------------------------------------------ */
 
 /* The address that a file offset is loaded at, unrelocated. */
 static bool offset_to_vaddr(Elf *elf, u64 offset, u64 *vaddr)

@@ -34,8 +34,8 @@ static void send(const Report *r)
     raw_syscall(__NR_write, 2, (u64)r->text, r->n, 0, 0, 0);
 }
 
-/* The file mapped at an address and the address's place in it, from /proc/self/maps, if there is one; with `symbol`, the function
- * too, for which memory is allocated. */
+/* The file mapped at an address and the address's place in it, from /proc/self/maps, if there is one; with `symbol`,
+ * the function too, for which memory is allocated. */
 static void add_module(Report *r, u64 addr, bool symbol)
 {
     char buf[4096 + 512];
@@ -134,7 +134,8 @@ static void add_command(Report *r)
     add(r, "  to see it again:");
     for (ssize_t at = 0; at < n; at += (ssize_t)strnlen(args + at, (size_t)(n - at)) + 1) {
         const char *arg = args + at;
-        bool plain = arg[0] && !arg[strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%")];
+        bool plain =
+            arg[0] && !arg[strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%")];
         add(r, plain ? " %.*s" : " '%.*s'", (int)strnlen(arg, (size_t)(n - at)), arg);
     }
     add(r, "\n");

@@ -8,7 +8,8 @@
 
 /* The guest is about to die of an uncaught signal at t->pc. */
 void crash_guest(Task *t, const siginfo_t *info);
-/* The translator itself faulted: reports and ends the process by that signal. Callable from a signal handler; t may be NULL. */
+/* The translator itself faulted: reports and ends the process by that signal. Callable from a signal handler; t may
+ * be NULL. */
 _Noreturn void crash_ours(Task *t, const siginfo_t *info, void *ucontext);
 
 #endif

@@ -1,8 +1,8 @@
 /* The loader: what execve does in the kernel (fs/exec.c, fs/binfmt_elf.c, fs/binfmt_script.c), done for a guest.
  *
- * Guest addresses are host addresses, so an image is mapped where it will run: a position-independent one where the host's
- * kernel would put it, a fixed one at its own addresses. Nothing of the guest's is ever mapped executable on the host;
- * that a page may be executed by the guest is known to the MemMap alone. */
+ * Guest addresses are host addresses, so an image is mapped where it will run: a position-independent one where the
+ * host's kernel would put it, a fixed one at its own addresses. Nothing of the guest's is ever mapped executable on
+ * the host; that a page may be executed by the guest is known to the MemMap alone. */
 #include "load.h"
 
 #include <elf.h>
@@ -89,7 +89,7 @@ const Abi *abi_of(const Guest *guest)
     return NULL;
 }
 
-/* -- scripts ------------------------------------------------------------------------------------------------------------------ */
+/* -- scripts ------------------------------------------------------------------------------------------------------ */
 
 int script_parse(const char *head, size_t size, Script *s)
 {
@@ -155,10 +155,10 @@ static bool script_argv(Process *p, const Script *s, const char *path)
     return true;
 }
 
-/* -- images ------------------------------------------------------------------------------------------------------------------- */
+/* -- images ------------------------------------------------------------------------------------------------------- */
 
-/* Finds room for a position-independent image of `size` bytes: around DYN_BASE for a program with an interpreter, else where
- * mmap puts things (binfmt_elf.c: load_elf_binary). Returns the address, 0 if there is none. */
+/* Finds room for a position-independent image of `size` bytes: around DYN_BASE for a program with an interpreter,
+ * else where mmap puts things (binfmt_elf.c: load_elf_binary). Returns the address, 0 if there is none. */
 static u64 place(struct MemMap *mem, u64 size, u64 align, bool at_base)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -220,7 +220,8 @@ static int map_image(const Loader *l, const Image *image, const char *path, bool
             align = image->segments[i].align > align ? image->segments[i].align : align;
         u64 at = place(l->p->mem, hi - lo, align, at_base);
         if (!at)
-            return fail(l, ENOMEM, "%s: no room for its %#lx bytes in the address space: raise ulimit -v", path, hi - lo);
+            return fail(l, ENOMEM, "%s: no room for its %#lx bytes in the address space: raise ulimit -v", path,
+                        hi - lo);
         *bias = at - lo;
     }
     u64 mapped = 0;
@@ -229,11 +230,14 @@ static int map_image(const Loader *l, const Image *image, const char *path, bool
         u64 from = page_down(s->vaddr + *bias), to = page_up(s->vaddr + s->memsz + *bias);
         int error = map_segment(l->p, image, s, *bias, mapped);
         if (error == -EPERM)
-            return fail(l, EPERM, "%s: wants to lie at %#lx, below the lowest address the host allows (sysctl vm.mmap_min_addr)",
+            return fail(l, EPERM,
+                        "%s: wants to lie at %#lx, below the lowest address the host allows (sysctl vm.mmap_min_addr)",
                         path, from);
         if (error)
-            return fail(l, -error, "%s: can't map the segment at %#lx to %#lx (%s); if dragoman itself is in its way, link it "
-                        "as a PIE or elsewhere", path, from, to, strerror(-error));
+            return fail(l, -error,
+                        "%s: can't map the segment at %#lx to %#lx (%s); if dragoman itself is in its way, link it "
+                        "as a PIE or elsewhere",
+                        path, from, to, strerror(-error));
         mapped = to;
     }
     return 0;
@@ -284,7 +288,8 @@ static int open_interp(const Loader *l, Image *image, const char *name, const ch
 {
     int fd = open_guest(l->t, name, NULL);
     if (fd < 0 && errno == ENOENT)
-        return fail(l, ENOENT, "%s: interpreter %s not found; give the guest's root with -L DIR or QEMU_LD_PREFIX", program, name);
+        return fail(l, ENOENT, "%s: interpreter %s not found; give the guest's root with -L DIR or QEMU_LD_PREFIX",
+                    program, name);
     if (fd < 0)
         return fail(l, errno, "%s: interpreter %s: %s", program, name, strerror(errno));
     int error = image_open(image, fd, name, l->why, l->size);
@@ -296,7 +301,7 @@ static int open_interp(const Loader *l, Image *image, const char *name, const ch
     return error;
 }
 
-/* -- stack ---------------------------------------------------------------------------------------------------------------------- */
+/* -- stack -------------------------------------------------------------------------------------------------------- */
 
 static u64 stack_size(const Process *p)
 {
@@ -316,7 +321,8 @@ static int map_stack(const Loader *l, bool exec)
     Process *p = l->p;
     u64 size = stack_size(p);
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
-    i64 room = mem_map(p->mem, 0, size + PAGE, PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0), flags, -1, 0, MEM_STACK);
+    i64 room =
+        mem_map(p->mem, 0, size + PAGE, PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0), flags, -1, 0, MEM_STACK);
     if (room < 0 || mem_protect(p->mem, (u64)room, PAGE, PROT_NONE) < 0)
         return fail(l, ENOMEM, "no room for a stack of %lu KiB: lower ulimit -s or raise ulimit -v", size >> 10);
     p->stack_lo = (u64)room + PAGE;
@@ -461,7 +467,7 @@ static void map_vdso(Process *p)
     mem_protect(p->mem, p->vdso, size, PROT_READ | PROT_EXEC);
 }
 
-/* -- the program ------------------------------------------------------------------------------------------------------------- */
+/* -- the program -------------------------------------------------------------------------------------------------- */
 
 /* The file's own name, links resolved, and as the guest sees it. */
 static void note_exe(Process *p, int fd, const char *path)
@@ -543,7 +549,8 @@ int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
         case PROGRAM_SCRIPT:
             close(fd);
             if (depth >= SCRIPT_DEPTH)
-                return fail(l, ELOOP, "%s: scripts whose interpreters are scripts, more than %d deep", path, SCRIPT_DEPTH);
+                return fail(l, ELOOP, "%s: scripts whose interpreters are scripts, more than %d deep", path,
+                            SCRIPT_DEPTH);
             if (!script_argv(p, &s, path))
                 return fail(l, ENOMEM, "%s: out of memory", path);
             path = strdup(s.interp);

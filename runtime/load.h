@@ -15,8 +15,8 @@ typedef struct Script {
     char arg[SCRIPT_LINE]; /* all that follows the interpreter, or "" */
 } Script;
 
-/* Parses the first bytes of a file. 1: a script, *s is filled; 0: none; -ENOEXEC: a `#!` line without an interpreter or too
- * long (fs/binfmt_script.c). */
+/* Parses the first bytes of a file. 1: a script, *s is filled; 0: none; -ENOEXEC: a `#!` line without an interpreter
+ * or too long (fs/binfmt_script.c). */
 int script_parse(const char *head, size_t size, Script *s);
 
 /* What kind of program a file is, by its first bytes. */
@@ -26,10 +26,11 @@ ProgramKind program_kind(const char *head, size_t size, Script *s);
 /* The Abi that belongs to a guest. */
 const Abi *abi_of(const Guest *guest);
 
-/* Makes `path` (as the guest sees it: looked up in the sysroot first) the program of p, whose options and argv are set: maps it,
- * its interpreter, stack, vDSO; builds the stack; sets guest and abi of p and t, t's registers and pc, and p's addresses. A script
- * is replaced by its interpreter, with p->argv as the kernel would make it; an interpreter that belongs to the host is
- * executed. Returns 0, or -errno with one line for the user in `why`; after a failure the process is good for exiting only. */
+/* Makes `path` (as the guest sees it: looked up in the sysroot first) the program of p, whose options and argv are
+ * set: maps it, its interpreter, stack, vDSO; builds the stack; sets guest and abi of p and t, t's registers and pc,
+ * and p's addresses. A script is replaced by its interpreter, with p->argv as the kernel would make it; an
+ * interpreter that belongs to the host is executed. Returns 0, or -errno with one line for the user in `why`; after
+ * a failure the process is good for exiting only. */
 int load_program(Process *p, Task *t, const char *path, char *why, size_t size);
 
 #endif

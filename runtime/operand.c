@@ -25,8 +25,8 @@ static bool is_prefix(u8 b)
 /* Bytes of immediate data behind the operand, which a rip-relative address counts from the end of. */
 static unsigned immediate_bytes(u8 map, u8 opcode, bool short_operand)
 {
-    if (map == 3 || (map == 1 && (opcode == 0xc2 || opcode == 0xc4 || opcode == 0xc5 || opcode == 0xc6 || (opcode & 0xfc) == 0x70 ||
-                                  opcode == 0xa4 || opcode == 0xac || opcode == 0xba)))
+    if (map == 3 || (map == 1 && (opcode == 0xc2 || opcode == 0xc4 || opcode == 0xc5 || opcode == 0xc6 ||
+                                  (opcode & 0xfc) == 0x70 || opcode == 0xa4 || opcode == 0xac || opcode == 0xba)))
         return 1;
     if (map != 0)
         return 0;

@@ -1,9 +1,9 @@
-/* Guest signals: see signal.h for the scheme. The rules are kernel/signal.c's; where the kernel does the work by itself (blocked
- * and ignored signals, default actions, job control), the host's kernel is left to do it.
+/* Guest signals: see signal.h for the scheme. The rules are kernel/signal.c's; where the kernel does the work by
+ * itself (blocked and ignored signals, default actions, job control), the host's kernel is left to do it.
  *
- * A thread has at most one asynchronous signal noted and undelivered: its handler leaves the host thread with every other one
- * blocked until signal_deliver. The exceptions are SIGSEGV and SIGBUS sent by kill, which can't be blocked on the host; those wait
- * in `held`. */
+ * A thread has at most one asynchronous signal noted and undelivered: its handler leaves the host thread with every
+ * other one blocked until signal_deliver. The exceptions are SIGSEGV and SIGBUS sent by kill, which can't be blocked
+ * on the host; those wait in `held`. */
 #include "signal.h"
 
 #include <assert.h>
@@ -68,14 +68,14 @@ typedef struct HostAction {
     u64 mask;
 } HostAction;
 
-/* -- the host's side -------------------------------------------------------------------------------------------------------- */
+/* -- the host's side ---------------------------------------------------------------------------------------------- */
 
 void signal_return_stub(void);
 i64 host_syscall_asm(const volatile u32 *pending, long nr, const u64 args[6]);
 extern const char host_syscall_begin[], host_syscall_insn[], host_syscall_before[], host_syscall_during[];
 
-/* A signal that comes between host_syscall_begin and the system call makes it not happen; one that comes while it waits finds
- * rip on the instruction again, where the kernel puts it to restart the call (handlers have SA_RESTART). */
+/* A signal that comes between host_syscall_begin and the system call makes it not happen; one that comes while it
+ * waits finds rip on the instruction again, where the kernel puts it to restart the call (handlers have SA_RESTART). */
 __asm__(".text\n"
         ".globl signal_return_stub, host_syscall_asm, host_syscall_begin, host_syscall_insn\n"
         ".globl host_syscall_before, host_syscall_during\n"
@@ -104,7 +104,8 @@ __asm__(".text\n"
         "host_syscall_during:\n"
         "    mov $-512, %rax\n"
         "    ret\n");
-static_assert(SYS_rt_sigreturn == 15 && RESTART_NOINTR == 513 && RESTART_SYS == 512 && ERESTARTSYS == 512, "host_syscall_asm");
+static_assert(SYS_rt_sigreturn == 15 && RESTART_NOINTR == 513 && RESTART_SYS == 512 && ERESTARTSYS == 512,
+              "host_syscall_asm");
 
 i64 host_syscall(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
@@ -246,7 +247,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     errno = error;
 }
 
-/* -- threads ---------------------------------------------------------------------------------------------------------------- */
+/* -- threads ------------------------------------------------------------------------------------------------------ */
 
 static size_t state_size(void)
 {
@@ -255,7 +256,8 @@ static size_t state_size(void)
 
 static SignalState *state_new(Actions *actions)
 {
-    SignalState *s = mmap(NULL, state_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    SignalState *s =
+        mmap(NULL, state_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (s == MAP_FAILED)
         return NULL;
     s->actions = actions;
@@ -402,7 +404,7 @@ void signal_clear_handlers(Task *t)
     }
 }
 
-/* -- masks ------------------------------------------------------------------------------------------------------------------ */
+/* -- masks -------------------------------------------------------------------------------------------------------- */
 
 u64 signal_mask(const Task *t)
 {
@@ -449,7 +451,7 @@ static void end_suspension(Task *t)
     signal_set_mask(t, s->saved_mask);
 }
 
-/* -- the alternate stack ------------------------------------------------------------------------------------------------------- */
+/* -- the alternate stack ------------------------------------------------------------------------------------------ */
 
 static u64 guest_sp(const Task *t)
 {
@@ -488,7 +490,7 @@ void signal_restore(Task *t, u64 mask, const GuestStack *stack)
     signal_set_mask(t, mask);
 }
 
-/* -- delivery --------------------------------------------------------------------------------------------------------------- */
+/* -- delivery ----------------------------------------------------------------------------------------------------- */
 
 _Noreturn void signal_die(Task *t, int signo)
 {
@@ -642,11 +644,12 @@ i64 signal_syscall_result(Task *t, i64 result)
     return result;
 }
 
-/* -- what runtime/linux/signal.c needs of this state ------------------------------------------------------------------------ */
+/* -- what runtime/linux/signal.c needs of this state -------------------------------------------------------------- */
 
 i64 signal_action(Task *t, int signo, const GuestAction *new, GuestAction *old)
 {
-    enum : u64 { KNOWN_FLAGS = 0xdc000c07 }; /* UAPI_SA_FLAGS: the kernel clears others, so that programs can probe them */
+    /* UAPI_SA_FLAGS: the kernel clears others, so that programs can probe them. */
+    enum : u64 { KNOWN_FLAGS = 0xdc000c07 };
     Actions *a = t->signals->actions;
     if (signo < 1 || signo > SIGNALS || (new && (UNBLOCKABLE & BIT(signo))))
         return -EINVAL;

@@ -1,9 +1,10 @@
 /* Guest signals (runtime/signal.c): host handlers queue them, the dispatcher delivers them.
  *
- * The host's signal mask of a guest thread is the guest's own, but for SIGSEGV and SIGBUS, which the translator needs. So the
- * kernel queues what the guest has blocked, chooses threads and answers sigpending, sigtimedwait and signalfd by itself. The
- * host handler of an asynchronous signal notes it in its thread, blocks all others until it is delivered, and asks for the
- * attention of the dispatcher, which pushes a frame on the guest's stack at the next safepoint. */
+ * The host's signal mask of a guest thread is the guest's own, but for SIGSEGV and SIGBUS, which the translator
+ * needs. So the kernel queues what the guest has blocked, chooses threads and answers sigpending, sigtimedwait and
+ * signalfd by itself. The host handler of an asynchronous signal notes it in its thread, blocks all others until it
+ * is delivered, and asks for the attention of the dispatcher, which pushes a frame on the guest's stack at the next
+ * safepoint. */
 #ifndef DRAGOMAN_SIGNAL_H
 #define DRAGOMAN_SIGNAL_H
 
@@ -39,12 +40,12 @@ typedef struct GuestSignal {
 /* What the ABI's rt_sigreturn finds in the frame besides registers; Abi.pop_frame passes it on. */
 void signal_restore(Task *t, u64 mask, const GuestStack *stack);
 
-/* The process's and its first task's signals, from what the host process was started with. Call before the first signal can
- * matter; the handlers are installed here. */
+/* The process's and its first task's signals, from what the host process was started with. Call before the first
+ * signal can matter; the handlers are installed here. */
 void signal_init(Process *p, Task *t);
-/* A new thread's: the parent's mask, nothing pending, no alternate stack; its host thread calls signal_thread_start as its first
- * act, with all signals blocked, and signal_thread_end as its last. A child that shares memory but not handlers (vfork) gets
- * a copy of them. False without memory. */
+/* A new thread's: the parent's mask, nothing pending, no alternate stack; its host thread calls signal_thread_start
+ * as its first act, with all signals blocked, and signal_thread_end as its last. A child that shares memory but not
+ * handlers (vfork) gets a copy of them. False without memory. */
 bool signal_task_init(Task *child, const Task *parent, bool share_actions);
 void signal_keep_stack(Task *child, const Task *parent); /* the alternate stack too, as vfork does */
 void signal_thread_start(Task *t);
@@ -53,7 +54,8 @@ void signal_task_free(Task *t);
 /* Around fork: the child's copy of the handlers is whole. */
 void signal_before_fork(Task *t);
 void signal_after_fork(Task *t, bool child);
-/* Blocks every signal on this host thread (around clone, fork and exec); signal_unblock goes back to the guest's mask. */
+/* Blocks every signal on this host thread (around clone, fork and exec); signal_unblock goes back to the guest's
+ * mask. */
 void signal_block_all(void);
 void signal_unblock(const Task *t);
 /* For exec: gives the host the guest's dispositions and mask as they are; false if a signal has to be delivered first.
@@ -63,23 +65,27 @@ void signal_exec_failed(Task *t);
 /* CLONE_CLEAR_SIGHAND. */
 void signal_clear_handlers(Task *t);
 
-/* At a safepoint, with exact guest state: delivers what is pending. True if the guest's pc changed. Ends the process if the
- * signal is fatal. */
+/* At a safepoint, with exact guest state: delivers what is pending. True if the guest's pc changed. Ends the process
+ * if the signal is fatal. */
 bool signal_deliver(Task *t);
-/* Delivers a synchronous signal of the instruction at t->pc, or ends the process if the guest has no handler or blocks it. */
+/* Delivers a synchronous signal of the instruction at t->pc, or ends the process if the guest has no handler or
+ * blocks it. */
 void signal_fault(Task *t, int signo, int code, u64 addr);
 
 /* A system call that a signal may interrupt: the result or -errno. -ERESTARTSYS if a signal came during the call,
- * -ERESTARTNOINTR if one was there before it (no wake-up is lost in between); the handler hands both to signal_syscall_result. */
+ * -ERESTARTNOINTR if one was there before it (no wake-up is lost in between); the handler hands both to
+ * signal_syscall_result. */
 i64 host_syscall(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
-/* What a system call's result becomes for the guest. For the restart codes: EINTR if a handler without SA_RESTART is about to run,
- * else t->pc goes back to the instruction and the first argument is returned, so that the call runs again. */
+/* What a system call's result becomes for the guest. For the restart codes: EINTR if a handler without SA_RESTART is
+ * about to run, else t->pc goes back to the instruction and the first argument is returned, so that the call runs
+ * again. */
 i64 signal_syscall_result(Task *t, i64 result);
 /* Restart codes of the kernel, include/linux/errno.h (ERESTARTSYS is 512). */
 enum { RESTART_SYS = 512, RESTART_NOINTR = 513 };
 
-/* A system call that waits with another mask (ppoll, pselect6, epoll_pwait, rt_sigsuspend): `mask` is the guest's until the signal it
- * lets in is delivered, or the call ends without one. Returns the mask to hand to the host's call. */
+/* A system call that waits with another mask (ppoll, pselect6, epoll_pwait, rt_sigsuspend): `mask` is the guest's
+ * until the signal it lets in is delivered, or the call ends without one. Returns the mask to hand to the host's
+ * call. */
 u64 signal_suspend(Task *t, u64 mask);
 
 /* The guest's blocked signals, as bits. */
@@ -88,7 +94,8 @@ void signal_set_mask(Task *t, u64 mask);
 /* Sets the mask if no signal is noted that has to be delivered first, else -RESTART_NOINTR. */
 i64 signal_change_mask(Task *t, u64 mask);
 
-/* rt_sigaction, sigaltstack and rt_sigreturn: 0 or -errno; new and old may be NULL. signal_return's result is no result. */
+/* rt_sigaction, sigaltstack and rt_sigreturn: 0 or -errno; new and old may be NULL. signal_return's result is no
+ * result. */
 i64 signal_action(Task *t, int signo, const GuestAction *new, GuestAction *old);
 i64 signal_alt_stack(Task *t, const GuestStack *new, GuestStack *old);
 i64 signal_return(Task *t);

@@ -3,10 +3,10 @@
  * - A thread (CLONE_THREAD) is a pthread, so that the host's C library and LLVM work in it.
  * - A fork is the C library's fork, which keeps its own locks whole, with ours held over it. What fork can't express
  *   (namespaces, shared descriptor tables, other exit signals) is a bare clone.
- * - A child that shares memory while its parent waits (vfork, posix_spawn) is a host process that shares memory likewise. It
- *   runs on a Task and a stack of its own, but on its parent's thread-local storage, which nobody else uses meanwhile. For the
- *   parent's other threads it is one more task. If the parent doesn't wait, a host thread made for the purpose does so in its
- *   place and lends its storage. */
+ * - A child that shares memory while its parent waits (vfork, posix_spawn) is a host process that shares memory
+ *   likewise. It runs on a Task and a stack of its own, but on its parent's thread-local storage, which nobody else
+ *   uses meanwhile. For the parent's other threads it is one more task. If the parent doesn't wait, a host thread made
+ *   for the purpose does so in its place and lends its storage. */
 #include "thread.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ enum : u64 {
     PTHREAD_FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
 };
 
-/* -- the end of a thread ------------------------------------------------------------------------------------------------------ */
+/* -- the end of a thread ------------------------------------------------------------------------------------------ */
 
 /* Where a pthread's start function goes on to return. */
 static __thread jmp_buf *thread_end;
@@ -75,8 +75,8 @@ static void futex_death(const Task *t, u64 addr, bool pi, bool pending)
     }
 }
 
-/* The guest's robust list. The kernel would find it too, but only when the host thread is gone, and by then others may have
- * been told that the guest's is and may have freed its memory. */
+/* The guest's robust list. The kernel would find it too, but only when the host thread is gone, and by then others
+ * may have been told that the guest's is and may have freed its memory. */
 static void robust_list_exit(Task *t)
 {
     struct {
@@ -151,14 +151,15 @@ _Noreturn void process_exit(Task *t, int status)
         raw_syscall(SYS_exit_group, (u64)status, 0, 0, 0, 0, 0);
 }
 
-/* -- children in general -------------------------------------------------------------------------------------------------------- */
+/* -- children in general ------------------------------------------------------------------------------------------ */
 
 static bool put_tid(u64 addr, i32 tid)
 {
     return mem_write(addr, &tid, sizeof tid) == 0;
 }
 
-/* A Task that goes on where t is, with the registers clone asks for. Signals are blocked on the host. NULL without memory. */
+/* A Task that goes on where t is, with the registers clone asks for. Signals are blocked on the host. NULL without
+ * memory. */
 static Task *child_new(Task *t, const CloneArgs *a)
 {
     Task *child = task_new(t->process);
@@ -185,7 +186,7 @@ static void child_free(Task *child)
     task_free(child);
 }
 
-/* -- threads --------------------------------------------------------------------------------------------------------------------- */
+/* -- threads ------------------------------------------------------------------------------------------------------ */
 
 typedef struct Start {
     Task *child;
@@ -258,7 +259,7 @@ static i64 new_thread(Task *t, const CloneArgs *a)
     return error ? -error : start.tid;
 }
 
-/* -- fork ------------------------------------------------------------------------------------------------------------------------- */
+/* -- fork --------------------------------------------------------------------------------------------------------- */
 
 static void before_fork(Task *t)
 {
@@ -337,7 +338,7 @@ static i64 new_process(Task *t, const CloneArgs *a)
     return pid;
 }
 
-/* -- vfork ------------------------------------------------------------------------------------------------------------------------ */
+/* -- vfork -------------------------------------------------------------------------------------------------------- */
 
 typedef struct Vfork {
     Task *child;
@@ -375,7 +376,8 @@ static i64 run_vfork(Vfork *v)
     int flags = (int)(v->args->flags & ~(u64)OWN_FLAGS) | CLONE_VFORK | (int)v->args->exit_signal;
     i64 pid = -ENOMEM;
     size_t size = host_stack(v->child->process);
-    u8 *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    u8 *stack =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (stack != MAP_FAILED) {
         v->child->vfork_child = true;
         pid = clone(vfork_main, stack + size, flags, v, &v->pidfd);
@@ -432,7 +434,7 @@ static i64 new_sharing_process(Task *t, const CloneArgs *a)
     return error ? -error : start.tid;
 }
 
-/* -- clone ------------------------------------------------------------------------------------------------------------------------ */
+/* -- clone -------------------------------------------------------------------------------------------------------- */
 
 i64 thread_clone(Task *t, const CloneArgs *a)
 {

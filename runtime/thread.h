@@ -4,7 +4,8 @@
 
 #include "runtime.h"
 
-/* struct clone_args of clone3, version 2; clone fills it from its registers. `pidfd` and `parent_tid` may name the same place. */
+/* struct clone_args of clone3, version 2; clone fills it from its registers. `pidfd` and `parent_tid` may name the
+ * same place. */
 typedef struct CloneArgs {
     u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
 } CloneArgs;

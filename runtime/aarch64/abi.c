@@ -34,7 +34,9 @@ static void cpuinfo(FILE *f, int cpu)
 #define HWCAP(bit, name) fputs(" " name, f);
     HWCAPS(HWCAP)
 #undef HWCAP
-    fprintf(f, "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU revision\t: %d\n\n",
+    fprintf(f,
+            "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU "
+            "revision\t: %d\n\n",
             A64_MIDR >> 24 & 0xff, A64_MIDR >> 20 & 0xf, A64_MIDR >> 4 & 0xfff, A64_MIDR & 0xf);
 }
 

@@ -1,5 +1,5 @@
-/* AArch64 signal frames: struct rt_sigframe of arch/arm64/kernel/signal.c with the FPSIMD record, and the frame record that
- * x29 points at. Layouts: arch/arm64/include/uapi/asm/{sigcontext,ucontext}.h. */
+/* AArch64 signal frames: struct rt_sigframe of arch/arm64/kernel/signal.c with the FPSIMD record, and the frame
+ * record that x29 points at. Layouts: arch/arm64/include/uapi/asm/{sigcontext,ucontext}.h. */
 #include "sigframe.h"
 
 #include <string.h>
@@ -60,7 +60,8 @@ _Static_assert(offsetof(A64Ucontext, mcontext) == 176, "struct ucontext");
 _Static_assert(sizeof(A64Frame) == 128 + 176 + 288 + 4096, "struct rt_sigframe");
 _Static_assert(A64_MINSIGSTKSZ == sizeof(A64Frame) + sizeof(A64FrameRecord) + 16, "signal_minsigstksz");
 
-/* ESR_EL1 as the kernel shows it to user space (set_thread_esr): class, instruction length, write-not-read and fault status. */
+/* ESR_EL1 as the kernel shows it to user space (set_thread_esr): class, instruction length, write-not-read and fault
+ * status. */
 static u64 syndrome(const Task *t, const GuestSignal *s)
 {
     enum { EC_IABT_LOWER = 0x20, EC_DABT_LOWER = 0x24, EC_SHIFT = 26, IL = 1 << 25, WNR = 1 << 6 };

@@ -68,7 +68,7 @@ SYSCALL(set_tid_address)
     return t->tid;
 }
 
-/* -- execve -------------------------------------------------------------------------------------------------------------------- */
+/* -- execve ------------------------------------------------------------------------------------------------------- */
 
 /* Everything one exec needs. It lives on the stack, because nobody frees the heap of a vfork child that succeeds. */
 typedef struct Exec {
@@ -103,7 +103,8 @@ static i64 read_argv(Exec *x, u64 argv)
     }
 }
 
-/* The host's execve, with the guest's signals as they are; returns -errno, or -RESTART_NOINTR to deliver a signal first. */
+/* The host's execve, with the guest's signals as they are; returns -errno, or -RESTART_NOINTR to deliver a signal
+ * first. */
 static i64 host_exec(Exec *x, int dir, const char *name, char **argv, u64 flags)
 {
     i64 error = -RESTART_NOINTR;
@@ -230,8 +231,8 @@ static i64 look(int dir, const char *name, u64 flags, char head[SCRIPT_LINE])
     return n;
 }
 
-/* Would the loader take it? 0, or the -errno that execve has for what is wrong with it: after the exec only the program that isn't
- * there any more could be told. */
+/* Would the loader take it? 0, or the -errno that execve has for what is wrong with it: after the exec only the
+ * program that isn't there any more could be told. */
 static i64 check_guest(Exec *x, u64 flags)
 {
     Image image;
@@ -316,7 +317,8 @@ static i64 do_execveat(Task *t, int dir, u64 path, u64 argv, u64 envp, u64 flags
         error = kept < 0 ? kept : 0;
         fd_name(x, kept, "");
     } else if (!error) {
-        error = path_find(t->process, dir, x->name, flags & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW, &x->file);
+        error =
+            path_find(t->process, dir, x->name, flags & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW, &x->file);
         if (!error && dir != AT_FDCWD && *x->name != '/') {
             char name[PATH_MAX];
             memcpy(name, x->name, sizeof name);
