@@ -144,7 +144,7 @@ void case_random(Case *c, Rng *r)
     }
 }
 
-/* CONSTRAINED UNPREDICTABLE combinations of registers in loads and stores (Arm ARM K1.2). */
+/* CONSTRAINED UNPREDICTABLE encodings (Arm ARM K1.2): register combinations of loads and stores, should-be-one fields. */
 static bool unpredictable(uint32_t w)
 {
     uint32_t rt = w & 31, rn = w >> 5 & 31, rt2 = w >> 10 & 31, rs = w >> 16 & 31;
@@ -158,6 +158,10 @@ static bool unpredictable(uint32_t w)
         bool pair = w >> 21 & 1;
         return load ? pair && rt == rt2 : rs == rt || (pair && rs == rt2) || (rs == rn && rn != 31);
     }
+    if ((w & 0x3fa00000) == 0x08800000) /* LDAR, STLR */
+        return rs != 31 || rt2 != 31;
+    if ((w & 0xff608000) == 0x9b400000) /* SMULH, UMULH */
+        return rt2 != 31;
     return false;
 }
 
