@@ -214,7 +214,8 @@ static void write_stat(Task *t, FILE *f, const char *path)
     if (close_paren) {
         fwrite(text, 1, (size_t)(close_paren + 1 - text), f);
         int field = 3;
-        for (char *s = strtok(close_paren + 1, " \n"); s; s = strtok(NULL, " \n"), field++) {
+        char *left;
+        for (char *s = strtok_r(close_paren + 1, " \n", &left); s; s = strtok_r(NULL, " \n", &left), field++) {
             const struct {
                 int field;
                 u64 value;
