@@ -8,6 +8,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "perf.h"
+
 enum {
     PAGE_BITS = 12,
     HASH_BITS = 16,
@@ -129,6 +131,8 @@ void cache_insert(Block *b)
         page_add(n, b);
     if (b->tier != TIER_INTERP)
         host_add(b->tier == TIER_LLVM ? &cache.regions : &cache.baseline, b);
+    if (b->tier == TIER_BASELINE)
+        perf_add(b);
 }
 
 void cache_connect(Link *link, Block *to)
@@ -201,6 +205,8 @@ bool cache_publish_region(Block *region, bool exact, Block *const *members, size
         old->better = entry;
         redirect(old, entry);
     }
+    if (current)
+        perf_add(region);
     cache_unlock();
     return current;
 }
@@ -394,5 +400,7 @@ void cache_before_fork(void)
 void cache_after_fork(bool child)
 {
     arena_after_fork(child);
+    if (child)
+        perf_after_fork();
     cache_unlock();
 }

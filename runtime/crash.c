@@ -9,6 +9,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "../frontend/symbols.h"
 #include "../lifter/dump.h"
 #include "cache.h"
 #include "linux/linux.h"
@@ -34,45 +35,21 @@ static void send(const Report *r)
     raw_syscall(__NR_write, 2, (u64)r->text, r->n, 0, 0, 0);
 }
 
-/* The file mapped at an address and the address's place in it, from /proc/self/maps, if there is one; with `symbol`,
- * the function too, for which memory is allocated. */
+/* The file mapped at an address and the address's place in it, if there is one; with `symbol`, the function too, for which memory
+ * is allocated. */
 static void add_module(Report *r, u64 addr, bool symbol)
 {
-    char buf[4096 + 512];
-    size_t have = 0;
-    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    MappedFile m;
+    u64 distance;
+    if (!mapped_file(addr, &m))
         return;
-    for (;;) {
-        ssize_t n = read(fd, buf + have, sizeof buf - 1 - have);
-        if (n <= 0)
-            break;
-        have += (size_t)n;
-        buf[have] = 0;
-        char *line = buf, *end;
-        while ((end = strchr(line, '\n'))) {
-            u64 lo, hi, offset;
-            int path = 0;
-            *end = 0;
-            if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %n", &lo, &hi, &offset, &path) == 3 && addr >= lo && addr < hi) {
-                if (path && line[path] == '/') {
-                    char name[256];
-                    u64 distance;
-                    if (symbol && image_symbol(line + path, addr - lo + offset, name, sizeof name, &distance))
-                        add(r, " %s+0x%lx", name, distance);
-                    add(r, " (%s, file offset 0x%lx)", line + path, addr - lo + offset);
-                }
-                close(fd);
-                return;
-            }
-            line = end + 1;
-        }
-        have = (size_t)(buf + have - line);
-        memmove(buf, line, have);
-        if (have == sizeof buf - 1)
-            have = 0;
-    }
-    close(fd);
+    u64 offset = addr - m.lo + m.offset;
+    Symbols *symbols = symbol ? symbols_new(m.path) : NULL;
+    const char *name = symbols ? symbols_find(symbols, offset, &distance) : NULL;
+    if (name)
+        add(r, " %.256s+0x%lx", name, distance);
+    add(r, " (%s, file offset 0x%lx)", m.path, offset);
+    symbols_free(symbols);
 }
 
 static void add_instruction(Report *r, Task *t)

@@ -21,6 +21,7 @@ typedef struct Options {
     int tier;                  /* Tier, or TIER_AUTO */
     int hot;                   /* --hot: entries of a block until LLVM gets it, -1 for the default */
     bool strace;
+    bool perf;                 /* --perf */
     u64 seed;                  /* -seed: AT_RANDOM and getrandom made repeatable */
     bool has_seed;
 } Options;
@@ -51,9 +52,6 @@ typedef struct Image {
  * user in `why`: -ENOEXEC for anything that isn't a loadable executable of a guest we have. Keeps fd in image->fd. */
 int image_open(Image *image, int fd, const char *path, char *why, size_t size);
 void image_close(Image *image);
-/* The function that holds the byte at `offset` of an ELF file: its name, and *distance bytes from its start. False if the file's
- * symbol tables don't tell. Doesn't trust the file either. */
-bool image_symbol(const char *path, u64 offset, char *name, size_t size, u64 *distance);
 
 /* One per guest process; shared by its Tasks. */
 struct Process {

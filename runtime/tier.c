@@ -11,6 +11,7 @@
 #include "../lifter/orc.h"
 #include "cache.h"
 #include "mem.h"
+#include "perf.h"
 
 enum {
     /* Entries until a block is hot. LLVM takes about 0.15 ms an instruction of a region, the baseline about 1 ns to run one: a
@@ -223,6 +224,7 @@ Block *tier_translate_now(Task *t, u64 pc)
         bool current = generation == cache_generation();
         if (!b && current) {
             cache_insert(b = made);
+            perf_add(made);
             for (Block *s = made->sibling; s; s = s->sibling)
                 if (!cache_lookup(s->pc))
                     cache_insert(s);

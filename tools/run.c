@@ -13,6 +13,7 @@
 
 #include "../runtime/load.h"
 #include "../runtime/mem.h"
+#include "../runtime/perf.h"
 #include "../runtime/signal.h"
 
 extern char **environ;
@@ -252,6 +253,11 @@ static void opt_stats(Args *a, const char *arg, bool from_env)
     log_.stats = true;
 }
 
+static void opt_perf(Args *a, const char *arg, bool from_env)
+{
+    a->options.perf = true;
+}
+
 static const struct Option {
     const char *name, *arg, *env, *help;
     void (*apply)(Args *a, const char *arg, bool from_env);
@@ -356,5 +362,7 @@ int run_main(const Guest *guest, int argc, char **argv, int at)
         return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
     }
     signal_init(p, t);
+    if (p->options.perf)
+        perf_start();
     task_loop(t);
 }

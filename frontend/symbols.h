@@ -1,0 +1,25 @@
+/* Names of guest functions, from the symbol tables of the files that are mapped. */
+#ifndef DRAGOMAN_SYMBOLS_H
+#define DRAGOMAN_SYMBOLS_H
+
+#include "../include/base.h"
+
+/* A mapping of a file in this process: addresses [lo, hi) show the file from `offset` on. */
+typedef struct MappedFile {
+    u64 lo, hi, offset;
+    char path[4096];
+} MappedFile;
+
+/* The file mapped at an address, from /proc/self/maps; false if there is none. Allocates nothing. */
+bool mapped_file(u64 addr, MappedFile *out);
+
+/* The functions of an ELF file. */
+typedef struct Symbols Symbols;
+
+/* Reads them from .symtab and .dynsym; owned by the caller. NULL if the file has none or can't be read: it isn't trusted. */
+Symbols *symbols_new(const char *path);
+void symbols_free(Symbols *s);
+/* The function that holds the byte at a file offset, *distance bytes from its start; NULL if the tables don't tell. */
+const char *symbols_find(const Symbols *s, u64 offset, u64 *distance);
+
+#endif

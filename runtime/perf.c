@@ -1,0 +1,142 @@
+/* /tmp/perf-PID.map: one line for each block and region with the guest function it belongs to.
+ *
+ * The file is opened for each line: a descriptor that stayed open would be in the guest's way. What the guest unmaps or maps
+ * anew invalidates code, so the mappings found are good until the cache's next generation. */
+#include "perf.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../frontend/symbols.h"
+#include "cache.h"
+
+/* A file of which symbols were wanted. */
+typedef struct File {
+    char *path;
+    Symbols *symbols; /* NULL if it has none */
+    struct File *next;
+} File;
+
+/* Guest addresses [lo, hi) show the file from offset on; file is NULL where none is mapped. */
+typedef struct Range {
+    u64 lo, hi, offset;
+    const File *file;
+} Range;
+
+enum { RANGES = 64 };
+
+static struct {
+    char path[64]; /* the map's; "" if none is wanted */
+    off_t size;    /* of the map so far */
+    File *files;
+    Range range[RANGES]; /* the first nranges, valid in this generation of the cache */
+    size_t nranges;
+    u64 generation;
+} perf;
+
+static int open_map(int flags)
+{
+    return open(perf.path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0644);
+}
+
+void perf_start(void)
+{
+    snprintf(perf.path, sizeof perf.path, "/tmp/perf-%d.map", getpid());
+    int fd = open_map(O_TRUNC);
+    if (fd < 0) {
+        fprintf(stderr, "dragoman: --perf: %s can't be written: %m\n", perf.path);
+        perf.path[0] = 0;
+        return;
+    }
+    close(fd);
+}
+
+bool perf_on(void)
+{
+    return perf.path[0];
+}
+
+static const File *file_of(const char *path)
+{
+    File *f = perf.files;
+    while (f && strcmp(f->path, path))
+        f = f->next;
+    if (f)
+        return f;
+    f = calloc(1, sizeof *f);
+    if (!f || !(f->path = strdup(path))) {
+        free(f);
+        return NULL;
+    }
+    f->symbols = symbols_new(path);
+    f->next = perf.files;
+    return perf.files = f;
+}
+
+static const Range *range_of(u64 pc)
+{
+    if (perf.generation != cache_generation() || perf.nranges == RANGES) {
+        perf.nranges = 0;
+        perf.generation = cache_generation();
+    }
+    for (size_t i = 0; i < perf.nranges; i++)
+        if (pc >= perf.range[i].lo && pc < perf.range[i].hi)
+            return &perf.range[i];
+    MappedFile m;
+    if (!mapped_file(pc, &m))
+        return NULL;
+    Range *r = &perf.range[perf.nranges++];
+    *r = (Range){m.lo, m.hi, m.offset, file_of(m.path)};
+    return r;
+}
+
+void perf_add(const Block *b)
+{
+    char line[512];
+    u64 size = 0, distance;
+    if (likely(!perf_on()))
+        return;
+    for (const Block *s = b; s; s = s->sibling)
+        size += s->code_size;
+    const Range *r = range_of(b->pc);
+    const char *name = r && r->file && r->file->symbols ? symbols_find(r->file->symbols, b->pc - r->lo + r->offset, &distance) : NULL;
+    int n = snprintf(line, sizeof line, "%" PRIx64 " %" PRIx64 " ", (u64)b->code, size);
+    const char *tier = b->tier == TIER_LLVM ? "llvm" : "baseline";
+    if (name)
+        n += snprintf(line + n, sizeof line - (size_t)n, "%.400s [%s]\n", name, tier);
+    else
+        n += snprintf(line + n, sizeof line - (size_t)n, "0x%" PRIx64 " [%s]\n", b->pc, tier);
+    int fd = open_map(O_APPEND);
+    if (fd < 0)
+        return;
+    if (write(fd, line, (size_t)n) == n)
+        perf.size += n;
+    close(fd);
+}
+
+void perf_after_fork(void)
+{
+    if (!perf_on())
+        return;
+    int from = open(perf.path, O_RDONLY | O_CLOEXEC);
+    perf_start();
+    int to = perf_on() ? open_map(0) : -1;
+    char buf[65536];
+    off_t copied = 0;
+    while (from >= 0 && to >= 0 && copied < perf.size) {
+        size_t left = (size_t)(perf.size - copied);
+        ssize_t n = read(from, buf, left < sizeof buf ? left : sizeof buf);
+        if (n <= 0 || write(to, buf, (size_t)n) != n)
+            break;
+        copied += n;
+    }
+    perf.size = copied;
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+}
