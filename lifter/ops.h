@@ -1,4 +1,5 @@
-/* The value ops as functions: dg_NAME for code that calls an op instead of inlining it, and op_body to find them by op. */
+/* The value ops as functions: dg_NAME for code that calls an op instead of inlining it, and op_body to find them by
+ * op. */
 #ifndef DRAGOMAN_LIFTER_OPS_H
 #define DRAGOMAN_LIFTER_OPS_H
 

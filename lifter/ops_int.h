@@ -1,4 +1,5 @@
-/* Bodies of the integer value ops of ir.def: what each op means, for every tier. Pure C on u32 (W), u64 (X), V128 (Q). */
+/* Bodies of the integer value ops of ir.def: what each op means, for every tier. Pure C on u32 (W), u64 (X), V128
+ * (Q). */
 #ifndef DRAGOMAN_LIFTER_OPS_INT_H
 #define DRAGOMAN_LIFTER_OPS_INT_H
 
@@ -100,7 +101,8 @@ static inline u64 op_clz64(u64 a)
     return a ? (u64)__builtin_clzll(a) : 64;
 }
 
-/* Bits that repeat the sign become leading zeros of x ^ x<<1; the lowest bit shifted in stops the count at width - 1. */
+/* Bits that repeat the sign become leading zeros of x ^ x<<1; the lowest bit shifted in stops the count at width -
+ * 1. */
 static inline u32 op_cls32(u32 a)
 {
     return (u32)__builtin_clz((a ^ (u32)((i32)a >> 31)) << 1 | 1);

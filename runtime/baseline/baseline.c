@@ -1,10 +1,11 @@
 /* The first tier: IR to host code by copying stencils and filling their holes (stencils.c says what those are).
  *
- * One pass over the ops. Integer results are made in register A, vector results in VA, so at most one value of each kind is
- * in a register (and a second integer in B, for a while); every other value is in a Task slot, its home: the guest register it was got from or put to as long as
- * nothing overwrites that, else a spill slot. A get costs nothing, a constant costs nothing until a stencil without an
- * immediate operand wants it, a value that is used by the next op stays in its register. Puts are never delayed, so
- * that at every faulting access the guest state in the Task is exact. */
+ * One pass over the ops. Integer results are made in register A, vector results in VA, so at most one value of each
+ * kind is in a register (and a second integer in B, for a while); every other value is in a Task slot, its home: the
+ * guest register it was got from or put to as long as nothing overwrites that, else a spill slot. A get costs
+ * nothing, a constant costs nothing until a stencil without an immediate operand wants it, a value that is used by
+ * the next op stays in its register. Puts are never delayed, so that at every faulting access the guest state in the
+ * Task is exact. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ static void *must(void *p)
     return p;
 }
 
-/* -- stencils ------------------------------------------------------------------------------------------------------------ */
+/* -- stencils ------------------------------------------------------------------------------------------------------ */
 
 static void add_fixup(Gen *g, u32 at)
 {
@@ -73,8 +74,8 @@ static void copy_bytes(u8 *to, const u8 *from, u32 n)
         memcpy(to + i, from + i, STENCIL_PAD);
 }
 
-/* Copies a stencil to `at` and fills its holes, which stand in the order of their places; returns its size there. Fields that
- * hold small values are made one byte: most displacements do, and code that is dense runs better. */
+/* Copies a stencil to `at` and fills its holes, which stand in the order of their places; returns its size there.
+ * Fields that hold small values are made one byte: most displacements do, and code that is dense runs better. */
 static u32 fill(Gen *g, const Stencil *s, u32 at)
 {
     const u8 *from = stencil_bytes + s->bytes;
@@ -149,7 +150,7 @@ static void emit(Gen *g, u32 row, u32 variant)
     g->at += fill(g, s, g->at);
 }
 
-/* -- where values are ------------------------------------------------------------------------------------------------------ */
+/* -- where values are ---------------------------------------------------------------------------------------------- */
 
 static u8 type_of(const Gen *g, Val v)
 {
@@ -276,7 +277,8 @@ static void evict_unit(Gen *g, u32 unit, i32 from, i32 to)
     }
 }
 
-/* Moves whatever is at home in state bytes [offset, offset+bytes) elsewhere. A home starts at a multiple of its size. */
+/* Moves whatever is at home in state bytes [offset, offset+bytes) elsewhere. A home starts at a multiple of its
+ * size. */
 static void evict_range(Gen *g, u32 offset, u32 bytes)
 {
     i32 from = (i32)(offsetof(Task, state) + offset), to = from + (i32)bytes;
@@ -316,8 +318,8 @@ static void leave_home(Gen *g, Val v)
     r->home = NO_HOME;
 }
 
-/* The value v of a register is about to be overwritten, after an op that uses it `uses` times. An integer moves to B if that
- * is free: a pair of loads is two values before it is two puts. */
+/* The value v of a register is about to be overwritten, after an op that uses it `uses` times. An integer moves to B
+ * if that is free: a pair of loads is two values before it is two puts. */
 static void save(Gen *g, Val v, u32 uses)
 {
     if (v == NO_VAL || g->recs[v].left <= uses || is_const(g, v) || g->recs[v].home != NO_HOME || g->in_b == v)
@@ -345,7 +347,7 @@ static void used(Gen *g, Val v)
         g->in_va = NO_VAL;
 }
 
-/* -- operands -------------------------------------------------------------------------------------------------------------- */
+/* -- operands ------------------------------------------------------------------------------------------------------ */
 
 typedef struct Operands {
     u32 n;
@@ -398,7 +400,9 @@ static void degrade(Gen *g, Operands *o, u32 i)
 {
     Val v = o->val[i];
     if (o->letter[i] == LETTER_I && g->recs[v].home == NO_HOME) {
-        bool a_free = g->in_a == NO_VAL || (!uses_of(o, g->in_a) && (is_const(g, g->in_a) || g->recs[g->in_a].home != NO_HOME));
+        Val old = g->in_a;
+        bool a_free = old == NO_VAL ||
+                      (!uses_of(o, old) && (is_const(g, old) || g->recs[old].home != NO_HOME));
         if (a_free) {
             const_to_a(g, v);
             o->letter[i] = LETTER_A;
@@ -409,7 +413,8 @@ static void degrade(Gen *g, Operands *o, u32 i)
     o->letter[i] = LETTER_S;
 }
 
-/* If the op wants a value that is in B alone and none that is in A: brings it there, and what A holds to B if it must be kept. */
+/* If the op wants a value that is in B alone and none that is in A: brings it there, and what A holds to B if it
+ * must be kept. */
 static void bring_from_b(Gen *g, const Operands *o)
 {
     Val v = g->in_b;
@@ -424,8 +429,8 @@ static void bring_from_b(Gen *g, const Operands *o)
     g->in_b = keep ? old : NO_VAL;
 }
 
-/* Chooses a place for each operand such that there is a stencil of the row, moves what must be moved, and fills the operand
- * holes. Returns the variant. */
+/* Chooses a place for each operand such that there is a stencil of the row, moves what must be moved, and fills the
+ * operand holes. Returns the variant. */
 static u32 prepare(Gen *g, u32 row, Operands *o, bool commutes)
 {
     bool a_used = false, va_used = false;
@@ -494,7 +499,7 @@ static void consume(Gen *g, const Operands *o)
         used(g, o->val[i]);
 }
 
-/* -- ops ------------------------------------------------------------------------------------------------------------------- */
+/* -- ops ----------------------------------------------------------------------------------------------------------- */
 
 /* An op with operands in any place and its result, if any, in A or VA. */
 static void general(Gen *g, Val n, u32 row, Operands *o, const OpInfo *info)

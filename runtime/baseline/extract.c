@@ -1,10 +1,10 @@
 /* Reads the object of stencils.c and writes the tables of stencil.h as C.
  *
- *     extract stencils.o out.c
+ * extract stencils.o out.c
  *
- * Needs one section a function (-ffunction-sections), so that every reference between functions is a relocation. Constant
- * data that stencils refer to is copied to one array and addressed from there. Runs on the build machine only; anything it
- * doesn't understand ends the build with one line. */
+ * Needs one section a function (-ffunction-sections), so that every reference between functions is a relocation.
+ * Constant data that stencils refer to is copied to one array and addressed from there. Runs on the build machine
+ * only; anything it doesn't understand ends the build with one line. */
 #include <fcntl.h>
 #include <gelf.h>
 #include <stdarg.h>
@@ -82,7 +82,8 @@ static i64 rodata_offset(Extract *x, size_t index)
     GElf_Shdr header;
     gelf_getshdr(section, &header);
     if (header.sh_flags & (SHF_WRITE | SHF_EXECINSTR) || !(header.sh_flags & SHF_ALLOC) || header.sh_addralign > 64)
-        fail("a stencil refers to section %s, which isn't constant data", elf_strptr(x->elf, x->strings, header.sh_name));
+        fail("a stencil refers to section %s, which isn't constant data",
+             elf_strptr(x->elf, x->strings, header.sh_name));
     Elf_Data *data = elf_getdata(section, NULL);
     size_t align = header.sh_addralign ? header.sh_addralign : 1;
     for (; x->rodata_size % align; x->rodata_size++)
@@ -115,8 +116,8 @@ static int row_index(const char *name, size_t length)
     fail("no op or row for stencil %s", name);
 }
 
-/* True if the code may contain a jump to a place within it, which is then not to be shortened: any byte outside the holes
- * that could be such a jump's opcode counts. */
+/* True if the code may contain a jump to a place within it, which is then not to be shortened: any byte outside the
+ * holes that could be such a jump's opcode counts. */
 static bool may_jump(const u8 *code, u64 size, const bool *in_hole)
 {
     for (u64 i = 0; i < size; i++) {
@@ -129,8 +130,9 @@ static bool may_jump(const u8 *code, u64 size, const bool *in_hole)
     return false;
 }
 
-/* How a sign-extended 32-bit field at `at` can be shortened, by what stands before it: "PATCH_DISP" after a ModRM byte
- * (and the SIB byte of r12) with a 32-bit displacement, "PATCH_IMM" for an operation of group 1 or imul on a register. */
+/* How a sign-extended 32-bit field at `at` can be shortened, by what stands before it: "PATCH_DISP" after a ModRM
+ * byte (and the SIB byte of r12) with a 32-bit displacement, "PATCH_IMM" for an operation of group 1 or imul on a
+ * register. */
 static const char *shortened(const u8 *code, u64 at, int hole)
 {
     bool slot = (hole >= HOLE_S0_ && hole <= HOLE_S2_) || hole == HOLE_D_;
@@ -274,7 +276,8 @@ static void stencil(Extract *x, const char *name, const GElf_Sym *sym)
     }
     if (nholes > 255)
         fail("%s: too many holes", name);
-    fprintf(x->row_file, "{%zu,%zu,%zu,%zu,%u}, /* %s */\n", x->bytes, x->holes, (size_t)size, nholes, negative, name + 3);
+    fprintf(x->row_file, "{%zu,%zu,%zu,%zu,%u}, /* %s */\n", x->bytes, x->holes, (size_t)size, nholes, negative,
+            name + 3);
     fprintf(x->out, "/* %s */", name + 3);
     for (u64 i = 0; i < size; i++)
         fprintf(x->out, "%u,", code[i]);

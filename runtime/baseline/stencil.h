@@ -7,10 +7,9 @@
 
 #include "../../include/base.h"
 
-/* Values the generator puts into holes.
- * S0..S2 operands' Task offsets; I0..I2 operands' immediates; D destination's Task offset; IMM the op's imm; DISP a memory
- * displacement (sign-extended everywhere); C64 a 64-bit constant; PC64 a guest address; LINK0, LINK1, BLOCK addresses of
- * those; CONT the place of the stencil's end. */
+/* Values the generator puts into holes. S0..S2 operands' Task offsets; I0..I2 operands' immediates; D destination's
+ * Task offset; IMM the op's imm; DISP a memory displacement (sign-extended everywhere); C64 a 64-bit constant; PC64
+ * a guest address; LINK0, LINK1, BLOCK addresses of those; CONT the place of the stencil's end. */
 #define HOLES(HOLE) \
     HOLE(S0) HOLE(S1) HOLE(S2) HOLE(I0) HOLE(I1) HOLE(I2) HOLE(D) HOLE(IMM) HOLE(DISP) HOLE(C64) HOLE(PC64) \
     HOLE(LINK0) HOLE(LINK1) HOLE(BLOCK) HOLE(CONT)

@@ -1,11 +1,11 @@
-/* The stencils: one small function for each op and operand placement, compiled at build time, never linked. The extractor
- * turns the object into tables, and baseline.c copies the bytes and fills the holes.
+/* The stencils: one small function for each op and operand placement, compiled at build time, never linked. The
+ * extractor turns the object into tables, and baseline.c copies the bytes and fills the holes.
  *
- * preserve_none passes t in r12, a in r13, b in r14 and va in xmm0, none of them saved by anybody, so that a chain of stencils
- * that end in a tail call to CONT is straight code with t, a and va staying where they are; the trailing jump to CONT is not
- * copied. A hole is the address of an undefined symbol: clang takes it for a constant of 31 bits that it knows nothing about
- * (weak: it may even be 0), and the relocation says where it went. What the generator must know about a constant
- * that is negative is in Stencil.negative.
+ * preserve_none passes t in r12, a in r13, b in r14 and va in xmm0, none of them saved by anybody, so that a chain
+ * of stencils that end in a tail call to CONT is straight code with t, a and va staying where they are; the trailing
+ * jump to CONT is not copied. A hole is the address of an undefined symbol: clang takes it for a constant of 31 bits
+ * that it knows nothing about (weak: it may even be 0), and the relocation says where it went. What the generator
+ * must know about a constant that is negative is in Stencil.negative.
  *
  * Memory that a guest instruction accesses is accessed by the stencil itself, never by a function that it calls, so
  * that a fault's host pc leads to the instruction. */
@@ -68,7 +68,7 @@ static inline V128 undefined(void)
 #define CALLED_X va = undefined()
 #define CALLED_Q (void)0
 
-/* -- value ops: every signature's set of variants ------------------------------------------------------------------------ */
+/* -- value ops: every signature's set of variants ------------------------------------------------------------------ */
 
 #define TASK_0
 #define TASK_1 t,
@@ -167,10 +167,11 @@ static inline V128 undefined(void)
 #define VALUE(name, result, sig, fx) OPS_##sig(name, result, fx)
 #include "../../lifter/ir.def"
 
-/* From here on nothing computes in floating point. (What ops_fp.h switches on makes clang put an fwait after each asm.) */
+/* From here on nothing computes in floating point. (What ops_fp.h switches on makes clang put an fwait after each
+ * asm.) */
 #pragma STDC FENV_ACCESS OFF
 
-/* -- better variants than clang can make of a body: the extractor prefers "best_" over the table's ----------------------- */
+/* -- better variants than clang can make of a body: the extractor prefers "best_" over the table's ----------------- */
 
 /* clang moves a hole's value to a register first wherever the instruction could have it as an immediate; the assembler
  * sign-extends 32 bits to 64. A constant shift amount is one byte, which the host takes modulo the width. */
@@ -283,7 +284,7 @@ NZCV(sub64, u64, (x, y))
 NZCV_AND(and32, u32)
 NZCV_AND(and64, u64)
 
-/* -- constants and guest state ------------------------------------------------------------------------------------------- */
+/* -- constants and guest state ------------------------------------------------------------------------------------- */
 
 STENCIL(const32__I)
 {
@@ -361,7 +362,7 @@ PUT(put64, u64, X, I)
 PUT(put128, V128, Q, A)
 PUT(put128, V128, Q, S)
 
-/* -- memory -------------------------------------------------------------------------------------------------------------- */
+/* -- memory -------------------------------------------------------------------------------------------------------- */
 
 typedef u16 U16 __attribute__((aligned(1)));
 typedef u32 U32 __attribute__((aligned(1)));
@@ -444,7 +445,8 @@ STENCIL(fence__)
 ALIGN(A)
 ALIGN(S)
 
-/* Values are compared as `type` (signed for the signed minimum and maximum), and returned as `result`, its unsigned twin. */
+/* Values are compared as `type` (signed for the signed minimum and maximum), and returned as `result`, its unsigned
+ * twin. */
 #define ATOMIC1(op, R, T, type, result, expr, L0, L1) \
     STENCIL(op##__##L0##L1) \
     { \
@@ -480,7 +482,8 @@ ATOMIC(aumin, u, __atomic_fetch_min(p, v, __ATOMIC_SEQ_CST))
         NEXT; \
     }
 #define CAS(op, R, T, type) \
-    CAS1(op, R, T, type, A, S, S) CAS1(op, R, T, type, S, A, S) CAS1(op, R, T, type, S, S, A) CAS1(op, R, T, type, S, S, S)
+    CAS1(op, R, T, type, A, S, S) CAS1(op, R, T, type, S, A, S) \
+    CAS1(op, R, T, type, S, S, A) CAS1(op, R, T, type, S, S, S)
 CAS(cas8, W, W, u8)
 CAS(cas16, W, W, u16)
 CAS(cas32, W, W, u32)
@@ -501,7 +504,7 @@ CAS(cas64, X, X, u64)
 CAS128(A)
 CAS128(S)
 
-/* -- helpers ------------------------------------------------------------------------------------------------------------- */
+/* -- helpers ------------------------------------------------------------------------------------------------------- */
 
 #define HELPER(L0, L1) \
     STENCIL(helper__##L0##L1) \
@@ -517,10 +520,11 @@ HELPER(S, A)
 HELPER(S, S)
 HELPER(S, I)
 
-/* -- entry and exits ----------------------------------------------------------------------------------------------------- */
+/* -- entry and exits ----------------------------------------------------------------------------------------------- */
 
-/* Starts with ENTRY_AT bytes that are not the entry: what the conditional jumps go to. (The jump there is spelt in bytes,
- * lest the assembler be free to choose its length.) Then the safepoint, which links that are forward skip, and the counter. */
+/* Starts with ENTRY_AT bytes that are not the entry: what the conditional jumps go to. (The jump there is spelt in
+ * bytes, lest the assembler be free to choose its length.) Then the safepoint, which links that are forward skip,
+ * and the counter. */
 #define ENTRY(name, count) \
     STENCIL(name##__) \
     { \
@@ -538,7 +542,8 @@ ENTRY(entry, "")
 ENTRY(entry_count, "decl HOLE_BLOCK\n\tjs 0b")
 _Static_assert(offsetof(Block, counter) == 0, "entry_count decrements it at the block's address");
 
-/* b = link, jump through it. In assembly, because clang would merge a branch's two exits into one or load the target first. */
+/* b = link, jump through it. In assembly, because clang would merge a branch's two exits into one or load the target
+ * first. */
 #define EXIT_THROUGH(link) \
     do { \
         register Task *t_ __asm__("r12") = t; \

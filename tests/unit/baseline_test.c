@@ -1,5 +1,5 @@
-/* The baseline against the interpreter: random IR programs, every op in turn, all of the guest state and memory compared; then
- * what the interpreter doesn't have: exits, counters, safepoints, faults. */
+/* The baseline against the interpreter: random IR programs, every op in turn, all of the guest state and memory
+ * compared; then what the interpreter doesn't have: exits, counters, safepoints, faults. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -42,9 +42,11 @@ static u32 below(u32 n)
 static u64 edge(void)
 {
     static const u64 edges[] = {
-        0, 1, 2, 3, 15, 16, 31, 32, 33, 63, 64, 127, 128, 255, 256, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
+        0, 1, 2, 3, 15, 16, 31, 32, 33, 63, 64, 127, 128, 255, 256, 0x7fff, 0x8000, 0xffff,
+        0x7fffffff, 0x80000000, 0xffffffff,
         0x100000000, 0x7fffffffffffffff, 0x8000000000000000, ~0ull, ~0ull - 1, ~0ull - 4095, 0xffffffff80000000,
-        0x3f8000003f800000, 0x7f8000007fc00000, 0x7ff0000000000000, 0x7ff8000000000000, 0x7fa0000080000000, 0x0000000100000001,
+        0x3f8000003f800000, 0x7f8000007fc00000, 0x7ff0000000000000, 0x7ff8000000000000, 0x7fa0000080000000,
+        0x0000000100000001,
         0x8080808080808080, 0x7f7f7f7f7f7f7f7f, 0x3ff0000000000000, 0x4330000000000000, 0x41efffffffe00000,
     };
     return below(3) ? edges[below(LEN(edges))] : below(3) ? rnd() >> below(64) : rnd();
@@ -74,7 +76,7 @@ static Task *task_make(void)
     return t;
 }
 
-/* -- random programs ----------------------------------------------------------------------------------------------------- */
+/* -- random programs ----------------------------------------------------------------------------------------------- */
 
 static Ir *ir;
 
@@ -183,7 +185,9 @@ static void random_op(OpCode code, u8 *memory)
 
 static void random_end(void)
 {
-    static const OpCode ends[] = {IR_jump, IR_branch, IR_branch, IR_branch, IR_jumpi, IR_call, IR_calli, IR_ret, IR_exit};
+    static const OpCode ends[] = {
+        IR_jump, IR_branch, IR_branch, IR_branch, IR_jumpi, IR_call, IR_calli, IR_ret, IR_exit,
+    };
     OpCode code = ends[below(LEN(ends))];
     u64 target = rnd() & ~3ull;
     if (code == IR_exit)
@@ -263,12 +267,14 @@ static void show_difference(const Machine *start, const Machine *want, const Mac
         memcpy(&w, want->t->state + i, 8);
         memcpy(&g, got->t->state + i, 8);
         if (w != g)
-            fprintf(stderr, "  [%u] want %#llx, got %#llx, was %#llx\n", i, (unsigned long long)w, (unsigned long long)g,
+            fprintf(stderr, "  [%u] want %#llx, got %#llx, was %#llx\n", i, (unsigned long long)w,
+                    (unsigned long long)g,
                     (unsigned long long)s);
     }
-    fprintf(stderr, "  pc want %#llx got %#llx; exit want %u got %u; mxcsr want %#x got %#x; saturated want %u got %u\n",
-            (unsigned long long)want->t->pc, (unsigned long long)got->t->pc, want->t->exit, got->t->exit, want->mxcsr, got->mxcsr,
-            want->t->saturated, got->t->saturated);
+    fprintf(stderr, "  pc want %#llx got %#llx; exit want %u got %u; ", (unsigned long long)want->t->pc,
+            (unsigned long long)got->t->pc, want->t->exit, got->t->exit);
+    fprintf(stderr, "mxcsr want %#x got %#x; saturated want %u got %u\n", want->mxcsr, got->mxcsr, want->t->saturated,
+            got->t->saturated);
     fprintf(stderr, "  code:");
     for (u32 i = 0; i < block->code_size; i++)
         fprintf(stderr, " %02x", ((const u8 *)block->code)[i]);
@@ -320,7 +326,7 @@ static void programs(void **state)
     free(got.t);
 }
 
-/* -- exits --------------------------------------------------------------------------------------------------------------- */
+/* -- exits --------------------------------------------------------------------------------------------------------- */
 
 static Block *jump_block(u64 pc, u64 target, i32 counter)
 {
@@ -418,7 +424,7 @@ static void misaligned(void **state)
     free(t);
 }
 
-/* -- faults -------------------------------------------------------------------------------------------------------------- */
+/* -- faults -------------------------------------------------------------------------------------------------------- */
 
 static sigjmp_buf fault_jump;
 static volatile u64 fault_rip;
@@ -438,21 +444,20 @@ static void fault_is_exact(void **state)
     sigaction(SIGSEGV, &sa, &old);
     for (size_t i = 0; i < LEN(ops); i++) {
         ir_reset(ir, PC);
-        Val v = NO_VAL;
         for (u32 n = 0; n < 3; n++) {
             emit(IR_insn, NO_VAL, NO_VAL, NO_VAL, PC + 4 * n);
             Val seven = emit(IR_const64, NO_VAL, NO_VAL, NO_VAL, 7 + n);
             emit(IR_put64, emit(IR_add64, seven, seven, NO_VAL, 0), NO_VAL, NO_VAL, FIRST + 8 * n);
             if (n == 1) {
                 Val addr = emit(IR_get64, NO_VAL, NO_VAL, NO_VAL, FIRST + 32);
-                v = emit(ops[i], addr, ops[i] == IR_aadd32 ? emit(IR_lo32, seven, NO_VAL, NO_VAL, 0) : NO_VAL, NO_VAL, 0);
+                Val value = ops[i] == IR_aadd32 ? emit(IR_lo32, seven, NO_VAL, NO_VAL, 0) : NO_VAL;
+                emit(ops[i], addr, value, NO_VAL, 0);
             }
         }
         ir->insns = 3;
         emit(IR_jump, NO_VAL, NO_VAL, NO_VAL, 0);
         ir->end = PC + 12;
         ir_finish(ir);
-        (void)v;
         Block *b = baseline_compile(ir, -1);
         memset(t->state, 0, STATE_BYTES);
         if (!sigsetjmp(fault_jump, 1)) {
