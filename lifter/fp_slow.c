@@ -1,6 +1,6 @@
-/* What the floating-point bodies call when the host's instruction may not do. Programs built with -ffast-math run with FP_FLUSH
- * from start to end, so there the host is used after all for operands that can't lead to anything being flushed; the rest, and all
- * else, is softfp's. */
+/* What the floating-point bodies call when the host's instruction may not do. Programs built with -ffast-math run
+ * with FP_FLUSH from start to end, so there the host is used after all for operands that can't lead to anything
+ * being flushed; the rest, and all else, is softfp's. */
 #define FP_SLOW(name) softfp_##name
 #define FP_SPECIAL(t) false
 #include "ops_fp.h"
@@ -30,9 +30,9 @@ static int normal64(V128 a)
     return mask64((magnitude >= 0x0010000000000000) | (magnitude == 0));
 }
 
-/* Zero, or so far from the denormals that no sum, product, quotient or fused product and sum of such can be one: with biased
- * exponents e >= low and <= high, low + low - bias - (last bit of an exact product, 2 * fraction bits) >= 1, and
- * low - high + bias >= 1. */
+/* Zero, or so far from the denormals that no sum, product, quotient or fused product and sum of such can be one:
+ * with biased exponents e >= low and <= high, low + low - bias - (last bit of an exact product, 2 * fraction bits)
+ * >= 1, and low - high + bias >= 1. */
 static int moderate32(V128 a)
 {
     I32x4 magnitude = (I32x4)op_vfabs32(a);

@@ -1,11 +1,13 @@
-/* Bodies of the floating-point ops of ir_fp.def: the host's instruction, a check whether it may differ from the guest's, and
- * softfp.c if so. What differs (the host is SSE, the guest the Arm ARM's FP pseudocode):
+/* Bodies of the floating-point ops of ir_fp.def: the host's instruction, a check whether it may differ from the
+ * guest's, and softfp.c if so. What differs (the host is SSE, the guest the Arm ARM's FP pseudocode):
  *  - with FP_FLUSH the flags for flushed operands and results: tested first, everything goes to softfp;
- *  - NaN results: which operand survives, and the sign of a generated one. Redone in softfp, whose flags are the same;
- *  - underflow: the host looks for tininess after rounding, so a result that rounded up to the least normal number may lack the
- *    flag. Only multiplication, division, fused multiply-add and narrowing can be both tiny and inexact; they redo that one
- *    result, which a single unordered-or-equal comparison finds together with the NaNs.
- * A code generator may emit the fast part itself, behind one test that Task.fp_mode lacks FP_FLUSH, and call dg_NAME otherwise. */
+ *  - NaN results: which operand survives, and the sign of a generated one. Redone in softfp, whose flags are the
+ *    same;
+ *  - underflow: the host looks for tininess after rounding, so a result that rounded up to the least normal number
+ *    may lack the    flag. Only multiplication, division, fused multiply-add and narrowing can be both tiny and
+ *    inexact; they redo that one    result, which a single unordered-or-equal comparison finds together with the
+ *    NaNs. A code generator may emit the fast part itself, behind one test that Task.fp_mode lacks FP_FLUSH, and
+ *    call dg_NAME otherwise. */
 #ifndef DRAGOMAN_LIFTER_OPS_FP_H
 #define DRAGOMAN_LIFTER_OPS_FP_H
 
@@ -14,9 +16,9 @@
 
 #include "softfp.h"
 
-/* No operation may be moved, dropped or done in more lanes: each may raise flags. Holds for what includes this file, too, since
- * the compiler inlines these functions only into such as are compiled in the same way. It also converts constants of another type
- * when the code runs, so there are none. */
+/* No operation may be moved, dropped or done in more lanes: each may raise flags. Holds for what includes this file,
+ * too, since the compiler inlines these functions only into such as are compiled in the same way. It also converts
+ * constants of another type when the code runs, so there are none. */
 #pragma STDC FENV_ACCESS ON
 
 typedef float F32x4 __attribute__((vector_size(16)));
@@ -75,7 +77,7 @@ static inline bool fp_is_edge_vf64(F64x2 v)
     return unlikely(__builtin_ia32_movmskpd((F64x2)((v != v) | (I64x2)least)));
 }
 
-/* -- sign bits -------------------------------------------------------------------------------------------------------------- */
+/* -- sign bits ----------------------------------------------------------------------------------------------------- */
 
 static inline V128 op_fabs32(V128 a)
 {
@@ -117,7 +119,7 @@ static inline V128 op_vfneg64(V128 a)
     return (V128)((I64x2)a ^ INT64_MIN);
 }
 
-/* -- arithmetic ------------------------------------------------------------------------------------------------------------- */
+/* -- arithmetic ---------------------------------------------------------------------------------------------------- */
 
 #define ARITH2(name, op, check) \
     static inline V128 op_f##name##32(Task *t, V128 a, V128 b) \
@@ -203,8 +205,8 @@ ROUND(i, 12)
 ROUND(x, 4)
 #undef ROUND
 
-/* Ties away from zero: the whole part, and one more if the rest, which is exact, is a half or above. Adding with the operand's
- * sign keeps -0. */
+/* Ties away from zero: the whole part, and one more if the rest, which is exact, is a half or above. Adding with the
+ * operand's sign keeps -0. */
 #define ROUND_AWAY_SCALAR(bits, Float, Vector, half, one, round) \
     static inline V128 op_frinta##bits(Task *t, V128 a) \
     { \
@@ -318,10 +320,13 @@ RECPS(64, F64x2, I64x2, 0x7ff0000000000000, 0x4000000000000000, __builtin_ia32_m
         Ints outside = (magnitude_a < low) | (magnitude_b < low) | (magnitude_a > high) | (magnitude_b > high); \
         if (unlikely(movmsk((Vector)outside))) \
             return softfp_vfrsqrts##bits(t, a, b); \
-        return (V128)(fma((Vector)op_vfneg##bits(a), (Vector)b, (Vector)((Ints){} + three)) * (Vector)((Ints){} + half)); \
+        Vector twice = fma((Vector)op_vfneg##bits(a), (Vector)b, (Vector)((Ints){} + three)); \
+        return (V128)(twice * (Vector)((Ints){} + half)); \
     }
-RSQRTS(32, F32x4, I32x4, 0x2f800000, 0x4f800000, 0x40400000, 0x3f000000, __builtin_ia32_movmskps, __builtin_ia32_vfmaddps)
-RSQRTS(64, F64x2, I64x2, 0x3df0000000000000, 0x41f0000000000000, 0x4008000000000000, 0x3fe0000000000000, __builtin_ia32_movmskpd, __builtin_ia32_vfmaddpd)
+RSQRTS(32, F32x4, I32x4, 0x2f800000, 0x4f800000, 0x40400000, 0x3f000000, __builtin_ia32_movmskps,
+       __builtin_ia32_vfmaddps)
+RSQRTS(64, F64x2, I64x2, 0x3df0000000000000, 0x41f0000000000000, 0x4008000000000000, 0x3fe0000000000000,
+       __builtin_ia32_movmskpd, __builtin_ia32_vfmaddpd)
 #undef RSQRTS
 
 #define STEP(name) \
@@ -337,8 +342,9 @@ STEP(vfrsqrts32)
 STEP(vfrsqrts64)
 #undef STEP
 
-/* The host's MAX gives its second operand if both are zero, so taking it both ways round and joining the bits settles the sign:
- * + wins for the maximum (and), - for the minimum (or). It signals quiet NaNs: they are sorted out first. */
+/* The host's MAX gives its second operand if both are zero, so taking it both ways round and joining the bits
+ * settles the sign: + wins for the maximum (and), - for the minimum (or). It signals quiet NaNs: they are sorted out
+ * first. */
 #define MAX_MIN(name, host, join) \
     static inline V128 op_f##name##32(Task *t, V128 a, V128 b) \
     { \
@@ -376,7 +382,7 @@ MAX_MIN(maxnm, max, &)
 MAX_MIN(minnm, min, |)
 #undef MAX_MIN
 
-/* -- comparison ------------------------------------------------------------------------------------------------------------- */
+/* -- comparison ---------------------------------------------------------------------------------------------------- */
 
 #define COMPARE(name, bits, Vector) \
     static inline u32 op_##name##bits(Task *t, V128 a, V128 b) \
@@ -444,7 +450,7 @@ SOFT1(vf64to32x)
 #undef SOFT1
 #undef SOFT2
 
-/* -- between formats -------------------------------------------------------------------------------------------------------- */
+/* -- between formats ----------------------------------------------------------------------------------------------- */
 
 static inline V128 op_f32to64(Task *t, V128 a)
 {
@@ -487,7 +493,7 @@ static inline V128 op_vf64to32(Task *t, V128 a)
     return (V128)r;
 }
 
-/* -- to integers ------------------------------------------------------------------------------------------------------------ */
+/* -- to integers --------------------------------------------------------------------------------------------------- */
 
 /* Signed, to zero: the host marks what doesn't fit, and then has raised "invalid" as the guest does. */
 #define TOINT_Z(bits, Vector, to, Int, Unsigned, host) \
@@ -576,7 +582,7 @@ TOINT_V(64, I64x2, 2, s)
 TOINT_V(64, I64x2, 2, u)
 #undef TOINT_V
 
-/* -- from integers: scaling by a power of two afterwards is exact, since nothing gets near the denormals ---------------------- */
+/* -- from integers: scaling by a power of two afterwards is exact, since nothing gets near the denormals ----------- */
 
 static inline float fp_scale_f32(u64 fraction_bits)
 {

@@ -1,5 +1,5 @@
-/* Floating point in integers; see softfp.h. A number is unpacked into sign, exponent and a 64-bit significand, computed on in
- * 128 bits with everything lost kept as one sticky bit, and rounded once, in `round_pack`. */
+/* Floating point in integers; see softfp.h. A number is unpacked into sign, exponent and a 64-bit significand,
+ * computed on in 128 bits with everything lost kept as one sticky bit, and rounded once, in `round_pack`. */
 #include "softfp.h"
 
 #include <string.h>
@@ -148,12 +148,13 @@ static u64 overflow(Env *e, const Format *f, bool sign, Rounding round)
         return signed_bits(f, sign, 0x7fff);
     }
     e->flags |= FP_OVERFLOW | FP_INEXACT;
-    bool to_infinity = round == ROUND_EVEN || round == ROUND_AWAY || (round == ROUND_UP && !sign) || (round == ROUND_DOWN && sign);
+    bool to_infinity =
+        round == ROUND_EVEN || round == ROUND_AWAY || (round == ROUND_UP && !sign) || (round == ROUND_DOWN && sign);
     return to_infinity ? infinity(f, sign) : largest(f, sign);
 }
 
-/* FPRound of m * 2^(exp - 63), m's top bit set, plus something smaller than m's last bit if sticky. Tininess is detected before
- * rounding. */
+/* FPRound of m * 2^(exp - 63), m's top bit set, plus something smaller than m's last bit if sticky. Tininess is
+ * detected before rounding. */
 static u64 round_pack(Env *e, const Format *f, bool sign, i32 exp, u64 m, bool sticky, Rounding round)
 {
     bool tiny = exp < 1 - f->bias, inexact;
@@ -669,7 +670,7 @@ static u64 recpx(Env *e, const Format *f, u64 va)
     return signed_bits(f, a.sign, (exp ? f->max_exp - exp : f->max_exp - 1u) << f->frac);
 }
 
-/* -- the ops: scalar and vector forms of each, for both widths -------------------------------------------------------------- */
+/* -- the ops: scalar and vector forms of each, for both widths ----------------------------------------------------- */
 
 typedef union Lanes {
     V128 q;
@@ -753,7 +754,8 @@ CONVERT(vf64to32x, d, f64, s, u32, f32, 2, ROUND_ODD)
 
 static u32 nzcv_of(Task *t, const Format *f, u64 a, u64 b, bool signals_quiet)
 {
-    static const u32 nzcv[] = {[LESS] = 0x80000000, [EQUAL] = 0x60000000, [GREATER] = 0x20000000, [UNORDERED] = 0x30000000};
+    static const u32 nzcv[] = {
+        [LESS] = 0x80000000, [EQUAL] = 0x60000000, [GREATER] = 0x20000000, [UNORDERED] = 0x30000000};
     Env e = enter(t);
     Relation r = compare(&e, f, a, b, signals_quiet);
     leave(t, &e);

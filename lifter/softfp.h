@@ -1,9 +1,8 @@
-/* Floating point in integers, exact to the bit and the flag: what the bodies in ops_fp.h call when the host's instructions
- * would not do (a NaN, a result at the edge of the denormals, operands to be flushed, half precision), and the reference that
- * they are tested against. Semantics are those of the Arm ARM's shared pseudocode (DDI 0487, J1.3 "shared/functions/float");
- * other guests select theirs through Task.fp_mode. Rounding is MXCSR's; flags are added to Task.fp_status.
- *
- * The functions take and return what the op of the same name does (ir_fp.def). */
+/* Floating point in integers, exact to the bit and the flag: what the bodies in ops_fp.h call when the host's
+ * instructions would not do (a NaN, a result at the edge of the denormals, operands to be flushed, half precision),
+ * and the reference that they are tested against. Semantics are those of the Arm ARM's shared pseudocode (DDI 0487,
+ * J1.3 "shared/functions/float"); other guests select theirs through Task.fp_mode. Rounding is MXCSR's; flags are
+ * added to Task.fp_status.  The functions take and return what the op of the same name does (ir_fp.def). */
 #ifndef DRAGOMAN_LIFTER_SOFTFP_H
 #define DRAGOMAN_LIFTER_SOFTFP_H
 
@@ -12,11 +11,13 @@
 /* Rounding: the first four are MXCSR's RC; conversions to integers take these in the low byte of imm. */
 typedef enum Rounding { ROUND_EVEN, ROUND_DOWN, ROUND_UP, ROUND_ZERO, ROUND_AWAY, ROUND_ODD } Rounding;
 
-/* fp_slow_NAME (fp_slow.c) is what the bodies call: softfp_NAME, unless with FP_FLUSH the operands show that the host does it. */
-#define SOFTFP1(name) V128 softfp_##name(Task *t, V128 a), fp_slow_##name(Task *t, V128 a) __attribute__((cold));
-#define SOFTFP2(name) V128 softfp_##name(Task *t, V128 a, V128 b), fp_slow_##name(Task *t, V128 a, V128 b) __attribute__((cold));
+/* fp_slow_NAME (fp_slow.c) is what the bodies call: softfp_NAME, unless with FP_FLUSH the operands show that the
+ * host does it. */
+#define COLD __attribute__((cold))
+#define SOFTFP1(name) COLD V128 softfp_##name(Task *t, V128 a), fp_slow_##name(Task *t, V128 a);
+#define SOFTFP2(name) COLD V128 softfp_##name(Task *t, V128 a, V128 b), fp_slow_##name(Task *t, V128 a, V128 b);
 #define SOFTFP3(name) \
-    V128 softfp_##name(Task *t, V128 a, V128 b, V128 c), fp_slow_##name(Task *t, V128 a, V128 b, V128 c) __attribute__((cold));
+    COLD V128 softfp_##name(Task *t, V128 a, V128 b, V128 c), fp_slow_##name(Task *t, V128 a, V128 b, V128 c);
 /* Scalar (upper lanes of the result zero) and vector forms of both widths. */
 #define SOFTFP_ALL(FORM, name) FORM(f##name##32) FORM(f##name##64) FORM(vf##name##32) FORM(vf##name##64)
 #define SOFTFP_SCALAR(FORM, name) FORM(f##name##32) FORM(f##name##64)
@@ -70,7 +71,7 @@ SOFTFP1(vf64to32x)
 #undef SOFTFP3
 
 /* N,Z,C,V in bits 31..28; fcmpe signals quiet NaNs as well. */
-#define SOFTFP_COMPARE(name) u32 softfp_##name(Task *t, V128 a, V128 b), fp_slow_##name(Task *t, V128 a, V128 b) __attribute__((cold));
+#define SOFTFP_COMPARE(name) COLD u32 softfp_##name(Task *t, V128 a, V128 b), fp_slow_##name(Task *t, V128 a, V128 b);
 SOFTFP_COMPARE(fcmp32)
 SOFTFP_COMPARE(fcmp64)
 SOFTFP_COMPARE(fcmpe32)
@@ -78,6 +79,7 @@ SOFTFP_COMPARE(fcmpe64)
 #undef SOFTFP_COMPARE
 
 /* Lane 0, of `from` bits (32 or 64), to an integer of `to` bits; imm is Rounding | fraction bits << 8. Saturates. */
-u64 softfp_toint(Task *t, V128 a, u32 from, bool is_signed, u32 to, u64 imm) __attribute__((cold));
+COLD u64 softfp_toint(Task *t, V128 a, u32 from, bool is_signed, u32 to, u64 imm);
+#undef COLD
 
 #endif

@@ -1,5 +1,5 @@
-/* What the floating-point semantics share. Ops exist for single and double precision; they are named by the code of the first,
- * sz (1 for double) is added to it. */
+/* What the floating-point semantics share. Ops exist for single and double precision; they are named by the code of
+ * the first, sz (1 for double) is added to it. */
 #ifndef DRAGOMAN_A64_FP_H
 #define DRAGOMAN_A64_FP_H
 
@@ -36,8 +36,9 @@ static inline Val fp_low(Lift *l, u32 sz, Val v)
 }
 
 /* The codes of conversions between scalars and general registers: sf for 64-bit integers, U for unsigned ones. */
-_Static_assert(IR_f32tos64z == IR_f32tos32z + 1 && IR_f32tou32z == IR_f32tos32z + 2 && IR_f32tou64z == IR_f32tos32z + 3 &&
-                   IR_f32tos32 == IR_f32tos32z + 4 && IR_f32tos64 == IR_f32tos32 + 1 && IR_f32tou32 == IR_f32tos32 + 2 &&
+_Static_assert(IR_f32tos64z == IR_f32tos32z + 1 && IR_f32tou32z == IR_f32tos32z + 2 &&
+                   IR_f32tou64z == IR_f32tos32z + 3 && IR_f32tos32 == IR_f32tos32z + 4 &&
+                   IR_f32tos64 == IR_f32tos32 + 1 && IR_f32tou32 == IR_f32tos32 + 2 &&
                    IR_f32tou64 == IR_f32tos32 + 3 && IR_f64tos32z - IR_f32tos32z == 8 && IR_f64tou64 - IR_f32tou64 == 8,
                "order of the conversions to integers");
 _Static_assert(IR_u32tof32 == IR_s32tof32 + 1 && IR_s64tof32 == IR_s32tof32 + 2 && IR_u64tof32 == IR_s32tof32 + 3 &&

@@ -1,6 +1,6 @@
-/* Advanced SIMD floating point, Arm ARM C3.5. Ops work on whole vectors, so lanes that an instruction leaves out are filled with
- * copies of those it has (which raise the same flags) and cut off the result: a 64-bit vector is doubled, a scalar of the rarer
- * operations is put into every lane. */
+/* Advanced SIMD floating point, Arm ARM C3.5. Ops work on whole vectors, so lanes that an instruction leaves out are
+ * filled with copies of those it has (which raise the same flags) and cut off the result: a 64-bit vector is
+ * doubled, a scalar of the rarer operations is put into every lane. */
 #include "fp.h"
 
 FP_PAIR(vfabs);
@@ -89,7 +89,7 @@ static void put_result(Lift *l, Shape shape, u32 sz, u32 n, Val v)
             V; \
     }
 
-/* -- three registers -------------------------------------------------------------------------------------------------------- */
+/* -- three registers ----------------------------------------------------------------------------------------------- */
 
 static void three(Lift *l, const Insn *i, Shape shape, u32 code)
 {
@@ -138,7 +138,7 @@ static void multiply_add(Lift *l, const Insn *i, Shape shape, Val m, bool negate
 FORM_V(fmla, multiply_add(l, i, shape(i), source(l, shape(i), i->sz, i->rm), false))
 FORM_V(fmls, multiply_add(l, i, shape(i), source(l, shape(i), i->sz, i->rm), true))
 
-/* -- by element ------------------------------------------------------------------------------------------------------------- */
+/* -- by element ---------------------------------------------------------------------------------------------------- */
 
 /* L is the low bit of a single-precision index, and reserved for doubles. */
 static bool reserved_element(Lift *l, const Insn *i, Shape shape)
@@ -181,7 +181,7 @@ ELEMENT(fmla, multiply_add_element(l, i, shape(i), false), multiply_add_element(
 ELEMENT(fmls, multiply_add_element(l, i, shape(i), true), multiply_add_element(l, i, SCALAR, true))
 #undef ELEMENT
 
-/* -- pairwise and across lanes ---------------------------------------------------------------------------------------------- */
+/* -- pairwise and across lanes ------------------------------------------------------------------------------------- */
 
 /* code on neighbours: those of a give the lower lanes, those of b the upper. */
 static Val pairwise(Lift *l, u32 sz, u32 code, Val a, Val b)
@@ -231,7 +231,7 @@ ACROSS(fmaxnmv, vfmaxnm)
 ACROSS(fminnmv, vfminnm)
 #undef ACROSS
 
-/* -- two registers ---------------------------------------------------------------------------------------------------------- */
+/* -- two registers ------------------------------------------------------------------------------------------------- */
 
 static void two(Lift *l, const Insn *i, Shape shape, u32 code)
 {
@@ -276,7 +276,7 @@ WITH_ZERO(fcmle, vfcmge, true)
 WITH_ZERO(fcmlt, vfcmgt, true)
 #undef WITH_ZERO
 
-/* -- conversion ------------------------------------------------------------------------------------------------------------- */
+/* -- conversion ---------------------------------------------------------------------------------------------------- */
 
 /* The "2" forms read the upper half of their source, or write the upper half of their destination. */
 LIFT(fcvtl_v)
@@ -339,7 +339,8 @@ static void toint_v(Lift *l, const Insn *i, u32 U, Rounding round)
     put_result(l, shape(i), i->sz, i->rd, toint(l, i->sz, U, round, 0, source(l, shape(i), i->sz, i->rn)));
 }
 
-#define TOINT(name, U, round) FORMS(name##_int, toint_v(l, i, U, round), put_q(l, i->rd, toint_s(l, i->sz, U, round, 0, i->rn)))
+#define TOINT(name, U, round) \
+    FORMS(name##_int, toint_v(l, i, U, round), put_q(l, i->rd, toint_s(l, i->sz, U, round, 0, i->rn)))
 TOINT(fcvtn, 0, ROUND_EVEN)
 TOINT(fcvtm, 0, ROUND_DOWN)
 TOINT(fcvtp, 0, ROUND_UP)
@@ -377,7 +378,8 @@ static void fixed_v(Lift *l, const Insn *i, bool to_fixed)
         return;
     }
     Val n = source(l, shape(i), sz, i->rn);
-    put_result(l, shape(i), sz, i->rd, to_fixed ? toint(l, sz, i->U, ROUND_ZERO, fbits, n) : ofint(l, sz, i->U, fbits, n));
+    Val v = to_fixed ? toint(l, sz, i->U, ROUND_ZERO, fbits, n) : ofint(l, sz, i->U, fbits, n);
+    put_result(l, shape(i), sz, i->rd, v);
 }
 
 LIFT(cvtf_fix_v)
