@@ -1,17 +1,18 @@
 /* IR -> LLVM IR: the structure of a region's function. Values are in llvm_value.c.
  *
- * A region is one function `preserve_none void(Task *t, i64 a, i64 b)`. Outside of loops guest registers are loaded where a
- * block first reads them and stored at its end; LLVM forwards what it can from block to block. A loop loads what it touches
- * on the way in, keeps it in SSA values (allocas, which SROA promotes), and stores on each way out what may be dirty there:
- * a forward data-flow analysis says which. Had all of a region its registers in SSA values, each entry would have to load
- * whatever some other entry's path makes dirty, and the values would go from the guest's memory to the stack's.
+ * A region is one function `preserve_none void(Task *t, i64 a, i64 b)`. Outside of loops guest registers are loaded
+ * where a block first reads them and stored at its end; LLVM forwards what it can from block to block. A loop loads
+ * what it touches on the way in, keeps it in SSA values (allocas, which SROA promotes), and stores on each way out what
+ * may be dirty there: a forward data-flow analysis says which. Had all of a region its registers in SSA values, each
+ * entry would have to load whatever some other entry's path makes dirty, and the values would go from the guest's
+ * memory to the stack's.
  *
  * Guest memory is reached through `getelementptr i8, ptr null, i64 address`: the address stays an index, which alias
- * analysis understands, and a constant null base is known not to alias the Task, which is a noalias argument. Functions are
- * null_pointer_is_valid, for a guest may well touch page 0 and must get its fault.
+ * analysis understands, and a constant null base is known not to alias the Task, which is a noalias argument. Functions
+ * are null_pointer_is_valid, for a guest may well touch page 0 and must get its fault.
  *
- * Edges that close a cycle check Task.attention and carry a single-thread fence: without it a plain load is hoisted out of a
- * spin loop, which then never ends. */
+ * Edges that close a cycle check Task.attention and carry a single-thread fence: without it a plain load is hoisted out
+ * of a spin loop, which then never ends. */
 #include "llvm.h"
 
 #include <assert.h>
@@ -24,7 +25,8 @@ static_assert(offsetof(Link, code) == 0, "exits jump through the first field of 
 static_assert(offsetof(JumpEntry, code) == 8 && sizeof(JumpEntry) == 16, "the inline jump-cache lookup");
 static_assert(STATE_BYTES % 16 == 0 && offsetof(Task, state) % 16 == 0, "128-bit registers are aligned in the Task");
 
-/* -- sets of components -------------------------------------------------------------------------------------------------- */
+/* -- sets of components
+ * -------------------------------------------------------------------------------------------------- */
 
 static void set_add(Set *s, u32 n)
 {
@@ -59,7 +61,8 @@ static void set_remove(Set *a, const Set *b)
         a->word[i] &= ~b->word[i];
 }
 
-/* -- facts about ops ----------------------------------------------------------------------------------------------------- */
+/* -- facts about ops
+ * ----------------------------------------------------------------------------------------------------- */
 
 static u32 state_bytes(u16 code)
 {
@@ -115,7 +118,8 @@ static int find_block(const Region *r, u64 pc)
     return -1;
 }
 
-/* -- analysis ------------------------------------------------------------------------------------------------------------ */
+/* -- analysis
+ * ------------------------------------------------------------------------------------------------------------ */
 
 /* Splits the state that the region touches into components: 16 bytes where anything accesses 16, else 8, else 4. */
 static void find_components(Gen *g)
@@ -183,9 +187,9 @@ static u32 reads_lane(const Op *op)
     }
 }
 
-/* A vector register that the region uses for scalars of one width only is kept lane by lane: the zeros above the scalar then
- * are constants, and not something that each result in a loop must be merged with. What else touches a register (or a get that
- * something else reads, or a put of something else) decides for whole vectors. */
+/* A vector register that the region uses for scalars of one width only is kept lane by lane: the zeros above the scalar
+ * then are constants, and not something that each result in a loop must be merged with. What else touches a register
+ * (or a get that something else reads, or a put of something else) decides for whole vectors. */
 static void find_lanes(Gen *g)
 {
     enum { WHOLE = 1 };
@@ -231,8 +235,8 @@ static void find_retreating(Gen *g, u32 n, u8 *mark)
     mark[n] = 2;
 }
 
-/* Which blocks are in one loop, nested ones together: those that reach each other. A call's edge, to a block of the region that
- * is a function's entry, is no loop's. */
+/* Which blocks are in one loop, nested ones together: those that reach each other. A call's edge, to a block of the
+ * region that is a function's entry, is no loop's. */
 static void find_loops(Gen *g)
 {
     u64 reach[REGION_BLOCKS] = {0};
@@ -439,7 +443,8 @@ static bool find_exits(Gen *g)
     return ok;
 }
 
-/* -- small builders ------------------------------------------------------------------------------------------------------- */
+/* -- small builders
+ * ------------------------------------------------------------------------------------------------------- */
 
 LLVMTypeRef llvm_type(Gen *g, Type t)
 {
@@ -511,7 +516,8 @@ static void tail_call(Gen *g, LLVMValueRef code, LLVMValueRef b)
     LLVMBuildRetVoid(g->b);
 }
 
-/* -- guest state ----------------------------------------------------------------------------------------------------------- */
+/* -- guest state
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static LLVMTypeRef component_type(Gen *g, const Component *c)
 {
@@ -640,7 +646,8 @@ static void flush_state(Gen *g)
     g->dirty = (Set){0};
 }
 
-/* -- guest memory ---------------------------------------------------------------------------------------------------------- */
+/* -- guest memory
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static LLVMValueRef guest_pointer(Gen *g, LLVMValueRef address, i64 disp)
 {
@@ -763,7 +770,8 @@ static void check_align(Gen *g, const Op *op)
     g->dirty = dirty;
     LLVMTypeRef params[] = {g->ptr, g->i32, g->i32, g->i64};
     LLVMValueRef args[] = {g->task, const32(g, SIGBUS), const32(g, BUS_ADRALN), address};
-    LLVMBuildCall2(g->b, LLVMFunctionType(g->t_void, params, 4, false), llvm_address(g, (const void *)task_raise), args, 4, "");
+    LLVMBuildCall2(g->b, LLVMFunctionType(g->t_void, params, 4, false), llvm_address(g, (const void *)task_raise), args,
+                   4, "");
     LLVMBuildUnreachable(g->b);
     LLVMPositionBuilderAtEnd(g->b, good);
 }
@@ -785,7 +793,8 @@ static LLVMValueRef call_helper(Gen *g, const Op *op)
     return v;
 }
 
-/* -- leaving ---------------------------------------------------------------------------------------------------------------- */
+/* -- leaving
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /* Leaves for a known guest address outside the region. */
 static void exit_direct(Gen *g, u64 target)
@@ -897,8 +906,8 @@ static void build_indirect_exit(Gen *g)
 {
     LLVMPositionBuilderAtEnd(g->b, g->indirect_bb);
     LLVMValueRef pc = g->indirect_phi;
-    LLVMValueRef slot = LLVMBuildXor(g->b, LLVMBuildLShr(g->b, pc, const64(g, 2), ""),
-                                     LLVMBuildLShr(g->b, pc, const64(g, 14), ""), "");
+    LLVMValueRef slot =
+        LLVMBuildXor(g->b, LLVMBuildLShr(g->b, pc, const64(g, 2), ""), LLVMBuildLShr(g->b, pc, const64(g, 14), ""), "");
     slot = LLVMBuildAnd(g->b, slot, const64(g, JUMP_CACHE - 1), "");
     LLVMValueRef offset = LLVMBuildShl(g->b, slot, const64(g, 4), "");
     LLVMValueRef cache = LLVMBuildLoad2(g->b, g->ptr, task_field(g, offsetof(Task, jump_cache)), "");
@@ -915,15 +924,17 @@ static void build_indirect_exit(Gen *g)
     tail_call(g, llvm_address(g, (const void *)lookup_stub), NULL);
 }
 
-/* -- ops ---------------------------------------------------------------------------------------------------------------------- */
+/* -- ops
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static LLVMValueRef sext(Gen *g, LLVMValueRef v, LLVMTypeRef type)
 {
     return LLVMBuildSExt(g->b, v, type, "");
 }
 
-/* Slots are read and written whole, whatever part an op wants: SROA would split a slot at its parts' borders, and carry two
- * values where there is one. */
+/* Slots are read and written whole, whatever part an op wants: SROA would split a slot at its parts' borders, and carry
+ * two values where there is one. */
 static LLVMValueRef get_state(Gen *g, Type type, const Op *op)
 {
     const Component *c = &g->comps[g->comp_of[op->imm / 4]];
@@ -972,14 +983,14 @@ static void put_state(Gen *g, const Op *op)
     }
 }
 
-#define ATOMIC(name, rmw) \
-    case IR_##name##8: \
-        return atomic(g, rmw, 8, op); \
-    case IR_##name##16: \
-        return atomic(g, rmw, 16, op); \
-    case IR_##name##32: \
-        return atomic(g, rmw, 32, op); \
-    case IR_##name##64: \
+#define ATOMIC(name, rmw)                                                                                              \
+    case IR_##name##8:                                                                                                 \
+        return atomic(g, rmw, 8, op);                                                                                  \
+    case IR_##name##16:                                                                                                \
+        return atomic(g, rmw, 16, op);                                                                                 \
+    case IR_##name##32:                                                                                                \
+        return atomic(g, rmw, 32, op);                                                                                 \
+    case IR_##name##64:                                                                                                \
         return atomic(g, rmw, 64, op);
 
 /* One op; the value it defines, or NULL. */
@@ -1131,7 +1142,8 @@ static bool build_block(Gen *g, u32 n)
     return ok;
 }
 
-/* -- the function --------------------------------------------------------------------------------------------------------------- */
+/* -- the function
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void find_types(Gen *g)
 {
@@ -1201,14 +1213,14 @@ static void build_entry_switch(Gen *g)
     LLVMBuildUnreachable(g->b);
 }
 
-/* An entry in assembly: its number to the second argument's register, then the function. As functions of LLVM's own they would
- * cost more to compile than some regions. */
+/* An entry in assembly: its number to the second argument's register, then the function. As functions of LLVM's own
+ * they would cost more to compile than some regions. */
 static void build_thunks(Gen *g, const char *name)
 {
     for (size_t i = 0; i < g->region->nentries && g->region->nentries > 1; i++) {
         char text[256];
-        int size = snprintf(text, sizeof text, ".p2align 4\n.globl %s.%zu\n%s.%zu:\nmovl $%zu, %%r13d\njmp %s\n", name, i, name, i,
-                            i, name);
+        int size = snprintf(text, sizeof text, ".p2align 4\n.globl %s.%zu\n%s.%zu:\nmovl $%zu, %%r13d\njmp %s\n", name,
+                            i, name, i, i, name);
         LLVMAppendModuleInlineAsm(g->mod, text, (size_t)size);
     }
 }
@@ -1257,8 +1269,8 @@ static bool build_function(Gen *g, const char *name)
     return true;
 }
 
-LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *host, const char *name, Exits *exits, char *why,
-                         size_t size)
+LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *host, const char *name, Exits *exits,
+                         char *why, size_t size)
 {
     assert(r->nblocks && r->nblocks <= REGION_BLOCKS && r->blocks[0]->pc == r->pc);
     Gen g = {.ctx = ctx, .region = r, .host = host};

@@ -1,4 +1,5 @@
-/* The LLVM tier's private header: region.c forms regions, llvm.c and llvm_value.c build LLVM IR from them, orc.c compiles. */
+/* The LLVM tier's private header: region.c forms regions, llvm.c and llvm_value.c build LLVM IR from them, orc.c
+ * compiles. */
 #ifndef DRAGOMAN_LIFTER_LLVM_H
 #define DRAGOMAN_LIFTER_LLVM_H
 
@@ -9,8 +10,8 @@
 #include "ops.h"
 
 enum {
-    REGION_BLOCKS = 64,  /* at most this many blocks in a region; a set of them is an u64 */
-    REGION_INSNS = 600,  /* and about as many guest instructions */
+    REGION_BLOCKS = 64, /* at most this many blocks in a region; a set of them is an u64 */
+    REGION_INSNS = 600, /* and about as many guest instructions */
     REGION_ENTRIES = 32,
     CC_PRESERVE_NONE = 21,
 };
@@ -20,7 +21,8 @@ typedef struct HostInfo {
     const char *triple, *layout; /* for the module */
     bool fma;                    /* fused multiply-add is an instruction, not a library call */
     bool lane_shifts;            /* 32- and 64-bit lanes are shifted by counts of their own in integer instructions */
-    const char *byte_shuffle;    /* intrinsic: bytes of the first operand by the second's low 4 bits, 0 for bit 7; or NULL */
+    const char
+        *byte_shuffle; /* intrinsic: bytes of the first operand by the second's low 4 bits, 0 for bit 7; or NULL */
 } HostInfo;
 
 /* Exits of a region to guest addresses outside it. */
@@ -36,14 +38,20 @@ typedef struct Set {
 
 /* A piece of Task.state that a region keeps in one SSA variable: what its widest access there covers. */
 typedef struct Component {
-    u16 offset, bytes;    /* 4, 8 or 16 */
-    u16 lane;             /* not 0: 16 bytes of which the region works on the lowest lane, of so many bits; see find_lanes */
+    u16 offset, bytes; /* 4, 8 or 16 */
+    u16 lane; /* not 0: 16 bytes of which the region works on the lowest lane, of so many bits; see find_lanes */
     LLVMValueRef slot[3]; /* allocas: one, or lane by lane */
 } Component;
 
-/* What is known of a value that has to do with flags, so that conditions computed from NZCV bits become comparisons again. */
+/* What is known of a value that has to do with flags, so that conditions computed from NZCV bits become comparisons
+ * again. */
 typedef struct NzcvOf {
-    enum { NZCV_NOT, NZCV_INT, NZCV_FP, NZCV_FP_CONDITION } is; /* nothing; NZCV bits of two kinds; 0 or 1 made of FP bits */
+    enum {
+        NZCV_NOT,
+        NZCV_INT,
+        NZCV_FP,
+        NZCV_FP_CONDITION
+    } is;         /* nothing; NZCV bits of two kinds; 0 or 1 made of FP bits */
     u8 kind;      /* NZCV_INT: FlagKind */
     u8 predicate; /* NZCV_FP_CONDITION: sum of 1 equal, 2 greater, 4 less, 8 unordered, as in LLVMRealPredicate */
     LLVMValueRef a, b;
@@ -63,15 +71,15 @@ typedef struct Gen {
 
     Component comps[STATE_BYTES / 4];
     u32 ncomps;
-    i16 comp_of[STATE_BYTES / 4]; /* by 4-byte unit of state; -1 untouched */
-    Set *live_in;                 /* one per block: may be read, as it is when the block is entered */
-    Set *dirty_in;                /* one per block: possibly different from Task.state when the block is entered */
-    i16 *kind_in;                 /* one per block: FlagKind in the state on entry, -1 unknown */
-    LLVMBasicBlockRef *bb;        /* one per block */
-    u64 loop[REGION_BLOCKS];      /* one per block: the blocks of the loop it is in, bit by bit */
+    i16 comp_of[STATE_BYTES / 4];  /* by 4-byte unit of state; -1 untouched */
+    Set *live_in;                  /* one per block: may be read, as it is when the block is entered */
+    Set *dirty_in;                 /* one per block: possibly different from Task.state when the block is entered */
+    i16 *kind_in;                  /* one per block: FlagKind in the state on entry, -1 unknown */
+    LLVMBasicBlockRef *bb;         /* one per block */
+    u64 loop[REGION_BLOCKS];       /* one per block: the blocks of the loop it is in, bit by bit */
     Set loop_state[REGION_BLOCKS]; /* one per block: what its loop touches; that is in variables all the time */
-    bool *is_entry;               /* one per block */
-    u8 *retreating;               /* [from * 2 + which]: the edge closes a cycle */
+    bool *is_entry;                /* one per block */
+    u8 *retreating;                /* [from * 2 + which]: the edge closes a cycle */
 
     LLVMBasicBlockRef link_bb, indirect_bb;
     LLVMValueRef link_phi, indirect_phi;
@@ -91,23 +99,24 @@ typedef struct Gen {
     u64 pc;            /* of the current guest instruction */
 } Gen;
 
-/* Builds the module for a region: a function `name` of type Code and, if it has several entries, a symbol `name.N` for each, in this
- * order and in front of the function. exits says which links it leaves through (allocated in
- * arena_data; contents set up but for what the cache fills). NULL with a line in `why` if the region can't be built. */
-LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *host, const char *name, Exits *exits, char *why,
-                         size_t size);
+/* Builds the module for a region: a function `name` of type Code and, if it has several entries, a symbol `name.N` for
+ * each, in this order and in front of the function. exits says which links it leaves through (allocated in arena_data;
+ * contents set up but for what the cache fills). NULL with a line in `why` if the region can't be built. */
+LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *host, const char *name, Exits *exits,
+                         char *why, size_t size);
 
 /* A value op (a VALUE row) as LLVM IR: inline where llvm_value.c has a rule, else a call of dg_NAME. */
 LLVMValueRef llvm_value(Gen *g, Val v, const Op *op);
-/* The same for vector ops that llvm_value.c has no rule for, given their operands; NULL if there is none here either. */
+/* The same for vector ops that llvm_value.c has no rule for, given their operands; NULL if there is none here either.
+ */
 LLVMValueRef llvm_vector(Gen *g, const Op *op, const LLVMValueRef *arg);
 
 /* The call of dg_NAME. */
 LLVMValueRef llvm_call_body(Gen *g, const Op *op, const LLVMValueRef *arg);
 /* llvm_fp.c: whether the floating-point op has a rule, and its value (NULL if the host lacks what the rule needs). */
 bool llvm_fp_has(u16 code);
-/* The width of the one floating-point lane that the op reads of all its operands (llvm_fp_reads) or makes, with zeros above
- * (llvm_fp_makes); 0 if it isn't that kind of op. */
+/* The width of the one floating-point lane that the op reads of all its operands (llvm_fp_reads) or makes, with zeros
+ * above (llvm_fp_makes); 0 if it isn't that kind of op. */
 u32 llvm_fp_reads(u16 code);
 u32 llvm_fp_makes(u16 code);
 LLVMValueRef llvm_fp(Gen *g, Val v, const Op *op, const LLVMValueRef *arg);

@@ -1,5 +1,5 @@
-/* Value ops as LLVM IR. Each rule is a row: op, builder, parameter. What has no rule is a call of the op's body, dg_NAME, so
- * every op works; a rule is worth writing where the call would be felt. */
+/* Value ops as LLVM IR. Each rule is a row: op, builder, parameter. What has no rule is a call of the op's body,
+ * dg_NAME, so every op works; a rule is worth writing where the call would be felt. */
 #include <assert.h>
 #include <string.h>
 
@@ -23,7 +23,8 @@ static LLVMValueRef not_zero(Gen *g, LLVMValueRef v)
     return LLVMBuildICmp(g->b, LLVMIntNE, v, constant(v, 0), "");
 }
 
-/* -- integers ------------------------------------------------------------------------------------------------------------- */
+/* -- integers
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static LLVMValueRef binary(Gen *g, const Op *op, const LLVMValueRef *arg, u32 opcode)
 {
@@ -154,7 +155,8 @@ static LLVMValueRef select_(Gen *g, const Op *op, const LLVMValueRef *arg, u32 p
     return LLVMBuildSelect(g->b, not_zero(g, arg[0]), arg[1], arg[2], "");
 }
 
-/* -- flags ------------------------------------------------------------------------------------------------------------------ */
+/* -- flags
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static LLVMValueRef sign_of(Gen *g, LLVMValueRef v)
 {
@@ -189,8 +191,8 @@ static LLVMValueRef nzcv_of_kind(Gen *g, FlagKind kind, LLVMValueRef a, LLVMValu
     case FLAG_SUB64:
         r = LLVMBuildSub(at, a, b, "");
         differ = LLVMBuildAnd(at, LLVMBuildXor(at, a, b, ""), LLVMBuildXor(at, a, r, ""), "");
-        return nzcv_of(g, sign_of(g, r), LLVMBuildICmp(at, LLVMIntEQ, a, b, ""), LLVMBuildICmp(at, LLVMIntUGE, a, b, ""),
-                       sign_of(g, differ));
+        return nzcv_of(g, sign_of(g, r), LLVMBuildICmp(at, LLVMIntEQ, a, b, ""),
+                       LLVMBuildICmp(at, LLVMIntUGE, a, b, ""), sign_of(g, differ));
     case FLAG_AND32:
     case FLAG_AND64:
         return nzcv_of(g, sign_of(g, a), LLVMBuildICmp(at, LLVMIntEQ, a, constant(a, 0), ""), NULL, NULL);
@@ -294,10 +296,12 @@ static bool fp_bits_condition(const Gen *g, const Op *op, NzcvOf *out)
     return true;
 }
 
-/* Follows what flags_cond does with the bits of a floating-point comparison: each step yields a set of its four outcomes. */
+/* Follows what flags_cond does with the bits of a floating-point comparison: each step yields a set of its four
+ * outcomes. */
 static bool fp_condition(Gen *g, const Op *op, NzcvOf *out)
 {
-    static const u8 of_bit[] = {[31 - 28] = FP_LT, [30 - 28] = FP_EQ, [29 - 28] = FP_EQ | FP_GT | FP_UN, [28 - 28] = FP_UN};
+    static const u8 of_bit[] = {
+        [31 - 28] = FP_LT, [30 - 28] = FP_EQ, [29 - 28] = FP_EQ | FP_GT | FP_UN, [28 - 28] = FP_UN};
     bool compares = op->code == IR_eq32 || op->code == IR_ne32 || op->code == IR_ult32 || op->code == IR_ule32 ||
                     op->code == IR_slt32 || op->code == IR_sle32;
     if (compares && fp_bits_condition(g, op, out))
@@ -337,7 +341,9 @@ static LLVMValueRef compare(Gen *g, const Op *op, const LLVMValueRef *arg, u32 p
     return LLVMBuildZExt(g->b, LLVMBuildICmp(g->b, (LLVMIntPredicate)predicate, arg[0], arg[1], ""), g->i32, "");
 }
 
-/* -- vectors ------------------------------------------------------------------------------------------------------------------- */
+/* -- vectors
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static LLVMTypeRef vector(Gen *g, u32 bits)
 {
@@ -521,13 +527,14 @@ static LLVMValueRef vround_shift(Gen *g, const Op *op, const LLVMValueRef *arg, 
     LLVMValueRef v = as(g, arg[0], type);
     LLVMValueRef last = LLVMBuildLShr(g->b, v, splat_const(g, bits, imm - 1), "");
     last = LLVMBuildAnd(g->b, last, splat_const(g, bits, 1), "");
-    LLVMValueRef whole = imm < bits ? LLVMBuildBinOp(g->b, opcode, v, splat_const(g, bits, imm), "")
+    LLVMValueRef whole = imm < bits           ? LLVMBuildBinOp(g->b, opcode, v, splat_const(g, bits, imm), "")
                          : opcode == LLVMAShr ? LLVMBuildAShr(g->b, v, splat_const(g, bits, bits - 1), "")
                                               : LLVMConstNull(type);
     return as(g, LLVMBuildAdd(g->b, whole, last, ""), g->q);
 }
 
-/* -- moving between types and lanes ---------------------------------------------------------------------------------------------- */
+/* -- moving between types and lanes
+ * ---------------------------------------------------------------------------------------------- */
 
 /* Lane `imm` (0 where the op has none), zero-extended. */
 static LLVMValueRef vget(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
@@ -595,7 +602,8 @@ static LLVMValueRef vset_lane(Gen *g, const Op *op, const LLVMValueRef *arg, u32
     return as(g, shuffle(g, as(g, arg[0], type), as(g, arg[1], type), index, n), g->q);
 }
 
-/* -- widening, narrowing, adjacent, across -------------------------------------------------------------------------------------------- */
+/* -- widening, narrowing, adjacent, across
+ * -------------------------------------------------------------------------------------------- */
 
 static LLVMValueRef vnarrow(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
 {
@@ -670,12 +678,13 @@ static LLVMValueRef vreduce_long(Gen *g, const Op *op, const LLVMValueRef *arg, 
 {
     u32 bits = lane_bits(param), n = 128 / bits;
     LLVMTypeRef type = lanes(g, n, bits * 2);
-    LLVMValueRef args[] = {
-        LLVMBuildCast(g->b, (LLVMOpcode)sub_param(param), as(g, arg[0], vector(g, bits)), type, "")};
+    LLVMValueRef args[] = {LLVMBuildCast(g->b, (LLVMOpcode)sub_param(param), as(g, arg[0], vector(g, bits)), type, "")};
     return to_lane0(g, llvm_intrinsic(g, "llvm.vector.reduce.add", type, args, 1));
 }
 
-/* -- permutes ---------------------------------------------------------------------------------------------------------------------------- */
+/* -- permutes
+ * ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 enum { ZIP1, ZIP2, UZP1, UZP2, TRN1, TRN2 };
 static LLVMValueRef vpermute(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
@@ -751,13 +760,15 @@ static LLVMValueRef vzip3(Gen *g, const Op *op, const LLVMValueRef *arg, u32 par
     return as(g, shuffle3(g, as(g, arg[0], type), as(g, arg[1], type), as(g, arg[2], type), index, n), g->q);
 }
 
-/* -- the rules ------------------------------------------------------------------------------------------------------------------- */
+/* -- the rules
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
-#define VEC8_32(name, rule, sub) \
-    [IR_##name##8] = {rule, LANES(8, sub)}, [IR_##name##16] = {rule, LANES(16, sub)}, \
+#define VEC8_32(name, rule, sub)                                                                                       \
+    [IR_##name##8] = {rule, LANES(8, sub)}, [IR_##name##16] = {rule, LANES(16, sub)},                                  \
     [IR_##name##32] = {rule, LANES(32, sub)}
-#define VEC16_64(name, rule, sub) \
-    [IR_##name##16] = {rule, LANES(16, sub)}, [IR_##name##32] = {rule, LANES(32, sub)}, \
+#define VEC16_64(name, rule, sub)                                                                                      \
+    [IR_##name##16] = {rule, LANES(16, sub)}, [IR_##name##32] = {rule, LANES(32, sub)},                                \
     [IR_##name##64] = {rule, LANES(64, sub)}
 #define VEC4(name, rule, sub) VEC8_32(name, rule, sub), [IR_##name##64] = {rule, LANES(64, sub)}
 #define BOTH(name, rule, param) [IR_##name##32] = {rule, param}, [IR_##name##64] = {rule, param}

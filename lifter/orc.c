@@ -1,8 +1,9 @@
 /* LLVM behind a small door: one LLJIT, one target machine, a memory manager that puts what ORC links into the arena.
  *
- * A compilation is: build the module (llvm.c), run passes, generate an object, let ORC link it. Each has its own LLVMContext,
- * so that nothing of it stays. The lock makes compilations one at a time; after a fork the child forgets all of this and
- * starts afresh when it first needs to, since what another thread was doing in LLVM at that moment stays undone. */
+ * A compilation is: build the module (llvm.c), run passes, generate an object, let ORC link it. Each has its own
+ * LLVMContext, so that nothing of it stays. The lock makes compilations one at a time; after a fork the child forgets
+ * all of this and starts afresh when it first needs to, since what another thread was doing in LLVM at that moment
+ * stays undone. */
 #include <assert.h>
 #include <inttypes.h>
 #include <llvm-c/Error.h>
@@ -41,9 +42,9 @@ typedef struct Orc {
 
 static struct {
     pthread_mutex_t lock;
-    Orc *orc;               /* made by the first compilation */
+    Orc *orc; /* made by the first compilation */
     bool handler_installed;
-    bool warm;              /* a compilation has ended: LLVM's one-time initialisations are behind us */
+    bool warm; /* a compilation has ended: LLVM's one-time initialisations are behind us */
     bool fork_holds_lock;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -72,7 +73,8 @@ static bool failed(LLVMErrorRef error, char *why, size_t size)
     return true;
 }
 
-/* -- memory manager --------------------------------------------------------------------------------------------------------- */
+/* -- memory manager
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void *create_context(void *orc)
 {
@@ -100,7 +102,8 @@ static u8 *allocate_code(void *opaque, uintptr_t size, unsigned align, unsigned 
     return p;
 }
 
-static u8 *allocate_data(void *opaque, uintptr_t size, unsigned align, unsigned id, const char *name, LLVMBool read_only)
+static u8 *allocate_data(void *opaque, uintptr_t size, unsigned align, unsigned id, const char *name,
+                         LLVMBool read_only)
 {
     return place(size, align, false);
 }
@@ -124,9 +127,12 @@ static LLVMOrcObjectLayerRef make_object_layer(void *orc, LLVMOrcExecutionSessio
         session, orc, create_context, notify_terminating, allocate_code, allocate_data, finalize, destroy);
 }
 
-/* -- set-up ------------------------------------------------------------------------------------------------------------------- */
+/* -- set-up
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
-static LLVMTargetMachineRef make_machine(const char *triple, const char *cpu, const char *features, char *why, size_t size)
+static LLVMTargetMachineRef make_machine(const char *triple, const char *cpu, const char *features, char *why,
+                                         size_t size)
 {
     LLVMTargetRef target;
     char *message = NULL;
@@ -149,9 +155,8 @@ static bool has_feature(const char *features, const char *name)
 static bool make_jit(Orc *orc, char *why, size_t size)
 {
     LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
-    LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(
-        builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(
-                     make_machine(orc->host.triple, "", "", why, size)));
+    LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(
+                                                               make_machine(orc->host.triple, "", "", why, size)));
     LLVMOrcLLJITBuilderSetObjectLinkingLayerCreator(builder, make_object_layer, orc);
     return !failed(LLVMOrcCreateLLJIT(&orc->jit, builder), why, size);
 }
@@ -188,7 +193,8 @@ static Orc *orc_new(char *why, size_t size)
     return NULL;
 }
 
-/* -- compiling ------------------------------------------------------------------------------------------------------------------ */
+/* -- compiling
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void log_module(LLVMModuleRef mod, const char *title)
 {
@@ -233,8 +239,10 @@ static Block *make_block(const Region *r, u64 pc, u64 code)
     return b;
 }
 
-/* The entries' Blocks, in the order of their code: each owns its thunk, and the last one the function behind it, too. */
-static Block *make_blocks(Orc *orc, const Region *r, const Exits *exits, const char *name, u64 code, char *why, size_t size)
+/* The entries' Blocks, in the order of their code: each owns its thunk, and the last one the function behind it, too.
+ */
+static Block *make_blocks(Orc *orc, const Region *r, const Exits *exits, const char *name, u64 code, char *why,
+                          size_t size)
 {
     u64 end = (u64)orc->placed.code + orc->placed.code_size;
     Block *first = NULL, *last = NULL;
@@ -349,8 +357,9 @@ Block *orc_compile(const Region *r, char *why, size_t size)
     return b;
 }
 
-/* LLVM's process-wide locks (registries, static initialisers) are contended for and held across real work only during the first
- * compilation: fork waits for that one. Later a fork may fall into the middle of a compilation, which the child forgets. */
+/* LLVM's process-wide locks (registries, static initialisers) are contended for and held across real work only during
+ * the first compilation: fork waits for that one. Later a fork may fall into the middle of a compilation, which the
+ * child forgets. */
 void orc_before_fork(void)
 {
     state.fork_holds_lock = !state.warm;

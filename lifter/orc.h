@@ -1,19 +1,21 @@
-/* The LLVM tier for the runtime: forming regions, and keeping ORC sane across fork (compiling is orc_compile, translate.h). */
+/* The LLVM tier for the runtime: forming regions, and keeping ORC sane across fork (compiling is orc_compile,
+ * translate.h). */
 #ifndef DRAGOMAN_LIFTER_ORC_H
 #define DRAGOMAN_LIFTER_ORC_H
 
 #include "../include/translate.h"
 
-/* Around fork. The child inherits neither the compile thread nor what it was doing; it starts LLVM anew when it needs to. */
+/* Around fork. The child inherits neither the compile thread nor what it was doing; it starts LLVM anew when it needs
+ * to. */
 void orc_before_fork(void);
 void orc_after_fork(bool child);
 
 /* Whether the block at a guest address may join a region: it can be read, and (but for --tier=llvm) it has run. */
 typedef bool RegionFilter(void *context, u64 pc);
 
-/* Lifts the block at pc and those that direct jumps and branches lead to from it, as far as the filter admits them and a
- * region's size allows. The filter is not asked about pc itself. Reads guest code: it must not be unmapped meanwhile. NULL
- * without memory. Free with region_free. */
+/* Lifts the block at pc and those that direct jumps and branches lead to from it, as far as the filter admits them and
+ * a region's size allows. The filter is not asked about pc itself. Reads guest code: it must not be unmapped meanwhile.
+ * NULL without memory. Free with region_free. */
 Region *region_form(const Guest *guest, u64 pc, RegionFilter *admits, void *context);
 void region_free(Region *r);
 

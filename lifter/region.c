@@ -1,6 +1,7 @@
-/* Region formation: from a hot block along direct jumps and branches, breadth first. Calls, indirect branches and system calls
- * leave the region, but the code that a call returns to belongs to it and is an entry. So are the heads of loops, since some thread
- * may be in one when the region is done. Blocks are cut where another one begins, so that code is in a region once. */
+/* Region formation: from a hot block along direct jumps and branches, breadth first. Calls, indirect branches and
+ * system calls leave the region, but the code that a call returns to belongs to it and is an entry. So are the heads of
+ * loops, since some thread may be in one when the region is done. Blocks are cut where another one begins, so that code
+ * is in a region once. */
 #include <inttypes.h>
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
-/* Hot blocks to regions. The guest's thread lifts the region when a counter runs out, because it may read guest code there and
- * then without fear of its being unmapped; a background thread, started by the first hot block, has LLVM compile it and puts
- * it in the block's place, unless code has been invalidated meanwhile. */
+/* Hot blocks to regions. The guest's thread lifts the region when a counter runs out, because it may read guest code
+ * there and then without fear of its being unmapped; a background thread, started by the first hot block, has LLVM
+ * compile it and puts it in the block's place, unless code has been invalidated meanwhile. */
 #include "tier.h"
 
 #include <assert.h>
@@ -14,16 +14,16 @@
 #include "perf.h"
 
 enum {
-    /* Entries until a block is hot. LLVM takes about 0.15 ms an instruction of a region, the baseline about 1 ns to run one: a
-     * region pays when its blocks have run some 10^5 times. */
+    /* Entries until a block is hot. LLVM takes about 0.15 ms an instruction of a region, the baseline about 1 ns to run
+     * one: a region pays when its blocks have run some 10^5 times. */
     THRESHOLD = 50000,
-    /* Under --tier=llvm, where the guest waits for LLVM. Most of a program's code runs a few times only, and having LLVM compile
-     * that would take minutes for an interpreter's start; --hot 0 does. */
+    /* Under --tier=llvm, where the guest waits for LLVM. Most of a program's code runs a few times only, and having
+     * LLVM compile that would take minutes for an interpreter's start; --hot 0 does. */
     LLVM_THRESHOLD = 500,
     WARM = 50,   /* a block that has run one in so many of that is worth having in a region */
     COVERED = 8, /* a block inside another region becomes hot in so many times that */
     NEVER = INT32_MAX,
-    STACK_SIZE = 8 << 20,      /* LLVM recurses */
+    STACK_SIZE = 8 << 20, /* LLVM recurses */
 };
 
 /* A region waiting to be compiled. */
@@ -31,7 +31,7 @@ typedef struct Job {
     Region *region;  /* owned */
     Block **members; /* owned: the blocks it is made from, in its order; not hot until this is settled */
     size_t nmembers;
-    u64 flushes;     /* of the cache when they were found */
+    u64 flushes; /* of the cache when they were found */
     struct Job *next;
 } Job;
 
@@ -245,7 +245,8 @@ void tier_after_fork(bool child)
 {
     orc_after_fork(child);
     if (child) {
-        /* The thread is the parent's, and so is what it was compiling; what waits here waits for the child's own thread. */
+        /* The thread is the parent's, and so is what it was compiling; what waits here waits for the child's own
+         * thread. */
         tier.running = false;
         pthread_cond_init(&tier.wake, NULL);
     }

@@ -1,6 +1,6 @@
-/* The LLVM tier against the interpreter: every value op by itself, and random blocks and loops, from random guest state. Both
- * run the same IR on the same state and memory; afterwards state, memory, floating-point status and the place where they left
- * must agree. */
+/* The LLVM tier against the interpreter: every value op by itself, and random blocks and loops, from random guest
+ * state. Both run the same IR on the same state and memory; afterwards state, memory, floating-point status and the
+ * place where they left must agree. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -15,11 +15,11 @@
 #include "../../lifter/ops.h"
 
 enum {
-    OFF_X = 0,      /* 32 of 8 bytes */
+    OFF_X = 0, /* 32 of 8 bytes */
     OFF_KIND = 256,
     OFF_A = 264,
     OFF_B = 272,
-    OFF_V = 512,    /* 32 of 16 bytes */
+    OFF_V = 512, /* 32 of 16 bytes */
     MEMORY = 4096,
     BASE_PC = 0x10000,
     OUTSIDE = 0x90000,
@@ -42,7 +42,8 @@ static u32 below(Rng *r, u32 n)
     return (u32)(next(r) >> 33) % n;
 }
 
-/* -- the guest the blocks belong to ------------------------------------------------------------------------------------------ */
+/* -- the guest the blocks belong to
+ * ------------------------------------------------------------------------------------------ */
 
 /* Reads and writes registers behind the code's back, which must see it. */
 static u64 mix_registers(Task *t, u64 a, u64 b)
@@ -55,10 +56,15 @@ static u64 mix_registers(Task *t, u64 a, u64 b)
 }
 
 static GuestHelper *const helpers[] = {mix_registers};
-static const Guest guest = {
-    .name = "test", .off_flag_kind = OFF_KIND, .off_flag_a = OFF_A, .off_flag_b = OFF_B, .helpers = helpers, .nhelpers = 1};
+static const Guest guest = {.name = "test",
+                            .off_flag_kind = OFF_KIND,
+                            .off_flag_a = OFF_A,
+                            .off_flag_b = OFF_B,
+                            .helpers = helpers,
+                            .nhelpers = 1};
 
-/* -- random IR ---------------------------------------------------------------------------------------------------------------- */
+/* -- random IR
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 typedef struct Gen {
     Ir *ir;
@@ -73,10 +79,30 @@ static Val emit(Gen *g, OpCode code, Val a, Val b, Val c, i64 imm)
 
 static u64 interesting(Rng *r)
 {
-    static const u64 special[] = {0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fffffff, 0x80000000, 0xffffffff,
-                                  0x7fffffffffffffff, 0x8000000000000000, ~0ull, 0x3f8000003f800000, 0x3ff0000000000000,
-                                  0x7ff0000000000000, 0x7ff8000000000000, 0x7ff0000000000001, 0x7f8000007fc00000,
-                                  0x7f800001ff800001, 0x0000000100000001, 0x000fffffffffffff, 0xc1e0000000000000};
+    static const u64 special[] = {0,
+                                  1,
+                                  2,
+                                  0x7f,
+                                  0x80,
+                                  0xff,
+                                  0x7fff,
+                                  0x8000,
+                                  0x7fffffff,
+                                  0x80000000,
+                                  0xffffffff,
+                                  0x7fffffffffffffff,
+                                  0x8000000000000000,
+                                  ~0ull,
+                                  0x3f8000003f800000,
+                                  0x3ff0000000000000,
+                                  0x7ff0000000000000,
+                                  0x7ff8000000000000,
+                                  0x7ff0000000000001,
+                                  0x7f8000007fc00000,
+                                  0x7f800001ff800001,
+                                  0x0000000100000001,
+                                  0x000fffffffffffff,
+                                  0xc1e0000000000000};
     switch (below(r, 3)) {
     case 0:
         return special[below(r, LEN(special))];
@@ -172,7 +198,8 @@ static Val memory_op(Gen *g, OpCode code)
     u32 disp = is_memory(code) ? below(g->rng, 64) : 0;
     u64 address = (u64)g->memory + 16 * below(g->rng, MEMORY / 16 - 8) + (is_memory(code) ? below(g->rng, 16) : 0);
     Val a = emit(g, IR_const64, NO_VAL, NO_VAL, NO_VAL, (i64)(address - disp));
-    Val b = info->nargs > 1 ? operand(g, info->arg[1]) : NO_VAL, c = info->nargs > 2 ? operand(g, info->arg[2]) : NO_VAL;
+    Val b = info->nargs > 1 ? operand(g, info->arg[1]) : NO_VAL,
+        c = info->nargs > 2 ? operand(g, info->arg[2]) : NO_VAL;
     if (is_atomic(code))
         emit(g, IR_align, a, NO_VAL, NO_VAL, 16);
     return emit(g, code, a, b, c, disp);
@@ -220,7 +247,8 @@ static void finish(Gen *g)
         fail_msg("%s", why);
 }
 
-/* -- running it both ways --------------------------------------------------------------------------------------------------------- */
+/* -- running it both ways
+ * --------------------------------------------------------------------------------------------------------- */
 
 typedef struct World {
     Task *task;
@@ -319,8 +347,8 @@ static void compare(const Region *r, const World *want, const World *have)
                     *(unsigned long long *)(b + i));
     fail_msg("they differ: memory %d, pc %llx %llx, mxcsr %x %x, saturated %u %u, status %x %x",
              memcmp(want->memory, have->memory, MEMORY), (unsigned long long)want->pc, (unsigned long long)have->pc,
-             want->mxcsr, have->mxcsr, want->task->saturated, have->task->saturated,
-             want->task->fp_status, have->task->fp_status);
+             want->mxcsr, have->mxcsr, want->task->saturated, have->task->saturated, want->task->fp_status,
+             have->task->fp_status);
 }
 
 /* Compiles the region and runs it `times` times both ways, from its entries in turn. */
@@ -535,7 +563,7 @@ static void misaligned(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_value_op), cmocka_unit_test(blocks),     cmocka_unit_test(exact_blocks),
+        cmocka_unit_test(each_value_op), cmocka_unit_test(blocks),    cmocka_unit_test(exact_blocks),
         cmocka_unit_test(loops),         cmocka_unit_test(attention), cmocka_unit_test(misaligned),
     };
     log_.file = stderr;
