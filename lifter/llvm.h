@@ -130,4 +130,53 @@ LLVMValueRef llvm_address(Gen *g, const void *p);
 LLVMValueRef llvm_intrinsic(Gen *g, const char *name, LLVMTypeRef overload, LLVMValueRef *args, unsigned nargs);
 LLVMTypeRef llvm_type(Gen *g, Type t);
 
+/* -- llvm_flow.c -------------------------------------------------------------------------------------------- */
+
+enum { KIND_UNSEEN = -2, KIND_UNKNOWN = -1 }; /* for a FlagKind */
+
+/* Fills in Gen's parts on the region as a whole, exits included. False without memory. */
+bool flow_analyse(Gen *g);
+/* Bytes of state that a get or put is about; 0 for other ops. */
+u32 flow_state_bytes(u16 code);
+bool flow_is_put(u16 code);
+/* Index of the region's block at pc, or -1. */
+int flow_block_at(const Region *r, u64 pc);
+/* Whether state stays in variables along the edge from a block to a guest address. */
+bool flow_keeps_state(const Gen *g, size_t from, u64 target);
+/* The components that somebody may read after the edge; `which` of the block's edges it is. */
+Set flow_live_after(const Gen *g, size_t from, u64 target, u32 which);
+
+static inline void set_add(Set *s, u32 n)
+{
+    s->word[n / 64] |= 1ull << n % 64;
+}
+
+static inline bool set_has(const Set *s, u32 n)
+{
+    return s->word[n / 64] >> n % 64 & 1;
+}
+
+/* Adds b's members to a; true if that changed a. */
+static inline bool set_join(Set *a, const Set *b)
+{
+    bool changed = false;
+    for (size_t i = 0; i < LEN(a->word); i++) {
+        changed |= (b->word[i] & ~a->word[i]) != 0;
+        a->word[i] |= b->word[i];
+    }
+    return changed;
+}
+
+static inline void set_meet(Set *a, const Set *b)
+{
+    for (size_t i = 0; i < LEN(a->word); i++)
+        a->word[i] &= b->word[i];
+}
+
+static inline void set_remove(Set *a, const Set *b)
+{
+    for (size_t i = 0; i < LEN(a->word); i++)
+        a->word[i] &= ~b->word[i];
+}
+
 #endif

@@ -23,8 +23,7 @@ static LLVMValueRef not_zero(Gen *g, LLVMValueRef v)
     return LLVMBuildICmp(g->b, LLVMIntNE, v, constant(v, 0), "");
 }
 
-/* -- integers
- * ------------------------------------------------------------------------------------------------------------- */
+/* -- integers ----------------------------------------------------------------------------------------------- */
 
 static LLVMValueRef binary(Gen *g, const Op *op, const LLVMValueRef *arg, u32 opcode)
 {
@@ -155,8 +154,7 @@ static LLVMValueRef select_(Gen *g, const Op *op, const LLVMValueRef *arg, u32 p
     return LLVMBuildSelect(g->b, not_zero(g, arg[0]), arg[1], arg[2], "");
 }
 
-/* -- flags
- * ------------------------------------------------------------------------------------------------------------------ */
+/* -- flags -------------------------------------------------------------------------------------------------- */
 
 static LLVMValueRef sign_of(Gen *g, LLVMValueRef v)
 {
@@ -533,8 +531,7 @@ static LLVMValueRef vround_shift(Gen *g, const Op *op, const LLVMValueRef *arg, 
     return as(g, LLVMBuildAdd(g->b, whole, last, ""), g->q);
 }
 
-/* -- moving between types and lanes
- * ---------------------------------------------------------------------------------------------- */
+/* -- moving between types and lanes ------------------------------------------------------------------------- */
 
 /* Lane `imm` (0 where the op has none), zero-extended. */
 static LLVMValueRef vget(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
@@ -602,8 +599,7 @@ static LLVMValueRef vset_lane(Gen *g, const Op *op, const LLVMValueRef *arg, u32
     return as(g, shuffle(g, as(g, arg[0], type), as(g, arg[1], type), index, n), g->q);
 }
 
-/* -- widening, narrowing, adjacent, across
- * -------------------------------------------------------------------------------------------- */
+/* -- widening, narrowing, adjacent, across ------------------------------------------------------------------ */
 
 static LLVMValueRef vnarrow(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
 {

@@ -73,8 +73,7 @@ static bool failed(LLVMErrorRef error, char *why, size_t size)
     return true;
 }
 
-/* -- memory manager
- * --------------------------------------------------------------------------------------------------------- */
+/* -- memory manager ----------------------------------------------------------------------------------------- */
 
 static void *create_context(void *orc)
 {
@@ -193,8 +192,7 @@ static Orc *orc_new(char *why, size_t size)
     return NULL;
 }
 
-/* -- compiling
- * ------------------------------------------------------------------------------------------------------------------ */
+/* -- compiling ---------------------------------------------------------------------------------------------- */
 
 static void log_module(LLVMModuleRef mod, const char *title)
 {

@@ -42,8 +42,7 @@ static u32 below(Rng *r, u32 n)
     return (u32)(next(r) >> 33) % n;
 }
 
-/* -- the guest the blocks belong to
- * ------------------------------------------------------------------------------------------ */
+/* -- the guest the blocks belong to ------------------------------------------------------------------------- */
 
 /* Reads and writes registers behind the code's back, which must see it. */
 static u64 mix_registers(Task *t, u64 a, u64 b)
@@ -63,8 +62,7 @@ static const Guest guest = {.name = "test",
                             .helpers = helpers,
                             .nhelpers = 1};
 
-/* -- random IR
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- random IR ---------------------------------------------------------------------------------------------- */
 
 typedef struct Gen {
     Ir *ir;
@@ -247,8 +245,7 @@ static void finish(Gen *g)
         fail_msg("%s", why);
 }
 
-/* -- running it both ways
- * --------------------------------------------------------------------------------------------------------- */
+/* -- running it both ways ----------------------------------------------------------------------------------- */
 
 typedef struct World {
     Task *task;

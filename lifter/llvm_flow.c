@@ -1,0 +1,405 @@
+/* What a region's function is built by: which pieces of guest state are variables, where loops are and what they touch,
+ * what of the state may be read after an edge (backward) and differ from the Task's before it (forward), which links
+ * there are. */
+#include "llvm.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- facts about ops ---------------------------------------------------------------------------------------- */
+
+u32 flow_state_bytes(u16 code)
+{
+    switch (code) {
+    case IR_get32:
+    case IR_put32:
+        return 4;
+    case IR_get64:
+    case IR_put64:
+        return 8;
+    case IR_get128:
+    case IR_put128:
+        return 16;
+    default:
+        return 0;
+    }
+}
+
+bool flow_is_put(u16 code)
+{
+    return code == IR_put32 || code == IR_put64 || code == IR_put128;
+}
+
+/* An op before which all of the state is stored: helpers see it, and under `exact` so does whoever handles a fault. */
+static bool flushes(const Gen *g, u16 code)
+{
+    return code == IR_helper || (g->region->exact && ir_ops[code].fx & (FX_READ | FX_WRITE) && code != IR_fence);
+}
+
+/* Guest addresses that a terminator names; returns how many. */
+static u32 direct_targets(const Ir *ir, u64 target[2])
+{
+    const Op *op = &ir->ops[ir->count - 1];
+    switch (op->code) {
+    case IR_branch:
+        target[0] = (u64)op->imm;
+        target[1] = op->imm2;
+        return 2;
+    case IR_jump:
+    case IR_call:
+        target[0] = (u64)op->imm;
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+int flow_block_at(const Region *r, u64 pc)
+{
+    for (size_t i = 0; i < r->nblocks; i++)
+        if (r->blocks[i]->pc == pc)
+            return (int)i;
+    return -1;
+}
+
+/* -- analysis ----------------------------------------------------------------------------------------------- */
+
+/* Splits the state that the region touches into components: 16 bytes where anything accesses 16, else 8, else 4. */
+static void find_components(Gen *g)
+{
+    u8 width[STATE_BYTES / 4] = {0}; /* by unit: widest access that covers it */
+    for (size_t i = 0; i < g->region->nblocks; i++) {
+        const Ir *ir = g->region->blocks[i];
+        for (u32 n = 0; n < ir->count; n++) {
+            u32 bytes = flow_state_bytes(ir->ops[n].code);
+            for (u32 u = 0; u < bytes / 4; u++) {
+                u8 *w = &width[ir->ops[n].imm / 4 + u];
+                *w = *w < bytes ? (u8)bytes : *w;
+            }
+        }
+    }
+    memset(g->comp_of, -1, sizeof g->comp_of);
+    for (u32 u = 0; u < STATE_BYTES / 4; u++) {
+        if (!width[u] || g->comp_of[u] >= 0)
+            continue;
+        u32 units = width[u] / 4, first = u & ~(units - 1);
+        g->comps[g->ncomps] = (Component){.offset = (u16)(first * 4), .bytes = width[u]};
+        for (u32 k = 0; k < units; k++)
+            g->comp_of[first + k] = (i16)g->ncomps;
+        g->ncomps++;
+    }
+}
+
+static void find_entries(Gen *g)
+{
+    g->is_entry[0] = true;
+    for (size_t i = 0; i < g->region->nentries; i++) {
+        int n = flow_block_at(g->region, g->region->entries[i]);
+        assert(n >= 0);
+        g->is_entry[n] = true;
+    }
+}
+
+/* The lane's width if the op makes just that, with zeros above. */
+static u32 makes_lane(const Ir *ir, Val v)
+{
+    const Op *op = &ir->ops[v];
+    switch (op->code) {
+    case IR_ld32q:
+    case IR_vlow32:
+        return 32;
+    case IR_ld64q:
+    case IR_vlow64:
+        return 64;
+    default:
+        return llvm_fp_makes(op->code);
+    }
+}
+
+static u32 reads_lane(const Op *op)
+{
+    switch (op->code) {
+    case IR_st32q:
+    case IR_vlow32:
+        return 32;
+    case IR_st64q:
+    case IR_vlow64:
+        return 64;
+    default:
+        return llvm_fp_reads(op->code);
+    }
+}
+
+/* A vector register that the region uses for scalars of one width only is kept lane by lane: the zeros above the scalar
+ * then are constants, and not something that each result in a loop must be merged with. What else touches a register
+ * (or a get that something else reads, or a put of something else) decides for whole vectors. */
+static void find_lanes(Gen *g)
+{
+    enum { WHOLE = 1 };
+    u16 *lane = calloc(g->ncomps, sizeof *lane);
+    for (size_t i = 0; i < g->region->nblocks && lane; i++) {
+        const Ir *ir = g->region->blocks[i];
+        for (u32 n = 0; n < ir->count; n++) {
+            const Op *op = &ir->ops[n];
+            if (op->code == IR_put128 ||
+                (flow_state_bytes(op->code) && g->comps[g->comp_of[op->imm / 4]].bytes == 16)) {
+                u32 c = (u32)g->comp_of[op->imm / 4];
+                u32 bits = op->code == IR_put128 ? makes_lane(ir, op->arg[0]) : op->code == IR_get128 ? lane[c] : WHOLE;
+                lane[c] = lane[c] && lane[c] != bits ? WHOLE : bits ? (u16)bits : op->code == IR_put128 ? WHOLE : 0;
+            }
+            for (u32 k = 0; k < ir_ops[op->code].nargs; k++) {
+                const Op *def = &ir->ops[op->arg[k]];
+                if (def->code != IR_get128)
+                    continue;
+                u32 c = (u32)g->comp_of[def->imm / 4], bits = reads_lane(op);
+                lane[c] = bits && (!lane[c] || lane[c] == bits) ? (u16)bits : WHOLE;
+            }
+        }
+    }
+    for (u32 c = 0; c < g->ncomps && lane; c++)
+        g->comps[c].lane = lane[c] == WHOLE ? 0 : lane[c];
+    free(lane);
+}
+
+/* Marks edges to a block that a depth-first walk from the entry is still inside of: every cycle has one. */
+static void find_retreating(Gen *g, u32 n, u8 *mark)
+{
+    u64 target[2];
+    u32 ntargets = direct_targets(g->region->blocks[n], target);
+    mark[n] = 1;
+    for (u32 k = 0; k < ntargets; k++) {
+        int to = flow_block_at(g->region, target[k]);
+        if (to < 0)
+            continue;
+        if (mark[to] == 1)
+            g->retreating[n * 2 + k] = 1;
+        else if (!mark[to])
+            find_retreating(g, (u32)to, mark);
+    }
+    mark[n] = 2;
+}
+
+/* Which blocks are in one loop, nested ones together: those that reach each other. A call's edge, to a block of the
+ * region that is a function's entry, is no loop's. */
+static void find_loops(Gen *g)
+{
+    u64 reach[REGION_BLOCKS] = {0};
+    size_t n = g->region->nblocks;
+    for (size_t i = 0; i < n; i++) {
+        u64 target[2];
+        const Ir *ir = g->region->blocks[i];
+        u32 ntargets = ir->ops[ir->count - 1].code == IR_call ? 0 : direct_targets(ir, target);
+        for (u32 k = 0; k < ntargets; k++) {
+            int to = flow_block_at(g->region, target[k]);
+            if (to >= 0)
+                reach[i] |= 1ull << to;
+        }
+    }
+    for (size_t via = 0; via < n; via++)
+        for (size_t i = 0; i < n; i++)
+            if (reach[i] >> via & 1)
+                reach[i] |= reach[via];
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++)
+            if (reach[i] >> k & 1 && reach[k] >> i & 1)
+                g->loop[i] |= 1ull << k;
+}
+
+static void find_loop_state(Gen *g)
+{
+    size_t n = g->region->nblocks;
+    Set *touched = calloc(n, sizeof *touched);
+    for (size_t i = 0; i < n && touched; i++) {
+        const Ir *ir = g->region->blocks[i];
+        for (u32 k = 0; k < ir->count; k++)
+            if (flow_state_bytes(ir->ops[k].code))
+                set_add(&touched[i], (u32)g->comp_of[ir->ops[k].imm / 4]);
+    }
+    for (size_t i = 0; i < n && touched; i++)
+        for (size_t k = 0; k < n; k++)
+            if (g->loop[i] >> k & 1)
+                set_join(&g->loop_state[i], &touched[k]);
+    free(touched);
+}
+
+/* Whether state stays in variables along an edge. */
+bool flow_keeps_state(const Gen *g, size_t from, u64 target)
+{
+    int to = flow_block_at(g->region, target);
+    const Ir *ir = g->region->blocks[from];
+    return to >= 0 && g->loop[from] >> to & 1 && ir->ops[ir->count - 1].code != IR_call;
+}
+
+/* What a block reads of the state as it finds it, and what it writes before anybody could read it. */
+static void uses_and_kills(const Gen *g, const Ir *ir, Set *uses, Set *kills)
+{
+    for (u32 n = 0; n < ir->count; n++) {
+        const Op *op = &ir->ops[n];
+        u32 bytes = flow_state_bytes(op->code);
+        if (flushes(g, op->code) || ir_ops[op->code].fx & FX_RAISE) {
+            for (u32 c = 0; c < g->ncomps; c++)
+                if (!set_has(kills, c))
+                    set_add(uses, c);
+        } else if (bytes) {
+            u32 c = (u32)g->comp_of[op->imm / 4];
+            if (flow_is_put(op->code) && bytes == g->comps[c].bytes && !set_has(uses, c))
+                set_add(kills, c);
+            else if (!set_has(kills, c))
+                set_add(uses, c);
+        }
+    }
+}
+
+/* The state that somebody may read after the edge. Who leaves the region, or may at a safepoint, leaves all of it. */
+Set flow_live_after(const Gen *g, size_t from, u64 target, u32 which)
+{
+    int to = flow_block_at(g->region, target);
+    if (to >= 0 && !g->retreating[from * 2 + which])
+        return g->live_in[to];
+    Set all = {0};
+    for (u32 c = 0; c < g->ncomps; c++)
+        set_add(&all, c);
+    return all;
+}
+
+static void find_live(Gen *g)
+{
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        for (size_t i = g->region->nblocks; i-- > 0;) {
+            const Ir *ir = g->region->blocks[i];
+            Set uses = {0}, kills = {0};
+            uses_and_kills(g, ir, &uses, &kills);
+            u64 target[2];
+            u32 ntargets = direct_targets(ir, target);
+            if (!ntargets)
+                target[ntargets++] = (u64)-1;
+            for (u32 k = 0; k < ntargets; k++) {
+                Set live = flow_live_after(g, i, target[k], k);
+                for (size_t w = 0; w < LEN(uses.word); w++)
+                    uses.word[w] |= live.word[w] & ~kills.word[w];
+            }
+            changed |= set_join(&g->live_in[i], &uses);
+        }
+    }
+}
+
+static void through_block(const Gen *g, const Ir *ir, Set *dirty)
+{
+    for (u32 n = 0; n < ir->count; n++) {
+        const Op *op = &ir->ops[n];
+        if (flushes(g, op->code))
+            *dirty = (Set){0};
+        else if (flow_is_put(op->code))
+            set_add(dirty, (u32)g->comp_of[op->imm / 4]);
+    }
+}
+
+static void find_dirty(Gen *g)
+{
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        for (size_t i = 0; i < g->region->nblocks; i++) {
+            Set out = g->dirty_in[i];
+            through_block(g, g->region->blocks[i], &out);
+            u64 target[2];
+            u32 ntargets = direct_targets(g->region->blocks[i], target);
+            for (u32 k = 0; k < ntargets; k++) {
+                if (!flow_keeps_state(g, i, target[k]))
+                    continue;
+                Set live = flow_live_after(g, i, target[k], k);
+                set_meet(&live, &out);
+                changed |= set_join(&g->dirty_in[flow_block_at(g->region, target[k])], &live);
+            }
+        }
+    }
+}
+
+static int kind_after(const Gen *g, const Ir *ir, int kind)
+{
+    for (u32 n = 0; n < ir->count; n++) {
+        const Op *op = &ir->ops[n];
+        if (op->code == IR_helper)
+            kind = KIND_UNKNOWN;
+        else if (op->code == IR_put32 && op->imm == g->region->guest->off_flag_kind) {
+            const Op *def = &ir->ops[op->arg[0]];
+            kind = def->code == IR_const32 ? (int)def->imm : KIND_UNKNOWN;
+        }
+    }
+    return kind;
+}
+
+/* Which kind of flags each block finds in the state, where all ways into it agree. */
+static void find_kinds(Gen *g)
+{
+    for (size_t i = 0; i < g->region->nblocks; i++)
+        g->kind_in[i] = g->is_entry[i] ? KIND_UNKNOWN : KIND_UNSEEN;
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        for (size_t i = 0; i < g->region->nblocks; i++) {
+            if (g->kind_in[i] == KIND_UNSEEN)
+                continue;
+            int out = kind_after(g, g->region->blocks[i], g->kind_in[i]);
+            u64 target[2];
+            u32 ntargets = direct_targets(g->region->blocks[i], target);
+            for (u32 k = 0; k < ntargets; k++) {
+                int to = flow_block_at(g->region, target[k]);
+                if (to < 0 || g->kind_in[to] == out || g->kind_in[to] == KIND_UNKNOWN)
+                    continue;
+                g->kind_in[to] = g->kind_in[to] == KIND_UNSEEN ? (i16)out : KIND_UNKNOWN;
+                changed = true;
+            }
+        }
+    }
+}
+
+/* One link for each guest address outside the region that a block names. */
+static bool find_exits(Gen *g)
+{
+    u64 *pc = malloc(2 * g->region->nblocks * sizeof *pc);
+    u32 n = 0;
+    if (!pc)
+        return false;
+    for (size_t i = 0; i < g->region->nblocks; i++) {
+        u64 target[2];
+        u32 ntargets = direct_targets(g->region->blocks[i], target);
+        for (u32 k = 0; k < ntargets; k++) {
+            u32 at = 0;
+            while (at < n && pc[at] != target[k])
+                at++;
+            if (at == n && flow_block_at(g->region, target[k]) < 0)
+                pc[n++] = target[k];
+        }
+    }
+    g->exits.count = n;
+    g->exits.links = n ? arena_data(n * sizeof(Link)) : NULL;
+    bool ok = !n || g->exits.links;
+    for (u32 i = 0; ok && i < n; i++) {
+        g->exits.links[i].code = (const void *)link_stub;
+        g->exits.links[i].pc = pc[i];
+    }
+    free(pc);
+    return ok;
+}
+
+bool flow_analyse(Gen *g)
+{
+    size_t n = g->region->nblocks;
+    u8 mark[REGION_BLOCKS] = {0};
+    find_components(g);
+    find_lanes(g);
+    find_entries(g);
+    for (u32 i = 0; i < n; i++)
+        if (g->is_entry[i] && !mark[i])
+            find_retreating(g, i, mark);
+    find_loops(g);
+    find_loop_state(g);
+    find_live(g);
+    find_dirty(g);
+    find_kinds(g);
+    return find_exits(g);
+}
