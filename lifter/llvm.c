@@ -503,9 +503,7 @@ static void build_indirect_exit(Gen *g)
     tail_call(g, llvm_address(g, (const void *)lookup_stub), NULL);
 }
 
-/* -- ops
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* -- ops ---------------------------------------------------------------------------------------------------- */
 
 static LLVMValueRef sext(Gen *g, LLVMValueRef v, LLVMTypeRef type)
 {

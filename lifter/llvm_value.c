@@ -339,9 +339,7 @@ static LLVMValueRef compare(Gen *g, const Op *op, const LLVMValueRef *arg, u32 p
     return LLVMBuildZExt(g->b, LLVMBuildICmp(g->b, (LLVMIntPredicate)predicate, arg[0], arg[1], ""), g->i32, "");
 }
 
-/* -- vectors
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* -- vectors ------------------------------------------------------------------------------------------------ */
 
 static LLVMTypeRef vector(Gen *g, u32 bits)
 {
@@ -678,9 +676,7 @@ static LLVMValueRef vreduce_long(Gen *g, const Op *op, const LLVMValueRef *arg, 
     return to_lane0(g, llvm_intrinsic(g, "llvm.vector.reduce.add", type, args, 1));
 }
 
-/* -- permutes
- * ----------------------------------------------------------------------------------------------------------------------------
- */
+/* -- permutes ----------------------------------------------------------------------------------------------- */
 
 enum { ZIP1, ZIP2, UZP1, UZP2, TRN1, TRN2 };
 static LLVMValueRef vpermute(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
@@ -756,9 +752,7 @@ static LLVMValueRef vzip3(Gen *g, const Op *op, const LLVMValueRef *arg, u32 par
     return as(g, shuffle3(g, as(g, arg[0], type), as(g, arg[1], type), as(g, arg[2], type), index, n), g->q);
 }
 
-/* -- the rules
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* -- the rules ---------------------------------------------------------------------------------------------- */
 
 #define VEC8_32(name, rule, sub)                                                                                       \
     [IR_##name##8] = {rule, LANES(8, sub)}, [IR_##name##16] = {rule, LANES(16, sub)},                                  \

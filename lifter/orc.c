@@ -126,9 +126,7 @@ static LLVMOrcObjectLayerRef make_object_layer(void *orc, LLVMOrcExecutionSessio
         session, orc, create_context, notify_terminating, allocate_code, allocate_data, finalize, destroy);
 }
 
-/* -- set-up
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* -- set-up ------------------------------------------------------------------------------------------------- */
 
 static LLVMTargetMachineRef make_machine(const char *triple, const char *cpu, const char *features, char *why,
                                          size_t size)
