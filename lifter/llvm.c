@@ -252,7 +252,8 @@ static LLVMValueRef load(Gen *g, LLVMTypeRef type, const Op *op)
     before_access(g);
     LLVMValueRef v = LLVMBuildLoad2(g->b, type, guest_pointer(g, g->val[op->arg[0]], op->imm), "");
     LLVMSetAlignment(v, 1);
-    LLVMSetVolatile(v, g->region->exact);
+    /* A load whose value nobody wants is a probe: its fault is what it is for. */
+    LLVMSetVolatile(v, g->region->exact || !op->uses);
     return v;
 }
 
