@@ -37,8 +37,8 @@ bool mapped_file(u64 addr, MappedFile *out)
         while ((end = strchr(line, '\n'))) {
             int path = 0;
             *end = 0;
-            if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %n", &out->lo, &out->hi, &out->offset, &path) == 3 && addr >= out->lo &&
-                addr < out->hi) {
+            if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %n", &out->lo, &out->hi, &out->offset, &path) == 3 &&
+                addr >= out->lo && addr < out->hi) {
                 found = path && line[path] == '/';
                 if (found)
                     snprintf(out->path, sizeof out->path, "%s", line + path);

@@ -16,7 +16,8 @@ bool mapped_file(u64 addr, MappedFile *out);
 /* The functions of an ELF file. */
 typedef struct Symbols Symbols;
 
-/* Reads them from .symtab and .dynsym; owned by the caller. NULL if the file has none or can't be read: it isn't trusted. */
+/* Reads them from .symtab and .dynsym; owned by the caller. NULL if the file has none or can't be read: it isn't
+ * trusted. */
 Symbols *symbols_new(const char *path);
 void symbols_free(Symbols *s);
 /* The function that holds the byte at a file offset, *distance bytes from its start; NULL if the tables don't tell. */

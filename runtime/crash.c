@@ -35,8 +35,8 @@ static void send(const Report *r)
     raw_syscall(__NR_write, 2, (u64)r->text, r->n, 0, 0, 0);
 }
 
-/* The file mapped at an address and the address's place in it, if there is one; with `symbol`, the function too, for which memory
- * is allocated. */
+/* The file mapped at an address and the address's place in it, if there is one; with `symbol`, the function too, for
+ * which memory is allocated. */
 static void add_module(Report *r, u64 addr, bool symbol)
 {
     MappedFile m;

@@ -1,7 +1,7 @@
 /* /tmp/perf-PID.map: one line for each block and region with the guest function it belongs to.
  *
- * The file is opened for each line: a descriptor that stayed open would be in the guest's way. What the guest unmaps or maps
- * anew invalidates code, so the mappings found are good until the cache's next generation. */
+ * The file is opened for each line: a descriptor that stayed open would be in the guest's way. What the guest unmaps or
+ * maps anew invalidates code, so the mappings found are good until the cache's next generation. */
 #include "perf.h"
 
 #include <fcntl.h>
@@ -103,7 +103,8 @@ void perf_add(const Block *b)
     for (const Block *s = b; s; s = s->sibling)
         size += s->code_size;
     const Range *r = range_of(b->pc);
-    const char *name = r && r->file && r->file->symbols ? symbols_find(r->file->symbols, b->pc - r->lo + r->offset, &distance) : NULL;
+    const char *name =
+        r && r->file && r->file->symbols ? symbols_find(r->file->symbols, b->pc - r->lo + r->offset, &distance) : NULL;
     int n = snprintf(line, sizeof line, "%" PRIx64 " %" PRIx64 " ", (u64)b->code, size);
     const char *tier = b->tier == TIER_LLVM ? "llvm" : "baseline";
     if (name)

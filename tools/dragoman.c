@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench.h"
 #include "run.h"
 
 /* Guests there are; a program's own ELF header could choose among several. */
@@ -30,6 +31,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "dragoman: called as %s, but there is no guest %s\n", name, isa);
         return 2;
     }
+    if (argc > 1 && !strcmp(argv[1], "bench"))
+        return bench_main(guests[0], argc, argv, 2);
     int at = argc > 1 && !strcmp(argv[1], "run") ? 2 : 1;
     return run_main(guests[0], argc, argv, at);
 }

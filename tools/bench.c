@@ -1,0 +1,650 @@
+/* `dragoman bench`: the programs of tools/bench, or one of the user's, run natively, under qemu-user and in each tier.
+ *
+ * What is measured is CPU time, user and system, of the process and its children, because wall time on a shared machine
+ * says more about the neighbours. The ways to run take turns, so that a busy minute hits all of them; medians are
+ * shown. */
+#include "bench.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Ways to run a program: WAY(name, colour in the chart). */
+#define WAYS(WAY) \
+    WAY(native, "#444444") \
+    WAY(qemu, "#9a9a9a") \
+    WAY(baseline, "#e0a030") \
+    WAY(llvm, "#3b78b8") \
+    WAY(auto, "#2e9c68")
+typedef enum Way {
+#define WAY(name, colour) WAY_##name,
+    WAYS(WAY)
+#undef WAY
+        WAY_COUNT
+} Way;
+static const struct {
+    const char *name, *colour;
+} ways[] = {
+#define WAY(name, colour) {#name, colour},
+    WAYS(WAY)
+#undef WAY
+};
+
+enum { MAX_RUNS = 99, MAX_PROGRAMS = 64, CPU_LIMIT = 600 /* seconds of a run */, EXIT_CANNOT = 2 };
+
+typedef struct Program {
+    char name[64];
+    char *native, *guest;      /* paths, owned */
+    char **args;               /* after the path, NULL-terminated; not owned */
+    double seconds[WAY_COUNT]; /* medians; 0 for ways it wasn't run in */
+    const char *problem;       /* what went wrong, or NULL */
+    Way problem_way;
+} Program;
+
+typedef struct Bench {
+    const Guest *guest;
+    char self[PATH_MAX]; /* this executable */
+    char sources[PATH_MAX], cache[PATH_MAX];
+    char qemu[PATH_MAX], qemu_cpu[64], qemu_version[128];
+    int runs;
+    const char *json, *svg;
+    Program programs[MAX_PROGRAMS];
+    size_t nprograms;
+    bool users; /* the program is the user's: there is no native build of it */
+} Bench;
+
+__attribute__((format(printf, 1, 2))) _Noreturn static void fail(const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    fputs("dragoman bench: ", stderr);
+    vfprintf(stderr, format, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    exit(EXIT_CANNOT);
+}
+
+/* -- what is needed -------------------------------------------------------------------------------------- */
+
+/* An executable file of that name in PATH (or at that path). */
+static bool find_tool(const char *name, char out[PATH_MAX])
+{
+    const char *path = getenv("PATH");
+    if (strchr(name, '/')) {
+        snprintf(out, PATH_MAX, "%s", name);
+        return access(out, X_OK) == 0;
+    }
+    char *copy = strdup(path ? path : "/usr/bin:/bin"), *rest = copy, *dir;
+    bool found = false;
+    while (!found && (dir = strsep(&rest, ":")))
+        found = snprintf(out, PATH_MAX, "%s/%s", *dir ? dir : ".", name) < PATH_MAX && access(out, X_OK) == 0;
+    free(copy);
+    return found;
+}
+
+/* The first line of what a command prints that contains `text`, without leading blanks. */
+static bool command_line(const char *tool, const char *args, const char *text, char *out, size_t size)
+{
+    char command[2 * PATH_MAX], line[512];
+    bool found = false;
+    snprintf(command, sizeof command, "'%s' %s 2>/dev/null", tool, args);
+    FILE *p = popen(command, "re");
+    while (p && fgets(line, sizeof line, p)) {
+        line[strcspn(line, "\n")] = 0;
+        if (!found && strstr(line, text)) {
+            snprintf(out, size, "%s", line + strspn(line, " "));
+            found = true;
+        }
+    }
+    if (p)
+        pclose(p);
+    return found;
+}
+
+static void find_qemu(Bench *b)
+{
+    /* A processor without extensions that its emulation would only pay for, if this QEMU has it. */
+    static const char cpu[] = "neoverse-n1";
+    char dynamic[64], fixed[64];
+    const char *own = getenv("DRAGOMAN_BENCH_QEMU");
+    snprintf(dynamic, sizeof dynamic, "qemu-%s", b->guest->name);
+    snprintf(fixed, sizeof fixed, "qemu-%s-static", b->guest->name);
+    if (own ? !find_tool(own, b->qemu) : !find_tool(dynamic, b->qemu) && !find_tool(fixed, b->qemu))
+        fail("%s not found: install it (Debian: apt-get install qemu-user), or set DRAGOMAN_BENCH_QEMU to its path",
+             own ? own : dynamic);
+    if (!command_line(b->qemu, "--version", "version", b->qemu_version, sizeof b->qemu_version))
+        fail("%s doesn't run: '%s --version' says nothing", b->qemu, b->qemu);
+    char known[64];
+    if (command_line(b->qemu, "-cpu help", cpu, known, sizeof known))
+        snprintf(b->qemu_cpu, sizeof b->qemu_cpu, "%s", cpu);
+}
+
+static bool has_sources(const char *dir)
+{
+    char path[PATH_MAX];
+    return snprintf(path, sizeof path, "%s/startup.c", dir) < PATH_MAX && access(path, R_OK) == 0;
+}
+
+/* The programs' sources: tools/bench of the tree that the executable was built in, or share/dragoman/bench beside its
+ * bin. */
+static void find_sources(Bench *b)
+{
+    static const char *const places[] = {"tools/bench", "share/dragoman/bench"};
+    char dir[PATH_MAX];
+    snprintf(dir, sizeof dir, "%s", b->self);
+    for (char *slash; (slash = strrchr(dir, '/'));) {
+        *slash = 0;
+        for (size_t i = 0; i < LEN(places); i++)
+            if (snprintf(b->sources, sizeof b->sources, "%s/%s", dir, places[i]) < PATH_MAX && has_sources(b->sources))
+                return;
+    }
+    fail("the benchmarks' sources are neither in tools/bench of a source tree around %s nor in share/dragoman/bench "
+         "of its prefix; 'dragoman bench -- PROGRAM' needs none",
+         b->self);
+}
+
+static void make_cache(Bench *b)
+{
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (xdg && *xdg == '/')
+        snprintf(b->cache, sizeof b->cache, "%s/dragoman/bench", xdg);
+    else if (home && *home == '/')
+        snprintf(b->cache, sizeof b->cache, "%s/.cache/dragoman/bench", home);
+    else
+        fail("no place for built programs: set HOME or XDG_CACHE_HOME");
+    for (char *p = b->cache + 1; (p = strchr(p, '/')); p++) {
+        *p = 0;
+        mkdir(b->cache, 0755);
+        *p = '/';
+    }
+    if (mkdir(b->cache, 0755) && errno != EEXIST)
+        fail("%s can't be made: %m", b->cache);
+}
+
+/* -- running --------------------------------------------------------------------------------------------- */
+
+/* Runs a command with output to a file (NULL: where ours goes); the wait status, and CPU seconds of it and its
+ * children. */
+static int run(char **argv, const char *output, double *seconds)
+{
+    struct rusage u;
+    int status;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int in = open("/dev/null", O_RDONLY);
+        int out = output ? open(output, O_WRONLY | O_CREAT | O_TRUNC, 0644) : -1;
+        if (output && (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0))
+            _exit(127);
+        close(in);
+        close(out);
+        setrlimit(RLIMIT_CPU, &(struct rlimit){CPU_LIMIT, CPU_LIMIT});
+        execv(argv[0], argv);
+        _exit(127);
+    }
+    if (pid < 0)
+        fail("fork: %m");
+    while (wait4(pid, &status, 0, &u) < 0)
+        if (errno != EINTR)
+            fail("wait: %m");
+    *seconds =
+        (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
+    return status;
+}
+
+/* Compiles one source unless there is a newer result; its path, owned by the caller. */
+static char *build(const Bench *b, const char *compiler, const char *name, const char *suffix)
+{
+    char source[2 * PATH_MAX], *path;
+    struct stat from, to;
+    double seconds;
+    snprintf(source, sizeof source, "%s/%s.c", b->sources, name);
+    if (asprintf(&path, "%s/%s.%s", b->cache, name, suffix) < 0)
+        fail("out of memory");
+    if (stat(source, &from) == 0 && stat(path, &to) == 0 && to.st_mtime > from.st_mtime)
+        return path;
+    /* Without contraction both compilers round alike. */
+    char *argv[] = {(char *)compiler, "-O2", "-static", "-pthread", "-ffp-contract=off", "-o", path,
+                    source,           "-lm", NULL};
+    if (run(argv, NULL, &seconds))
+        fail("%s could not compile %s (its messages are above)", compiler, source);
+    return path;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const Program *)a)->name, ((const Program *)b)->name);
+}
+
+static void build_all(Bench *b)
+{
+    char cc[PATH_MAX], cross[PATH_MAX], cross_name[64];
+    static char *no_args[] = {NULL};
+    snprintf(cross_name, sizeof cross_name, "%s-linux-gnu-gcc", b->guest->name);
+    if (!find_tool("cc", cc))
+        fail("cc not found: a C compiler of this machine is needed (Debian: apt-get install gcc libc6-dev)");
+    if (!find_tool(cross_name, cross))
+        fail("%s not found: a C compiler for the guest is needed (Debian: apt-get install gcc-%s-linux-gnu)",
+             cross_name, b->guest->name);
+    DIR *d = opendir(b->sources);
+    for (struct dirent *e; d && (e = readdir(d)) && b->nprograms < MAX_PROGRAMS;) {
+        size_t n = strlen(e->d_name);
+        Program *p = &b->programs[b->nprograms];
+        if (n < 3 || n - 2 >= sizeof p->name || strcmp(e->d_name + n - 2, ".c"))
+            continue;
+        snprintf(p->name, sizeof p->name, "%.*s", (int)(n - 2), e->d_name);
+        p->args = no_args;
+        b->nprograms++;
+    }
+    if (d)
+        closedir(d);
+    qsort(b->programs, b->nprograms, sizeof *b->programs, by_name);
+    for (size_t i = 0; i < b->nprograms; i++) {
+        Program *p = &b->programs[i];
+        fprintf(stderr, "\rbuilding %-20s", p->name);
+        p->native = build(b, cc, p->name, "native");
+        p->guest = build(b, cross, p->name, b->guest->name);
+    }
+    fprintf(stderr, "\r%30s\r", "");
+}
+
+/* Owned by the caller: the command line of a program run in one way. */
+static char **command(const Bench *b, const Program *p, Way way)
+{
+    size_t n = 0, nargs = 0;
+    while (p->args[nargs])
+        nargs++;
+    char **argv = calloc(nargs + 8, sizeof *argv), *path = way == WAY_native ? p->native : p->guest;
+    if (!argv)
+        fail("out of memory");
+    if (way == WAY_qemu) {
+        argv[n++] = (char *)b->qemu;
+        if (b->qemu_cpu[0]) {
+            argv[n++] = "-cpu";
+            argv[n++] = (char *)b->qemu_cpu;
+        }
+    } else if (way != WAY_native) {
+        argv[n++] = (char *)b->self;
+        argv[n++] = "run";
+        argv[n++] = "--tier";
+        argv[n++] = (char *)ways[way].name;
+    }
+    argv[n++] = path;
+    memcpy(argv + n, p->args, nargs * sizeof *argv);
+    return argv;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    FILE *x = fopen(a, "re"), *y = fopen(b, "re");
+    bool same = x && y;
+    for (int c = 0; same && c != EOF;) {
+        c = getc(x);
+        same = c == getc(y);
+    }
+    if (x)
+        fclose(x);
+    if (y)
+        fclose(y);
+    return same;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *v, int n)
+{
+    qsort(v, (size_t)n, sizeof *v, ascending);
+    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static Way reference(const Bench *b)
+{
+    return b->users ? WAY_qemu : WAY_native;
+}
+
+/* All ways in turn, `runs` times; the first way's first output and status are what the others must show. */
+static void measure(const Bench *b, Program *p)
+{
+    double seconds[WAY_COUNT][MAX_RUNS];
+    char expected[PATH_MAX + 32], output[PATH_MAX + 32];
+    int status = 0;
+    snprintf(expected, sizeof expected, "%s/%d.expected", b->cache, getpid());
+    snprintf(output, sizeof output, "%s/%d.output", b->cache, getpid());
+    for (int r = 0; r < b->runs && !p->problem; r++) {
+        for (Way way = reference(b); way < WAY_COUNT && !p->problem; way++) {
+            bool first = way == reference(b) && r == 0;
+            char **argv = command(b, p, way);
+            fprintf(stderr, "\r%-20s %d/%d %-10s", p->name, r + 1, b->runs, ways[way].name);
+            int s = run(argv, first ? expected : output, &seconds[way][r]);
+            free(argv);
+            if (first)
+                status = s;
+            p->problem_way = way;
+            if (WIFEXITED(s) && WEXITSTATUS(s) == 127)
+                p->problem = "could not be run";
+            else if (s != status)
+                p->problem = "ended differently";
+            else if (!first && !same_file(expected, output))
+                p->problem = "printed something else";
+        }
+    }
+    unlink(expected);
+    unlink(output);
+    for (Way way = reference(b); way < WAY_COUNT && !p->problem; way++)
+        p->seconds[way] = median(seconds[way], b->runs);
+    fprintf(stderr, "\r%50s\r", "");
+}
+
+/* -- results --------------------------------------------------------------------------------------------- */
+
+static double ratio(const Bench *b, const Program *p, Way way)
+{
+    /* rusage counts microseconds; nothing that ran took none. */
+    double base = p->seconds[reference(b)];
+    return p->seconds[way] / (base > 1e-6 ? base : 1e-6);
+}
+
+static double geometric_mean(const Bench *b, Way way)
+{
+    double sum = 0;
+    int n = 0;
+    for (size_t i = 0; i < b->nprograms; i++) {
+        if (b->programs[i].problem)
+            continue;
+        sum += log(ratio(b, &b->programs[i], way));
+        n++;
+    }
+    return n ? exp(sum / n) : 0;
+}
+
+/* In Markdown, which reads well in a terminal too. */
+static void print_table(const Bench *b)
+{
+    Way base = reference(b);
+    printf("| %-16s | %9s |", "program", b->users ? "qemu, s" : "native, s");
+    for (Way way = base + 1; way < WAY_COUNT; way++)
+        printf(" %8s |", ways[way].name);
+    printf("\n|%.18s|%.10s:|", "------------------", "-----------");
+    for (Way way = base + 1; way < WAY_COUNT; way++)
+        printf("---------:|");
+    for (size_t i = 0; i < b->nprograms; i++) {
+        const Program *p = &b->programs[i];
+        printf("\n| %-16s |", p->name);
+        if (p->problem) {
+            printf(" under %s it %s |", ways[p->problem_way].name, p->problem);
+            continue;
+        }
+        printf(" %9.4f |", p->seconds[base]);
+        for (Way way = base + 1; way < WAY_COUNT; way++)
+            printf(" %8.2f |", ratio(b, p, way));
+    }
+    printf("\n| %-16s | %9s |", "geometric mean", "");
+    for (Way way = base + 1; way < WAY_COUNT; way++)
+        printf(" %8.2f |", geometric_mean(b, way));
+    printf("\n");
+}
+
+static void machine(char *model, size_t size)
+{
+    if (!command_line("/bin/cat", "/proc/cpuinfo", "model name", model, size)) {
+        snprintf(model, size, "unknown processor");
+        return;
+    }
+    char *colon = strstr(model, ": ");
+    if (colon)
+        memmove(model, colon + 2, strlen(colon + 2) + 1);
+}
+
+/* Only what we print ourselves goes through here: quotes and backslashes are all there may be to escape. */
+static void json_string(FILE *f, const char *s)
+{
+    putc('"', f);
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\')
+            putc('\\', f);
+        if ((unsigned char)*s >= ' ')
+            putc(*s, f);
+    }
+    putc('"', f);
+}
+
+static FILE *create(const char *path)
+{
+    FILE *f = fopen(path, "we");
+    if (!f)
+        fail("%s can't be written: %m", path);
+    return f;
+}
+
+static void finish(FILE *f, const char *path)
+{
+    if (ferror(f) | fclose(f))
+        fail("%s can't be written: %m", path);
+}
+
+static void write_json(const Bench *b, const char *model)
+{
+    FILE *f = create(b->json);
+    struct utsname u;
+    char date[32];
+    time_t now = time(NULL);
+    uname(&u);
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+    fprintf(f, "{\n  \"date\": \"%s\",\n  \"version\": \"" DRAGOMAN_VERSION "\",\n  \"processor\": ", date);
+    json_string(f, model);
+    fprintf(f, ",\n  \"processors\": %ld,\n  \"kernel\": ", sysconf(_SC_NPROCESSORS_ONLN));
+    json_string(f, u.release);
+    fprintf(f, ",\n  \"qemu\": ");
+    json_string(f, b->qemu_version);
+    fprintf(f, ",\n  \"qemu_cpu\": ");
+    json_string(f, b->qemu_cpu);
+    fprintf(f, ",\n  \"runs\": %d,\n  \"reference\": \"%s\",\n  \"programs\": [", b->runs, ways[reference(b)].name);
+    for (size_t i = 0; i < b->nprograms; i++) {
+        const Program *p = &b->programs[i];
+        fprintf(f, "%s\n    {\"name\": ", i ? "," : "");
+        json_string(f, p->name);
+        if (p->problem)
+            fprintf(f, ", \"way\": \"%s\", \"problem\": \"%s\"", ways[p->problem_way].name, p->problem);
+        else
+            for (Way way = reference(b); way < WAY_COUNT; way++)
+                fprintf(f, ", \"%s_s\": %.6f", ways[way].name, p->seconds[way]);
+        fprintf(f, "}");
+    }
+    fprintf(f, "\n  ],\n  \"geometric_mean\": {");
+    for (Way way = reference(b) + 1; way < WAY_COUNT; way++)
+        fprintf(f, "%s\"%s\": %.3f", way == reference(b) + 1 ? "" : ", ", ways[way].name, geometric_mean(b, way));
+    fprintf(f, "}\n}\n");
+    finish(f, b->json);
+}
+
+/* Bars on a logarithmic axis that start at 1, the reference's time. */
+typedef struct Chart {
+    FILE *f;
+    double left, scale; /* x of 1, and units for a doubling */
+} Chart;
+enum { BAR = 9, GAP = 10, TOP = 62, LABELS = 130, WIDTH = 820 };
+
+static double chart_x(const Chart *c, double value)
+{
+    return c->left + c->scale * log2(value);
+}
+
+static void chart_bar(const Chart *c, int y, Way way, double value)
+{
+    double from = chart_x(c, 1), to = chart_x(c, value);
+    fprintf(c->f, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>", from < to ? from : to, y,
+            fabs(to - from), BAR - 1, ways[way].colour);
+    fprintf(c->f, "<text x=\"%.1f\" y=\"%d\" class=\"n\">%.2f</text>\n", (from < to ? to : from) + 4, y + BAR - 1,
+            value);
+}
+
+/* A program's name and its bars; *y is moved on. */
+static void chart_group(const Chart *c, const Bench *b, int *y, const char *name, const Program *p)
+{
+    Way first = reference(b) + 1;
+    int middle = *y + (WAY_COUNT - (int)first) * BAR / 2 + 4;
+    fprintf(c->f, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", LABELS - 10, middle, name);
+    for (Way way = first; way < WAY_COUNT; way++, *y += BAR)
+        chart_bar(c, *y, way, p ? ratio(b, p, way) : geometric_mean(b, way));
+    *y += GAP;
+}
+
+static void write_svg(const Bench *b, const char *model)
+{
+    Chart chart = {.f = create(b->svg)}, *c = &chart;
+    double least = 1, most = 2;
+    int groups = 1, y = TOP;
+    Way first = reference(b) + 1;
+    for (size_t i = 0; i < b->nprograms; i++) {
+        groups += !b->programs[i].problem;
+        for (Way way = first; way < WAY_COUNT && !b->programs[i].problem; way++) {
+            double r = ratio(b, &b->programs[i], way);
+            least = r < least ? r : least;
+            most = r > most ? r : most;
+        }
+    }
+    int low = (int)floor(log2(least)), high = (int)ceil(log2(most));
+    c->scale = (WIDTH - LABELS - 60.0) / (high - low);
+    c->left = LABELS - low * c->scale;
+    int height = TOP + groups * ((WAY_COUNT - (int)first) * BAR + GAP) + 8;
+    fprintf(c->f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n",
+            WIDTH, height, WIDTH, height);
+    fprintf(c->f, "<style>text{font:12px sans-serif;fill:#222}.n{font-size:9px;fill:#555}</style>\n"
+                  "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
+    fprintf(c->f, "<text x=\"10\" y=\"18\">CPU time, %s = 1 (logarithmic; shorter is better), on ",
+            ways[first - 1].name);
+    for (const char *s = model; *s; s++)
+        if (*s != '<' && *s != '&' && (unsigned char)*s >= ' ')
+            putc(*s, c->f);
+    fprintf(c->f, "</text>\n");
+    for (Way way = first; way < WAY_COUNT; way++) {
+        int x = LABELS + 100 * (int)(way - first);
+        fprintf(c->f,
+                "<rect x=\"%d\" y=\"28\" width=\"12\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"38\">%s</text>\n",
+                x, ways[way].colour, x + 17, ways[way].name);
+    }
+    for (int i = low; i <= high; i++)
+        fprintf(c->f,
+                "<path d=\"M%.1f %d V%d\" stroke=\"%s\"/><text x=\"%.1f\" y=\"%d\" class=\"n\" "
+                "text-anchor=\"middle\">%g</text>\n",
+                chart_x(c, exp2(i)), TOP - 4, height - 8, i ? "#ddd" : "#555", chart_x(c, exp2(i)), TOP - 8, exp2(i));
+    for (size_t i = 0; i < b->nprograms; i++)
+        if (!b->programs[i].problem)
+            chart_group(c, b, &y, b->users ? "program" : b->programs[i].name, &b->programs[i]);
+    chart_group(c, b, &y, "geometric mean", NULL);
+    fprintf(c->f, "</svg>\n");
+    finish(c->f, b->svg);
+}
+
+/* -- command line ---------------------------------------------------------------------------------------- */
+
+static void usage(FILE *f)
+{
+    fputs(
+        "usage: dragoman bench [--runs N] [--json FILE] [--svg FILE] [-- PROGRAM ARGS...]\n"
+        "Compares CPU times of native code, qemu-user and each of dragoman's tiers on the programs of tools/bench, or\n"
+        "of qemu-user and the tiers on a guest program of yours. Medians of N runs (3); outputs must be equal.\n"
+        "DRAGOMAN_BENCH_QEMU names the QEMU to compare with.\n",
+        f);
+}
+
+/* Takes the options; the index of the user's program, or argc. */
+static int parse(Bench *b, int argc, char **argv, int at)
+{
+    for (; at < argc; at++) {
+        const char *o = argv[at];
+        if (!strcmp(o, "--"))
+            return at + 1;
+        if (!strcmp(o, "-h") || !strcmp(o, "--help")) {
+            usage(stdout);
+            exit(0);
+        }
+        bool runs = !strcmp(o, "--runs"), json = !strcmp(o, "--json"), svg = !strcmp(o, "--svg");
+        if (!(runs || json || svg) || at + 1 == argc) {
+            usage(stderr);
+            exit(EXIT_CANNOT);
+        }
+        const char *value = argv[++at];
+        if (json)
+            b->json = value;
+        if (svg)
+            b->svg = value;
+        if (runs) {
+            b->runs = atoi(value);
+            if (b->runs < 1 || b->runs > MAX_RUNS)
+                fail("--runs wants a number from 1 to %d, not '%s'", MAX_RUNS, value);
+        }
+    }
+    return argc;
+}
+
+static void take_users(Bench *b, char **argv)
+{
+    Program *p = &b->programs[b->nprograms++];
+    const char *slash = strrchr(argv[0], '/');
+    snprintf(p->name, sizeof p->name, "%s", slash ? slash + 1 : argv[0]);
+    p->guest = realpath(argv[0], NULL);
+    p->args = argv + 1;
+    if (!p->guest)
+        fail("%s: %m", argv[0]);
+    b->users = true;
+}
+
+int bench_main(const Guest *guest, int argc, char **argv, int at)
+{
+    char model[256];
+    bool good = true;
+    Bench *b = calloc(1, sizeof *b);
+    if (!b)
+        fail("out of memory");
+    b->guest = guest;
+    b->runs = 3;
+    at = parse(b, argc, argv, at);
+    ssize_t n = readlink("/proc/self/exe", b->self, sizeof b->self - 1);
+    if (n < 0)
+        fail("/proc/self/exe can't be read: %m");
+    b->self[n] = 0;
+    find_qemu(b);
+    make_cache(b);
+    if (at < argc) {
+        take_users(b, argv + at);
+    } else {
+        find_sources(b);
+        build_all(b);
+    }
+    for (size_t i = 0; i < b->nprograms; i++) {
+        measure(b, &b->programs[i]);
+        good &= !b->programs[i].problem;
+    }
+    machine(model, sizeof model);
+    printf("CPU time, %s = 1, medians of %d; %s, %ld processors; %s%s%s\n\n", ways[reference(b)].name, b->runs, model,
+           sysconf(_SC_NPROCESSORS_ONLN), b->qemu_version, b->qemu_cpu[0] ? ", -cpu " : "", b->qemu_cpu);
+    print_table(b);
+    if (b->json)
+        write_json(b, model);
+    if (b->svg)
+        write_svg(b, model);
+    for (size_t i = 0; i < b->nprograms; i++) {
+        free(b->programs[i].native);
+        free(b->programs[i].guest);
+    }
+    free(b);
+    return good ? 0 : 1;
+}

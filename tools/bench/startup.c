@@ -1,0 +1,5 @@
+/* Start-up and nothing else. */
+int main(void)
+{
+    return 0;
+}
