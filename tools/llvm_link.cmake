@@ -9,6 +9,10 @@ execute_process(
 separate_arguments(llvm_archives)
 execute_process(COMMAND ${LLVM_CONFIG} --includedir OUTPUT_VARIABLE LLVM_INCLUDE OUTPUT_STRIP_TRAILING_WHITESPACE)
 
+# The C++ library is there for LLVM's sake alone, so its constructors (72 KiB for exceptions, locales) can wait, too.
+execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libstdc++.a
+                OUTPUT_VARIABLE libstdcxx OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+
 set(deferred_dir ${CMAKE_BINARY_DIR}/llvm)
 set(deferred)
 foreach(archive IN LISTS llvm_archives)
@@ -17,8 +21,8 @@ foreach(archive IN LISTS llvm_archives)
 endforeach()
 add_custom_command(
     OUTPUT ${deferred_dir}/done
-    BYPRODUCTS ${deferred}
-    COMMAND ${CMAKE_COMMAND} -DOBJCOPY=${LLVM_OBJCOPY} -DOUT=${deferred_dir} "-DARCHIVES=${llvm_archives}" -P
+    BYPRODUCTS ${deferred} ${deferred_dir}/libstdc++.a
+    COMMAND ${CMAKE_COMMAND} -DOBJCOPY=${LLVM_OBJCOPY} -DOUT=${deferred_dir} "-DARCHIVES=${llvm_archives};${libstdcxx}" -P
             ${CMAKE_SOURCE_DIR}/tools/defer_ctors.cmake
     DEPENDS ${CMAKE_SOURCE_DIR}/tools/defer_ctors.cmake
     COMMENT "Deferring LLVM's static constructors"
@@ -29,10 +33,11 @@ add_custom_target(deferred_llvm DEPENDS ${deferred_dir}/done)
 add_library(llvm_link INTERFACE)
 add_dependencies(llvm_link deferred_llvm)
 target_link_libraries(llvm_link INTERFACE core ${deferred} elf zstd z stdc++ rt dl pthread m)
-target_link_options(llvm_link INTERFACE -fuse-ld=lld -Wl,--image-base=0x70000000 -Wl,--gc-sections)
+target_link_options(llvm_link INTERFACE -fuse-ld=lld -Wl,--image-base=0x70000000 -Wl,--gc-sections
+                    -Wl,-O0) # strings as they come, not merged: those that a start needs lie together, not among all of LLVM's
 
 add_library(dragoman_link INTERFACE)
-target_link_libraries(dragoman_link INTERFACE llvm_link)
+target_link_libraries(dragoman_link INTERFACE ${deferred_dir}/libstdc++.a llvm_link)
 if(DRAGOMAN_SANITIZE) # the sanitizers' runtimes don't link statically; the address matters all the same
     target_link_options(dragoman_link INTERFACE -no-pie)
 else()
