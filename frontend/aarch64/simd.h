@@ -70,6 +70,17 @@ static inline Val low_halves(Lift *l, Val a, Val b)
     return vzip1_64(l, a, b);
 }
 
+/* Puts the op of the lane size on the lanes of Vn and Vm as one sequence: for the 64-bit form, on their low halves. */
+static inline void across_pair(Lift *l, const Insn *i, u32 code)
+{
+    if (reserved_1d(l, i))
+        return;
+    Val a = q(l, i->rn), b = q(l, i->rm);
+    if (!i->Q)
+        a = b = low_halves(l, a, b);
+    put_v(l, i, i->rd, op2(l, code + i->size, a, b));
+}
+
 /* A constant in all lanes of 8 << size bits. */
 static inline Val splat(Lift *l, u32 size, u64 value)
 {

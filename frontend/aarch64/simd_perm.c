@@ -131,24 +131,14 @@ LIFT(zip2_v)
     put_q(l, i->rd, i->Q ? op2(l, IR_vzip2_8 + i->size, a, b) : vhigh64(l, op2(l, IR_vzip1_8 + i->size, a, b)));
 }
 
-static void unzip(Lift *l, const Insn *i, u32 code)
-{
-    if (reserved_1d(l, i))
-        return;
-    Val a = q(l, i->rn), b = q(l, i->rm);
-    if (!i->Q)
-        a = b = low_halves(l, a, b);
-    put_v(l, i, i->rd, op2(l, code + i->size, a, b));
-}
-
 LIFT(uzp1_v)
 {
-    unzip(l, i, IR_vuzp1_8);
+    across_pair(l, i, IR_vuzp1_8);
 }
 
 LIFT(uzp2_v)
 {
-    unzip(l, i, IR_vuzp2_8);
+    across_pair(l, i, IR_vuzp2_8);
 }
 
 LIFT(trn1_v)

@@ -127,39 +127,29 @@ LIFT(uaba_v)
 }
 
 /* Adjacent lanes */
-static void pairwise(Lift *l, const Insn *i, u32 code)
-{
-    if (reserved_1d(l, i))
-        return;
-    Val a = q(l, i->rn), b = q(l, i->rm);
-    if (!i->Q)
-        a = b = low_halves(l, a, b);
-    put_v(l, i, i->rd, op2(l, code + i->size, a, b));
-}
-
 LIFT(addp_v)
 {
-    pairwise(l, i, IR_vaddp8);
+    across_pair(l, i, IR_vaddp8);
 }
 
 LIFT(smaxp_v)
 {
-    pairwise(l, i, IR_vsmaxp8);
+    across_pair(l, i, IR_vsmaxp8);
 }
 
 LIFT(umaxp_v)
 {
-    pairwise(l, i, IR_vumaxp8);
+    across_pair(l, i, IR_vumaxp8);
 }
 
 LIFT(sminp_v)
 {
-    pairwise(l, i, IR_vsminp8);
+    across_pair(l, i, IR_vsminp8);
 }
 
 LIFT(uminp_v)
 {
-    pairwise(l, i, IR_vuminp8);
+    across_pair(l, i, IR_vuminp8);
 }
 
 /* Logic; ORR of one register is MOV */
