@@ -204,11 +204,13 @@ _Noreturn void task_loop(Task *t)
             continue;
         generation = seen;
         code_enter(t, b->code, (u64)b);
+        /* The link may be freed as soon as another task's flush sees this one outside of code. */
+        if (t->exit == EXIT_LINK)
+            t->pc = t->exit_link->pc;
         atomic_store_explicit(&t->in_code, false, memory_order_release);
         switch ((Exit)t->exit) {
         case EXIT_LINK:
             from = t->exit_link;
-            t->pc = from->pc;
             count(exit_link, 1);
             break;
         case EXIT_LOOKUP:
