@@ -55,7 +55,6 @@ struct Guest {
     u16 off_flag_kind, off_flag_a, off_flag_b; /* Task.state offsets of the lazily kept flags; kind is 32 bits */
     u16 off_sp;
     GuestHelper *const *helpers;
-    const char *const *helper_names;
     size_t nhelpers;
     /* Lifts the instruction at l->pc into l->ir, sets l->next; on an encoding it doesn't know sets l->unimplemented and emits
      * nothing. `bytes` holds `size` readable bytes of guest code at pc (size may be less than the longest instruction). */

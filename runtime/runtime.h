@@ -15,7 +15,6 @@ typedef struct Options {
     const char *release;       /* -r: uname's release */
     char **env;                /* the guest's environment after -E and -U, NULL-terminated */
     u64 stack_size;            /* -s, bytes; 0: from RLIMIT_STACK */
-    u64 guest_base;            /* -B */
     u64 reserved_va;           /* -R */
     int cpus;                  /* --cpus: 0 for the host's */
     int tier;                  /* Tier, or TIER_AUTO */

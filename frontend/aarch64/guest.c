@@ -143,11 +143,8 @@ static u64 helper_ic_ivau(Task *t, u64 line, u64 size)
 }
 
 #define HELPER_ROW(name) helper_##name,
-#define HELPER_NAME(name) #name,
 static GuestHelper *const helpers[] = {A64_HELPERS(HELPER_ROW)};
-static const char *const helper_names[] = {A64_HELPERS(HELPER_NAME)};
 #undef HELPER_ROW
-#undef HELPER_NAME
 
 /* -- the guest -- */
 
@@ -200,7 +197,6 @@ const Guest guest_aarch64 = {
     .off_flag_b = OFF_FLAG_B,
     .off_sp = OFF_SP,
     .helpers = helpers,
-    .helper_names = helper_names,
     .nhelpers = LEN(helpers),
     .lift = lift,
     .reset = reset,
