@@ -36,6 +36,7 @@ enum {
     FX_BODY = 128,  /* a value op whose C body is op_NAME (lifter/ops.h) */
     FX_CALL = 256,  /* its body is large: call it, don't inline it */
     FX_COMM = 512,  /* first two operands commute */
+    FX_COUNT = 1024, /* counts what is executed: not removable, seen by nobody */
 };
 
 typedef struct OpInfo {

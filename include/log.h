@@ -33,8 +33,16 @@ enum {
 };
 #define LOG(name) (1u << LOG_BIT_##name)
 
+/* Guest instructions executed, a counter for each Tier in its order: COUNTER(name, help) */
+#define EXECUTED_COUNTERS(COUNTER) \
+    COUNTER(executed_interp, "guest instructions executed by the interpreter") \
+    COUNTER(executed_baseline, "guest instructions executed in baseline code") \
+    COUNTER(executed_llvm, "guest instructions executed in LLVM code") \
+    COUNTER(executed_static, "guest instructions executed in code made ahead of time")
+
 /* Counters of --stats. COUNTER(name, help) */
 #define COUNTERS(COUNTER) \
+    EXECUTED_COUNTERS(COUNTER) \
     COUNTER(blocks, "baseline blocks translated") \
     COUNTER(block_insns, "guest instructions in baseline blocks") \
     COUNTER(block_bytes, "bytes of baseline host code") \
@@ -78,7 +86,10 @@ void log_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Parses a comma-separated -d list into bits; returns NULL, or the item that isn't known. "help" prints the list to f. */
 const char *log_parse(const char *list, u32 *items);
 void log_help(FILE *f);
+/* Prints the counters, less what was printed before. */
 void log_print_stats(FILE *f);
+/* Sets them to 0: a forked child counts what it does itself. */
+void log_clear_stats(void);
 /* Nanoseconds of a monotonic clock, or 0 when nobody asked for --stats. */
 u64 log_clock(void);
 

@@ -28,6 +28,15 @@ enum { FP_FLUSH = 1, FP_DEFAULT_NAN = 2, FP_ALT_HALF = 4 };
 /* Task.fp_status: numbered as in MXCSR, whose denormal flag doesn't count; here it says that an operand was flushed. */
 enum { FP_INVALID = 1, FP_DENORMAL = 2, FP_DIV_ZERO = 4, FP_OVERFLOW = 8, FP_UNDERFLOW = 16, FP_INEXACT = 32 };
 
+/* What runs a piece of guest code. */
+typedef enum Tier {
+    TIER_INTERP,
+    TIER_BASELINE,
+    TIER_LLVM,
+    TIER_STATIC, /* LLVM's, made ahead of time */
+    TIERS,
+} Tier;
+
 /* One entry of the jump cache that indirect branches look into. code is never NULL. */
 typedef struct JumpEntry {
     u64 pc;
@@ -56,6 +65,7 @@ struct Task {
     u32 saturated;             /* sticky: 1 once a vector op saturated; the guest's status register takes it in */
     _Alignas(64) u8 state[STATE_BYTES];
     _Alignas(16) V128 spill[SPILL_SLOTS];
+    u64 executed[TIERS];       /* under --stats: instructions of the blocks entered, by what runs them; see lift_counting */
 
     /* The rest is the runtime's. */
     Process *process;
@@ -71,6 +81,7 @@ struct Task {
     void *exec_argv;           /* malloc'd: execve's, freed by a vfork parent if the exec succeeds */
     bool vfork_child;          /* a process that shares memory with its parent until it execs or exits: starts no threads */
     Task *next_task;           /* Process.tasks */
+    u64 reported[TIERS];       /* so many of Task.executed are in the log's counters */
     u32 dispatch_generation;   /* jump cache is stale if it differs from the cache's */
 };
 

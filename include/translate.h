@@ -26,8 +26,6 @@ struct Link {
     bool forward;               /* a jump to a higher address: no loop consists of these alone, so it may skip the safepoint */
 };
 
-typedef enum Tier { TIER_INTERP, TIER_BASELINE, TIER_LLVM } Tier;
-
 /* Where an instruction's host code begins; sorted by host offset. */
 typedef struct PcMap {
     u32 host; /* bytes from Block.code */
@@ -67,6 +65,11 @@ void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out);
  * caller then drops all translations and tries again. */
 bool lift_ignore_tags(void);
 
+/* From now on blocks count the guest instructions that they execute in Task.executed, all of them on entry: a block that is
+ * left early, by a fault, has counted those that it didn't come to. A region's loop keeps its count in a register until it is
+ * left; Task.executed of a thread that runs one lags behind. Nothing is counted, and nothing is paid, otherwise. */
+void lift_counting(void);
+
 /* -- runtime/baseline: IR to host code by copy-and-patch -------------------------------------------------------------- */
 
 /* Compiles ir (finished, verified) into a fresh Block from the code arena with its links and pc map; counter_start < 0
@@ -91,6 +94,7 @@ typedef struct Region {
     size_t nentries;
     bool exact;       /* registers and pc exact at every faulting access */
     bool flushes;     /* made for a thread that flushes denormals (FP_FLUSH); right for others, too, but bigger */
+    bool ahead;       /* made ahead of time: counts as TIER_STATIC, otherwise TIER_LLVM */
     int opt;          /* 1: the short pipeline, 2: O2 */
 } Region;
 

@@ -19,6 +19,14 @@ bool lift_ignore_tags(void)
     return !atomic_exchange(&ignore_tags, true);
 }
 
+/* Set before the first block is lifted. */
+static bool counting;
+
+void lift_counting(void)
+{
+    counting = true;
+}
+
 void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
 {
     Lift l = {.ir = out, .guest = guest};
@@ -27,6 +35,7 @@ void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
     ir_reset(out, pc);
     for (size_t i = 0; i < LEN(l.known); i++)
         l.known[i] = NO_VAL;
+    Val counter = counting ? ir_emit(out, IR_count, NO_VAL, NO_VAL, NO_VAL, 0) : NO_VAL;
 
     /* A block that runs on into the next page could fault in the middle of being read, or be made of two mappings: it ends
      * at the page's end, and the next one begins there. */
@@ -51,6 +60,8 @@ void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
         out->insns++;
         out->end = l.next;
     }
+    if (counter != NO_VAL)
+        out->ops[counter].imm = out->insns;
     ir_finish(out);
 #ifndef NDEBUG
     char why[200];

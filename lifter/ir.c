@@ -192,7 +192,7 @@ void ir_print(const Ir *ir, void *FILE_out, const char *(*reg_name)(u32 offset))
             fprintf(f, " %%%u", op->arg[i]);
         bool is_mem = info->fx & (FX_READ | FX_WRITE) && !(info->fx & FX_STATE);
         if (op->code == IR_const32 || op->code == IR_const64 || info->imm || info->fx & FX_END || op->code == IR_helper ||
-            op->code == IR_fence || op->code == IR_align)
+            op->code == IR_fence || op->code == IR_align || op->code == IR_count)
             fprintf(f, " 0x%" PRIx64, (u64)op->imm);
         else if (is_mem && op->imm)
             fprintf(f, " %+" PRId64, op->imm);

@@ -543,6 +543,14 @@ static LLVMValueRef with_part(Gen *g, const Component *c, LLVMValueRef v, u32 by
     return LLVMBuildOr(g->b, old, v, "");
 }
 
+static void count_executed(Gen *g, const Op *op)
+{
+    const Component *c = &g->comps[g->executed];
+    load_component(g, g->executed);
+    write_slot(g, c, LLVMBuildAdd(g->b, read_slot(g, c), const64(g, (u64)op->imm), ""));
+    set_add(&g->dirty, g->executed);
+}
+
 static void put_state(Gen *g, const Op *op)
 {
     const Component *c = &g->comps[g->comp_of[op->imm / 4]];
@@ -580,6 +588,9 @@ static LLVMValueRef build_op(Gen *g, Val v, const Op *op)
         return NULL;
     case IR_insn:
         g->pc = (u64)op->imm;
+        return NULL;
+    case IR_count:
+        count_executed(g, op);
         return NULL;
     case IR_const32:
         return const32(g, (u32)op->imm);

@@ -36,9 +36,10 @@ typedef struct Set {
     u64 word[STATE_BYTES / 4 / 64];
 } Set;
 
-/* A piece of Task.state that a region keeps in one SSA variable: what its widest access there covers. */
+/* A piece of Task.state that a region keeps in one SSA variable: what its widest access there covers. Task.executed is
+ * one, too, in regions that count. */
 typedef struct Component {
-    u16 offset, bytes; /* 4, 8 or 16 */
+    u16 offset, bytes; /* from Task.state; 4, 8 or 16 */
     u16 lane; /* not 0: 16 bytes of which the region works on the lowest lane, of so many bits; see find_lanes */
     LLVMValueRef slot[3]; /* allocas: one, or lane by lane */
 } Component;
@@ -71,6 +72,7 @@ typedef struct Gen {
 
     Component comps[STATE_BYTES / 4];
     u32 ncomps;
+    u32 executed; /* the component that counts instructions, if the blocks do */
     i16 comp_of[STATE_BYTES / 4];  /* by 4-byte unit of state; -1 untouched */
     Set *live_in;                  /* one per block: may be read, as it is when the block is entered */
     Set *dirty_in;                 /* one per block: possibly different from Task.state when the block is entered */
@@ -139,6 +141,8 @@ bool flow_analyse(Gen *g);
 /* Bytes of state that a get or put is about; 0 for other ops. */
 u32 flow_state_bytes(u16 code);
 bool flow_is_put(u16 code);
+/* The component that an op reads or writes as its operand or result; -1 for none. */
+int flow_component(const Gen *g, const Op *op);
 /* Index of the region's block at pc, or -1. */
 int flow_block_at(const Region *r, u64 pc);
 /* Whether state stays in variables along the edge from a block to a guest address. */

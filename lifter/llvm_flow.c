@@ -4,6 +4,7 @@
 #include "llvm.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,13 @@ u32 flow_state_bytes(u16 code)
 bool flow_is_put(u16 code)
 {
     return code == IR_put32 || code == IR_put64 || code == IR_put128;
+}
+
+int flow_component(const Gen *g, const Op *op)
+{
+    if (op->code == IR_count)
+        return (int)g->executed;
+    return flow_state_bytes(op->code) ? g->comp_of[op->imm / 4] : -1;
 }
 
 /* An op before which all of the state is stored: helpers see it, and under `exact` so does whoever handles a fault. */
@@ -88,6 +96,12 @@ static void find_components(Gen *g)
         for (u32 k = 0; k < units; k++)
             g->comp_of[first + k] = (i16)g->ncomps;
         g->ncomps++;
+    }
+    if (g->region->blocks[0]->ops[0].code == IR_count) {
+        Tier counter = g->region->ahead ? TIER_STATIC : TIER_LLVM;
+        assert(g->ncomps < LEN(g->comps));
+        g->executed = g->ncomps++;
+        g->comps[g->executed] = (Component){.offset = offsetof(Task, executed[counter]) - offsetof(Task, state), .bytes = 8};
     }
 }
 
@@ -212,9 +226,11 @@ static void find_loop_state(Gen *g)
     Set *touched = calloc(n, sizeof *touched);
     for (size_t i = 0; i < n && touched; i++) {
         const Ir *ir = g->region->blocks[i];
-        for (u32 k = 0; k < ir->count; k++)
-            if (flow_state_bytes(ir->ops[k].code))
-                set_add(&touched[i], (u32)g->comp_of[ir->ops[k].imm / 4]);
+        for (u32 k = 0; k < ir->count; k++) {
+            int c = flow_component(g, &ir->ops[k]);
+            if (c >= 0)
+                set_add(&touched[i], (u32)c);
+        }
     }
     for (size_t i = 0; i < n && touched; i++)
         for (size_t k = 0; k < n; k++)
@@ -236,17 +252,17 @@ static void uses_and_kills(const Gen *g, const Ir *ir, Set *uses, Set *kills)
 {
     for (u32 n = 0; n < ir->count; n++) {
         const Op *op = &ir->ops[n];
-        u32 bytes = flow_state_bytes(op->code);
+        int c = flow_component(g, op);
         if (flushes(g, op->code) || ir_ops[op->code].fx & FX_RAISE) {
-            for (u32 c = 0; c < g->ncomps; c++)
-                if (!set_has(kills, c))
-                    set_add(uses, c);
-        } else if (bytes) {
-            u32 c = (u32)g->comp_of[op->imm / 4];
-            if (flow_is_put(op->code) && bytes == g->comps[c].bytes && !set_has(uses, c))
-                set_add(kills, c);
-            else if (!set_has(kills, c))
-                set_add(uses, c);
+            for (u32 k = 0; k < g->ncomps; k++)
+                if (!set_has(kills, k))
+                    set_add(uses, k);
+        } else if (c >= 0) {
+            bool whole = flow_is_put(op->code) && flow_state_bytes(op->code) == g->comps[c].bytes;
+            if (whole && !set_has(uses, (u32)c))
+                set_add(kills, (u32)c);
+            else if (!set_has(kills, (u32)c))
+                set_add(uses, (u32)c);
         }
     }
 }
@@ -292,8 +308,8 @@ static void through_block(const Gen *g, const Ir *ir, Set *dirty)
         const Op *op = &ir->ops[n];
         if (flushes(g, op->code))
             *dirty = (Set){0};
-        else if (flow_is_put(op->code))
-            set_add(dirty, (u32)g->comp_of[op->imm / 4]);
+        else if (flow_is_put(op->code) || op->code == IR_count)
+            set_add(dirty, (u32)flow_component(g, op));
     }
 }
 

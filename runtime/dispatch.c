@@ -40,10 +40,26 @@ Task *task_new(Process *p)
     return t;
 }
 
+void task_count(Task *t)
+{
+    _Atomic u64 *counter[] = {
+#define COUNTER(name, help) &log_.name,
+        EXECUTED_COUNTERS(COUNTER)
+#undef COUNTER
+    };
+    static_assert(LEN(counter) == TIERS, "a counter for each tier");
+    for (size_t i = 0; i < TIERS; i++) {
+        u64 now = t->executed[i];
+        *counter[i] += now - t->reported[i];
+        t->reported[i] = now;
+    }
+}
+
 void task_free(Task *t)
 {
     Process *p = t->process;
     pthread_mutex_lock(&p->lock);
+    task_count(t);
     for (Task **at = &p->tasks; *at; at = &(*at)->next_task) {
         if (*at == t) {
             *at = t->next_task;

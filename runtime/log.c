@@ -65,11 +65,47 @@ void log_help(FILE *f)
         fprintf(f, "%-15s %s\n", items[i].name, items[i].help);
 }
 
-void log_print_stats(FILE *f)
-{
-#define COUNTER(name, help) fprintf(f, "%14" PRIu64 "  %s\n", (u64)log_.name, help);
+enum {
+#define COUNTER(name, help) COUNT_##name,
     COUNTERS(COUNTER)
 #undef COUNTER
+        COUNT_EXECUTED = COUNT_executed_static + 1,
+};
+
+static const struct {
+    const char *help;
+    _Atomic u64 *count;
+} counters[] = {
+#define COUNTER(name, help) {help, &log_.name},
+    COUNTERS(COUNTER)
+#undef COUNTER
+};
+
+/* Of each counter, what has been printed. */
+static u64 printed[LEN(counters)];
+
+void log_print_stats(FILE *f)
+{
+    u64 value[LEN(counters)], executed = 0;
+    for (size_t i = 0; i < LEN(counters); i++) {
+        u64 now = *counters[i].count;
+        value[i] = now - printed[i];
+        printed[i] = now;
+        executed += i < COUNT_EXECUTED ? value[i] : 0;
+    }
+    for (size_t i = 0; i < LEN(counters); i++) {
+        fprintf(f, "%14" PRIu64 "  %s", value[i], counters[i].help);
+        if (i < COUNT_EXECUTED && executed)
+            fprintf(f, ", %.1f %%", 100.0 * (double)value[i] / (double)executed);
+        fputc('\n', f);
+    }
+    fflush(f);
+}
+
+void log_clear_stats(void)
+{
+    for (size_t i = 0; i < LEN(counters); i++)
+        *counters[i].count = printed[i] = 0;
 }
 
 u64 log_clock(void)

@@ -143,10 +143,24 @@ _Noreturn void thread_exit(Task *t, int status)
         raw_syscall(SYS_exit, (u64)status, 0, 0, 0, 0, 0);
 }
 
+void process_print_stats(Task *t)
+{
+    Process *p = t->process;
+    FILE *f = log_.file ? log_.file : stderr;
+    if (likely(!log_.stats) || t->vfork_child)
+        return;
+    pthread_mutex_lock(&p->lock);
+    for (Task *each = p->tasks; each; each = each->next_task)
+        task_count(each);
+    fprintf(f, "counters of process %d, %s:\n", getpid(), p->guest_exe);
+    log_print_stats(f);
+    pthread_mutex_unlock(&p->lock);
+}
+
 _Noreturn void process_exit(Task *t, int status)
 {
-    if (!t->vfork_child && !atomic_exchange(&t->process->exiting, true) && log_.stats)
-        log_print_stats(log_.file ? log_.file : stderr);
+    if (!t->vfork_child && !atomic_exchange(&t->process->exiting, true))
+        process_print_stats(t);
     for (;;)
         raw_syscall(SYS_exit_group, (u64)status, 0, 0, 0, 0, 0);
 }
@@ -278,6 +292,9 @@ static void after_fork(Task *t, bool child)
     signal_after_fork(t, child);
     mem_after_fork(p->mem);
     if (child) {
+        log_clear_stats();
+        memset(t->executed, 0, sizeof t->executed);
+        memset(t->reported, 0, sizeof t->reported);
         p->tasks = t;
         t->next_task = NULL;
         t->tid = (i32)gettid();

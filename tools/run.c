@@ -251,6 +251,7 @@ static void opt_cpus(Args *a, const char *arg, bool from_env)
 static void opt_stats(Args *a, const char *arg, bool from_env)
 {
     log_.stats = true;
+    lift_counting();
 }
 
 static void opt_perf(Args *a, const char *arg, bool from_env)

@@ -753,6 +753,10 @@ static void one_op(Gen *g, Val n, Block *block)
         g->pc = (u64)op->imm;
         block->map[block->nmap++] = (PcMap){.host = g->at - ENTRY_AT, .guest = (u32)(g->pc - g->ir->pc)};
         return;
+    case IR_count:
+        g->holes[HOLE_IMM_] = (u64)op->imm;
+        emit(g, IR_count, 0);
+        return;
     case IR_get32:
         set_home(g, n, (u32)op->imm, 4);
         return;

@@ -552,6 +552,13 @@ _Static_assert(offsetof(Block, counter) == 0, "entry_count decrements it at the 
     } while (0)
 _Static_assert(offsetof(Link, code) == 0, "exits jump through the link's address");
 
+/* HOLE_IMM is the block's number of instructions. */
+STENCIL(count__)
+{
+    t->executed[TIER_BASELINE] += (u64)HOLE_IMM;
+    NEXT;
+}
+
 STENCIL(jump__)
 {
     EXIT_THROUGH(HOLE_LINK0);

@@ -1,9 +1,12 @@
-/* Prints what options can change: arguments, some of the environment, uname's release, stack size, highest address. */
+/* Prints what options can change: arguments, some of the environment, uname's release, stack size, highest address;
+ * or does some work. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 int main(int argc, char **argv)
 {
@@ -32,5 +35,18 @@ int main(int argc, char **argv)
         return atoi(argv[2]);
     else if (!strcmp(argv[1], "abort"))
         abort();
+    else if (!strcmp(argv[1], "work")) { /* a loop, another one in a child, then another program */
+        volatile unsigned sum = 0;
+        for (unsigned i = 0; i < 100000; i++)
+            sum += i;
+        if (!fork()) {
+            for (unsigned i = 0; i < 50000; i++)
+                sum += i;
+            return 0;
+        }
+        wait(NULL);
+        execl(argv[0], argv[0], "args", (char *)NULL);
+        return 1;
+    }
     return 0;
 }

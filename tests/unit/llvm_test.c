@@ -68,6 +68,7 @@ typedef struct Gen {
     Ir *ir;
     Rng *rng;
     u8 *memory;
+    bool counts; /* blocks begin with IR_count */
 } Gen;
 
 static Val emit(Gen *g, OpCode code, Val a, Val b, Val c, i64 imm)
@@ -232,6 +233,8 @@ static void random_op(Gen *g)
 static void begin(Gen *g, u64 pc)
 {
     ir_reset(g->ir, pc);
+    if (g->counts)
+        emit(g, IR_count, NO_VAL, NO_VAL, NO_VAL, 1 + below(g->rng, 99));
     emit(g, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)pc);
     g->ir->insns = 1;
     g->ir->end = pc + 4;
@@ -333,8 +336,10 @@ static void print_region(const Region *r)
 static void compare(const Region *r, const World *want, const World *have)
 {
     const u8 *a = want->task->state, *b = have->task->state;
+    u64 counted = want->task->executed[TIER_INTERP];
     bool same = !memcmp(a, b, STATE_BYTES) && !memcmp(want->memory, have->memory, MEMORY) && want->pc == have->pc &&
-                fp_state(want) == fp_state(have) && want->task->saturated == have->task->saturated;
+                fp_state(want) == fp_state(have) && want->task->saturated == have->task->saturated &&
+                counted == have->task->executed[r->ahead ? TIER_STATIC : TIER_LLVM];
     if (same)
         return;
     print_region(r);
@@ -342,16 +347,17 @@ static void compare(const Region *r, const World *want, const World *have)
         if (memcmp(a + i, b + i, 8))
             fprintf(stderr, "state[%u]: interpreter %016llx, LLVM %016llx\n", i, *(unsigned long long *)(a + i),
                     *(unsigned long long *)(b + i));
-    fail_msg("they differ: memory %d, pc %llx %llx, mxcsr %x %x, saturated %u %u, status %x %x",
+    fail_msg("they differ: memory %d, pc %llx %llx, mxcsr %x %x, saturated %u %u, status %x %x, %llu instructions",
              memcmp(want->memory, have->memory, MEMORY), (unsigned long long)want->pc, (unsigned long long)have->pc,
              want->mxcsr, have->mxcsr, want->task->saturated, have->task->saturated, want->task->fp_status,
-             have->task->fp_status);
+             have->task->fp_status, (unsigned long long)counted);
 }
 
 /* Compiles the region and runs it `times` times both ways, from its entries in turn. */
 static void check(Region *r, Rng *rng, u8 *memory, int times)
 {
     char why[200] = "";
+    r->ahead = below(rng, 2);
     Block *b = orc_compile(r, why, sizeof why);
     if (!b) {
         print_region(r);
@@ -389,7 +395,7 @@ static void each_value_op(void **unused)
     for (OpCode code = 0; code < IR_COUNT; code++) {
         if (!(ir_ops[code].fx & FX_BODY))
             continue;
-        Gen g = {ir_new(), &rng, memory_};
+        Gen g = {.ir = ir_new(), .rng = &rng, .memory = memory_};
         begin(&g, BASE_PC);
         /* Operands from the state, so that LLVM can't fold them, and a few constants. */
         for (int copies = 0; copies < 4; copies++) {
@@ -419,7 +425,7 @@ static void random_blocks(bool exact, u64 seed, int rounds)
 {
     Rng rng = {seed};
     for (int round = 0; round < rounds; round++) {
-        Gen g = {ir_new(), &rng, memory_};
+        Gen g = {ir_new(), &rng, memory_, .counts = round % 3 == 0};
         begin(&g, BASE_PC);
         for (u32 n = 20 + below(&rng, 60); n > 0; n--)
             random_op(&g);
@@ -454,7 +460,7 @@ static void loops(void **unused)
     for (int round = 0; round < 80; round++) {
         Ir *irs[NBLOCKS];
         for (u32 n = 0; n < NBLOCKS; n++) {
-            Gen g = {irs[n] = ir_new(), &rng, memory_};
+            Gen g = {irs[n] = ir_new(), &rng, memory_, .counts = round % 2};
             u64 pc = BASE_PC + n * 64;
             begin(&g, pc);
             for (u32 k = 2 + below(&rng, 12); k > 0; k--)
@@ -511,7 +517,7 @@ static void loops(void **unused)
 static void attention(void **unused)
 {
     Rng rng = {1};
-    Gen g = {ir_new(), &rng, memory_};
+    Gen g = {.ir = ir_new(), .rng = &rng, .memory = memory_};
     begin(&g, BASE_PC);
     emit(&g, IR_jump, NO_VAL, NO_VAL, NO_VAL, BASE_PC);
     finish(&g);
@@ -532,7 +538,7 @@ static void attention(void **unused)
 static void misaligned(void **unused)
 {
     Rng rng = {1};
-    Gen g = {ir_new(), &rng, memory_};
+    Gen g = {.ir = ir_new(), .rng = &rng, .memory = memory_};
     begin(&g, BASE_PC);
     Val k = emit(&g, IR_const64, NO_VAL, NO_VAL, NO_VAL, 0x1234);
     emit(&g, IR_put64, k, NO_VAL, NO_VAL, OFF_X + 8);
