@@ -9,13 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct Function {
-    u64 offset, size; /* in the file */
-    char *name;       /* owned */
-} Function;
-
 struct Symbols {
-    Function *functions; /* by offset */
+    Function *functions; /* by offset; names are owned */
     size_t n, cap;
 };
 
@@ -143,6 +138,12 @@ void symbols_free(Symbols *s)
     if (s)
         free(s->functions);
     free(s);
+}
+
+const Function *symbols_all(const Symbols *s, size_t *n)
+{
+    *n = s->n;
+    return s->functions;
 }
 
 const char *symbols_find(const Symbols *s, u64 offset, u64 *distance)

@@ -20,6 +20,12 @@ typedef struct Symbols Symbols;
  * trusted. */
 Symbols *symbols_new(const char *path);
 void symbols_free(Symbols *s);
+/* Functions in the order of their places in the file; aliases are functions, too. */
+typedef struct Function {
+    u64 offset, size; /* in the file */
+    char *name;
+} Function;
+const Function *symbols_all(const Symbols *s, size_t *n);
 /* The function that holds the byte at a file offset, *distance bytes from its start; NULL if the tables don't tell. */
 const char *symbols_find(const Symbols *s, u64 offset, u64 *distance);
 

@@ -51,7 +51,6 @@ struct Guest {
     const char *llvm_features;
     const GuestReg *regs;
     size_t nregs;
-    const char *(*reg_at)(u32 offset); /* name of the register at a state offset, or NULL; for the IR printer */
     u16 off_flag_kind, off_flag_a, off_flag_b; /* Task.state offsets of the lazily kept flags; kind is 32 bits */
     u16 off_sp;
     GuestHelper *const *helpers;
@@ -64,5 +63,8 @@ struct Guest {
 };
 
 extern const Guest guest_aarch64;
+
+/* A name for the 4 bytes of guest state at an offset, for people to read: `x3`, `x3+4`, `[264]`. */
+void guest_state_name(const Guest *guest, u32 offset, char *name, size_t size);
 
 #endif

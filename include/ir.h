@@ -111,7 +111,10 @@ void ir_finish(Ir *ir);
 /* True if the block is well formed: operands defined earlier and of the row's type, one terminator, at the end. Otherwise
  * writes one line to `why` (NUL-terminated, at most `size` bytes). */
 bool ir_verify(const Ir *ir, char *why, size_t size);
-/* Prints one op a line: `%7 = add64 %5 %6`. reg_name maps a state offset to the guest's name for it; may be NULL. */
-void ir_print(const Ir *ir, void *FILE_out, const char *(*reg_name)(u32 offset));
+/* Op n as text: `%7 = add64 %5 %6`, with the guest's names for its registers (guest may be NULL); "" for a nop. */
+struct Guest;
+void ir_text(const Ir *ir, Val n, const struct Guest *guest, char *text, size_t size);
+/* Prints one op a line. */
+void ir_print(const Ir *ir, void *FILE_out, const struct Guest *guest);
 
 #endif

@@ -83,6 +83,8 @@ extern Log log_;
 
 /* printf to the log; each call is one write of whole lines. */
 void log_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Lines of any length and number, as they are. */
+void log_text(const char *text);
 /* Parses a comma-separated -d list into bits; returns NULL, or the item that isn't known. "help" prints the list to f. */
 const char *log_parse(const char *list, u32 *items);
 void log_help(FILE *f);

@@ -65,7 +65,7 @@ struct Task {
     u32 saturated;             /* sticky: 1 once a vector op saturated; the guest's status register takes it in */
     _Alignas(64) u8 state[STATE_BYTES];
     _Alignas(16) V128 spill[SPILL_SLOTS];
-    u64 executed[TIERS];       /* under --stats: instructions of the blocks entered, by what runs them; see lift_counting */
+    u64 executed[TIERS];       /* under --stats: instructions of blocks entered, by what runs them; see lift_counting */
 
     /* The rest is the runtime's. */
     Process *process;

@@ -65,9 +65,9 @@ void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out);
  * caller then drops all translations and tries again. */
 bool lift_ignore_tags(void);
 
-/* From now on blocks count the guest instructions that they execute in Task.executed, all of them on entry: a block that is
- * left early, by a fault, has counted those that it didn't come to. A region's loop keeps its count in a register until it is
- * left; Task.executed of a thread that runs one lags behind. Nothing is counted, and nothing is paid, otherwise. */
+/* From now on blocks count the guest instructions that they execute in Task.executed, all of them on entry: a block that
+ * is left early, by a fault, has counted those that it didn't come to. A region's loop keeps its count in a register
+ * until it is left; Task.executed of a thread that runs one lags behind. Otherwise nothing is counted and nothing paid. */
 void lift_counting(void);
 
 /* -- runtime/baseline: IR to host code by copy-and-patch -------------------------------------------------------------- */

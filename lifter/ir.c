@@ -3,9 +3,12 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../include/guest.h"
 
 enum {
 #define SIG(token, n, a, b, c, imm, task) \
@@ -165,39 +168,66 @@ bool ir_verify(const Ir *ir, char *why, size_t size)
     return ir->count > 0;
 }
 
-void ir_print(const Ir *ir, void *FILE_out, const char *(*reg_name)(u32 offset))
+void guest_state_name(const Guest *guest, u32 offset, char *name, size_t size)
 {
-    FILE *f = FILE_out;
+    static const u8 bytes[] = {[TYPE_W] = 4, [TYPE_X] = 8, [TYPE_Q] = 16};
+    for (size_t i = 0; guest && i < guest->nregs; i++) {
+        const GuestReg *r = &guest->regs[i];
+        if (offset < r->offset || offset >= r->offset + (u32)bytes[r->type])
+            continue;
+        snprintf(name, size, offset == r->offset ? "%s" : "%s+%u", r->name, offset - r->offset);
+        return;
+    }
+    snprintf(name, size, "[%u]", offset);
+}
+
+/* snprintf behind what is there already. */
+__attribute__((format(printf, 3, 4))) static void append(char *text, size_t size, const char *format, ...)
+{
+    size_t n = strlen(text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text + n, size - n, format, args);
+    va_end(args);
+}
+
+void ir_text(const Ir *ir, Val n, const Guest *guest, char *text, size_t size)
+{
+    const Op *op = &ir->ops[n];
+    const OpInfo *info = &ir_ops[op->code];
+    text[0] = 0;
+    if (op->code == IR_nop)
+        return;
+    if (op->code == IR_insn) {
+        append(text, size, "; 0x%" PRIx64, (u64)op->imm);
+        return;
+    }
+    if (info->result != TYPE_V)
+        append(text, size, "%%%u = ", n);
+    append(text, size, "%s", info->name);
+    if (put_bytes(op->code) || get_bytes(op->code)) {
+        char name[32];
+        guest_state_name(guest, (u32)op->imm, name, sizeof name);
+        append(text, size, " %s", name);
+    }
+    for (u32 i = 0; i < info->nargs; i++)
+        append(text, size, " %%%u", op->arg[i]);
+    bool is_mem = info->fx & (FX_READ | FX_WRITE) && !(info->fx & FX_STATE);
+    if (op->code == IR_const32 || op->code == IR_const64 || info->imm || info->fx & FX_END || op->code == IR_helper ||
+        op->code == IR_fence || op->code == IR_align || op->code == IR_count)
+        append(text, size, " 0x%" PRIx64, (u64)op->imm);
+    else if (is_mem && op->imm)
+        append(text, size, " %+" PRId64, op->imm);
+    if (op->imm2)
+        append(text, size, " 0x%" PRIx64, op->imm2);
+}
+
+void ir_print(const Ir *ir, void *FILE_out, const Guest *guest)
+{
     for (u32 n = 0; n < ir->count; n++) {
-        const Op *op = &ir->ops[n];
-        const OpInfo *info = &ir_ops[op->code];
-        if (op->code == IR_nop)
-            continue;
-        if (op->code == IR_insn) {
-            fprintf(f, "  ; 0x%" PRIx64 "\n", (u64)op->imm);
-            continue;
-        }
-        fputs("  ", f);
-        if (info->result != TYPE_V)
-            fprintf(f, "%%%u = ", n);
-        fputs(info->name, f);
-        if (put_bytes(op->code) || get_bytes(op->code)) {
-            const char *name = reg_name ? reg_name((u32)op->imm) : NULL;
-            if (name)
-                fprintf(f, " %s", name);
-            else
-                fprintf(f, " [%" PRId64 "]", op->imm);
-        }
-        for (u32 i = 0; i < info->nargs; i++)
-            fprintf(f, " %%%u", op->arg[i]);
-        bool is_mem = info->fx & (FX_READ | FX_WRITE) && !(info->fx & FX_STATE);
-        if (op->code == IR_const32 || op->code == IR_const64 || info->imm || info->fx & FX_END || op->code == IR_helper ||
-            op->code == IR_fence || op->code == IR_align || op->code == IR_count)
-            fprintf(f, " 0x%" PRIx64, (u64)op->imm);
-        else if (is_mem && op->imm)
-            fprintf(f, " %+" PRId64, op->imm);
-        if (op->imm2)
-            fprintf(f, " 0x%" PRIx64, op->imm2);
-        fputc('\n', f);
+        char text[160];
+        ir_text(ir, n, guest, text, sizeof text);
+        if (text[0])
+            fprintf(FILE_out, "  %s\n", text);
     }
 }

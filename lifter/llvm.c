@@ -119,13 +119,24 @@ static u32 pieces(const Component *c)
     return c->lane == 32 ? 3 : c->lane == 64 ? 2 : 1;
 }
 
+/* What the module's readers know a component by. */
+static void component_name(Gen *g, const Component *c, char *name, size_t size)
+{
+    if (c->offset >= STATE_BYTES)
+        snprintf(name, size, "executed");
+    else
+        guest_state_name(g->region->guest, c->offset, name, size);
+}
+
 static void new_slots(Gen *g, Component *c)
 {
+    char name[32];
+    component_name(g, c, name, sizeof name);
     for (u32 i = 0; i < pieces(c); i++) {
         LLVMTypeRef type = component_type(g, c);
         if (c->lane)
             piece(g, c, i, &type);
-        c->slot[i] = LLVMBuildAlloca(g->b, type, "");
+        c->slot[i] = LLVMBuildAlloca(g->b, type, name);
     }
 }
 
@@ -192,7 +203,10 @@ static void load_component(Gen *g, u32 c)
 {
     if (set_has(&g->valid, c))
         return;
-    LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, &g->comps[c]), state_field(g, &g->comps[c]), "");
+    char name[40];
+    component_name(g, &g->comps[c], name, sizeof name - 3);
+    strcat(name, ".in");
+    LLVMValueRef v = LLVMBuildLoad2(g->b, component_type(g, &g->comps[c]), state_field(g, &g->comps[c]), name);
     write_slot(g, &g->comps[c], v);
     set_add(&g->valid, c);
 }
@@ -757,6 +771,7 @@ static void new_function(Gen *g, const char *name)
 {
     g->fn = LLVMAddFunction(g->mod, name, g->code_type);
     g->task = LLVMGetParam(g->fn, 0);
+    LLVMSetValueName2(g->task, "task", 4);
     LLVMSetFunctionCallConv(g->fn, CC_PRESERVE_NONE);
     add_attribute(g, LLVMAttributeFunctionIndex, "nounwind", 0);
     add_attribute(g, LLVMAttributeFunctionIndex, "strictfp", 0);
@@ -821,8 +836,11 @@ static void build_entry(Gen *g)
         new_slots(g, &g->comps[i]);
     if (has_fp(g->region))
         g->fp_flush = LLVMBuildAlloca(g->b, g->i1, "");
-    for (size_t i = 0; i < g->region->nblocks; i++)
-        g->bb[i] = new_bb(g);
+    for (size_t i = 0; i < g->region->nblocks; i++) {
+        char at[32];
+        snprintf(at, sizeof at, "at_%llx", (unsigned long long)g->region->blocks[i]->pc);
+        g->bb[i] = LLVMAppendBasicBlockInContext(g->ctx, g->fn, at);
+    }
     g->link_bb = new_bb(g);
     g->indirect_bb = new_bb(g);
     LLVMPositionBuilderAtEnd(g->b, g->link_bb);

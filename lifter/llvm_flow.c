@@ -101,7 +101,8 @@ static void find_components(Gen *g)
         Tier counter = g->region->ahead ? TIER_STATIC : TIER_LLVM;
         assert(g->ncomps < LEN(g->comps));
         g->executed = g->ncomps++;
-        g->comps[g->executed] = (Component){.offset = offsetof(Task, executed[counter]) - offsetof(Task, state), .bytes = 8};
+        g->comps[g->executed] =
+            (Component){.offset = offsetof(Task, executed[counter]) - offsetof(Task, state), .bytes = 8};
     }
 }
 

@@ -192,10 +192,10 @@ static Orc *orc_new(char *why, size_t size)
 
 /* -- compiling ---------------------------------------------------------------------------------------------- */
 
-static void log_module(LLVMModuleRef mod, const char *title)
+static void log_module(const Region *r, LLVMModuleRef mod, const char *title)
 {
     char *text = LLVMPrintModuleToString(mod);
-    log_printf("-- %s\n%s", title, text);
+    dump_module(r->guest, title, text);
     LLVMDisposeMessage(text);
 }
 
@@ -282,11 +282,11 @@ static Block *compile(Orc *orc, LLVMContextRef ctx, const Region *r, char *why, 
         return NULL;
     u64 t1 = log_clock();
     if (log_on(llvm))
-        log_module(mod, "LLVM IR");
+        log_module(r, mod, "LLVM IR");
     bool ok = optimise(orc, mod, r, why, size);
     u64 t2 = log_clock();
     if (log_on(op_opt))
-        log_module(mod, "LLVM IR, optimised");
+        log_module(r, mod, "LLVM IR, optimised");
 
     LLVMMemoryBufferRef object = NULL;
     char *message = NULL;
@@ -333,6 +333,7 @@ Block *orc_compile(const Region *r, char *why, size_t size)
             LLVMContextRef ctx = LLVMContextCreate();
             LLVMContextSetDiscardValueNames(ctx, !(log_on(llvm) || log_on(op_opt)));
             LLVMContextSetDiagnosticHandler(ctx, on_diagnostic, NULL);
+            dump_region(r);
             b = compile(state.orc, ctx, r, why, size);
             LLVMContextDispose(ctx);
         }
@@ -344,7 +345,7 @@ Block *orc_compile(const Region *r, char *why, size_t size)
         count(region_insns, b->insns);
         count(region_bytes, state.orc->placed.code_size);
         if (log_on(out_asm))
-            dump_host("region", state.orc->placed.code, state.orc->placed.code_size);
+            dump_region_code(r->guest, b);
     } else {
         count(regions_failed, 1);
     }

@@ -9,6 +9,23 @@
 
 Log log_;
 
+static void log_write(const char *text, size_t size)
+{
+    FILE *f = log_.file ? log_.file : stderr;
+    fflush(f);
+    for (size_t at = 0; at < size;) {
+        ssize_t n = write(fileno(f), text + at, size - at);
+        if (n <= 0)
+            return;
+        at += (size_t)n;
+    }
+}
+
+void log_text(const char *text)
+{
+    log_write(text, strlen(text));
+}
+
 void log_printf(const char *format, ...)
 {
     char line[4096];
@@ -18,14 +35,7 @@ void log_printf(const char *format, ...)
     va_end(ap);
     if (n > (int)sizeof line - 1)
         n = (int)sizeof line - 1;
-    FILE *f = log_.file ? log_.file : stderr;
-    fflush(f);
-    for (int at = 0; at < n;) {
-        ssize_t w = write(fileno(f), line + at, (size_t)(n - at));
-        if (w <= 0)
-            return;
-        at += (int)w;
-    }
+    log_write(line, (size_t)n);
 }
 
 static const struct {

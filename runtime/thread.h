@@ -16,7 +16,8 @@ i64 thread_clone(Task *t, const CloneArgs *a);
 _Noreturn void thread_exit(Task *t, int status);
 /* exit_group, and whatever else ends the process. */
 _Noreturn void process_exit(Task *t, int status);
-/* Under --stats: what the process has done since this was called last. Not in a vfork child, whose work is its parent's. */
+/* Under --stats: what the process has done since this was called last. Nothing in a vfork child, whose work is its
+ * parent's. */
 void process_print_stats(Task *t);
 
 #endif

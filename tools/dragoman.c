@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "dis.h"
 #include "run.h"
 
 /* Guests there are; a program's own ELF header could choose among several. */
@@ -33,6 +34,8 @@ int main(int argc, char **argv)
     }
     if (argc > 1 && !strcmp(argv[1], "bench"))
         return bench_main(guests[0], argc, argv, 2);
+    if (argc > 1 && !strcmp(argv[1], "dis"))
+        return dis_main(argc, argv, 2);
     int at = argc > 1 && !strcmp(argv[1], "run") ? 2 : 1;
     return run_main(guests[0], argc, argv, at);
 }

@@ -97,7 +97,7 @@ static void lift(uint64_t pc, uint32_t max_insns)
     lift_block(&guest_aarch64, pc, max_insns, ir);
     if (!ir_verify(ir, why, sizeof why)) {
         fprintf(stderr, "bad IR: %s\n", why);
-        ir_print(ir, stderr, guest_aarch64.reg_at);
+        ir_print(ir, stderr, &guest_aarch64);
         abort();
     }
 }
@@ -286,7 +286,7 @@ void rig_print_ir(FILE *f, const Case *c)
         rig_init();
         memcpy((void *)CODE_PC, c->words, sizeof c->words);
         lift_block(&guest_aarch64, CODE_PC, c->count, ir);
-        ir_print(ir, f, guest_aarch64.reg_at);
+        ir_print(ir, f, &guest_aarch64);
         fflush(f);
         _exit(0);
     }
