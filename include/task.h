@@ -57,7 +57,7 @@ struct Task {
     u64 pc;                    /* where the guest goes on when no translated code runs */
     _Atomic u32 attention;     /* non-zero: leave translated code at the next safepoint (signal, invalidation, exit) */
     u32 exit;                  /* Exit */
-    Link *exit_link;           /* EXIT_LINK, EXIT_HOT: the link or block that asks */
+    Link *exit_link;           /* EXIT_LINK: the link that asks */
     u64 host_sp;               /* stack pointer at entry to translated code, for leaving it from a signal handler */
     JumpEntry *jump_cache;     /* JUMP_CACHE entries */
     u32 fp_mode;               /* FP_FLUSH | FP_DEFAULT_NAN | FP_ALT_HALF: what of the guest's FP control MXCSR can't express */
@@ -72,7 +72,7 @@ struct Task {
     const Guest *guest;
     const Abi *abi;
     Fault fault;
-    _Atomic bool in_code;      /* between code_enter and its return */
+    _Atomic bool in_code;      /* between cache_enter and the return of code_enter: no flush may free what the task sees */
     pthread_t thread;
     i32 tid;
     u64 clear_child_tid;       /* guest address, 0 for none: CLONE_CHILD_CLEARTID */

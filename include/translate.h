@@ -107,10 +107,14 @@ Block *orc_compile(const Region *r, char *why, size_t size);
 
 /* Reserves the low address range; call before the guest image is mapped. False with errno set if it can't be had. */
 bool arena_init(void);
+/* Keeps each code generator's code below `size` bytes (rounded up to whole MiB), rather than as much as there is room for. */
+void arena_limit(u64 size);
 /* Room for `size` bytes of code, 16-byte aligned: *write is where to write it, the result where it runs. NULL if full. */
 u8 *arena_code(size_t size, u8 **write);
 /* Zeroed data in the low 2 GiB, 16-byte aligned, never freed singly. NULL if full. */
 void *arena_data(size_t size);
+/* True if arena_data or arena_object lacked room that a reset would make. */
+bool arena_is_full(void);
 /* True if the host address is inside code. */
 bool arena_is_code(u64 host);
 /* Memory for objects ORC links: readable and writable until arena_object_seal makes code executable and read-only. */
@@ -119,8 +123,9 @@ bool arena_object_seal(void);
 /* Whoever keeps pointers into the arena while holding no translation lock (a compile thread) says so around it. */
 void arena_use(void);
 void arena_unuse(void);
-/* Waits until nobody uses the arena and keeps it so; then frees all of it. The caller sees to it that no code runs. */
+/* Waits until nobody uses the arena and keeps it so; then frees all of it, or nothing. The caller sees to it that no code runs. */
 void arena_reset_begin(void);
+void arena_reset_cancel(void);
 void arena_reset_end(void);
 /* Around fork. In the child the shared code pages are the parent's to fill: it continues in fresh ones. */
 void arena_before_fork(void);
@@ -132,7 +137,7 @@ void code_enter(Task *t, const void *code, u64 b);
 Code link_stub;    /* b = Link */
 Code lookup_stub;  /* Task.pc = target: EXIT_LOOKUP */
 Code signal_stub;  /* Task.pc = where to go on: EXIT_SIGNAL */
-Code hot_stub;     /* b = Block; Task.pc set: EXIT_HOT */
+Code hot_stub;     /* Task.pc = the block's: EXIT_HOT */
 Code exit_stub;    /* Task.exit and Task.pc set */
 
 /* Ends translated code or a helper with a guest fault at the current instruction; doesn't return. Callable only from a

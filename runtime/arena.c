@@ -43,6 +43,7 @@ static struct Arena {
     Range code, data, object_code, object_data;
     void *twin[(CODE_HI - CODE_LO) / CODE_CHUNK]; /* writable views of the code chunks */
     i64 write_offset; /* from a code address in the current chunk to its writable twin */
+    bool full;        /* a private range was used up; under lock */
     pthread_rwlock_t in_use; /* read: somebody keeps pointers into the arena; written: it is being emptied */
 } arena = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -68,6 +69,15 @@ static u64 map_chunk(Range *r, u64 size, int flags)
     }
     r->next += size;
     return (u64)p;
+}
+
+void arena_limit(u64 size)
+{
+    size = (size + CODE_CHUNK - 1) & ~(u64)(CODE_CHUNK - 1);
+    if (size < CODE_HI - CODE_LO) {
+        arena.code.hi = CODE_LO + size;
+        arena.object_code.hi = OBJECT_CODE_LO + size;
+    }
 }
 
 bool arena_init(void)
@@ -113,8 +123,11 @@ static u64 bump(Range *r, u64 size, u64 chunk)
     if (size > r->end - r->at) {
         u64 want = (size + chunk - 1) / chunk * chunk;
         u64 p = map_chunk(r, want, MAP_PRIVATE | MAP_NORESERVE);
-        if (!p)
+        if (!p) {
+            /* A flush helps if the range is what was too small, not if the process may have no more memory. */
+            arena.full |= r->next - r->lo >= (r->hi - r->lo) / 2;
             return 0;
+        }
         if (p != r->end)
             r->at = p;
         r->end = p + want;
@@ -130,6 +143,14 @@ void *arena_data(size_t size)
     u64 p = bump(&arena.data, (size + 15) & ~(size_t)15, DATA_CHUNK);
     pthread_mutex_unlock(&arena.lock);
     return (void *)p;
+}
+
+bool arena_is_full(void)
+{
+    pthread_mutex_lock(&arena.lock);
+    bool full = arena.full;
+    pthread_mutex_unlock(&arena.lock);
+    return full;
 }
 
 bool arena_is_code(u64 host)
@@ -181,6 +202,11 @@ void arena_reset_begin(void)
     pthread_rwlock_wrlock(&arena.in_use);
 }
 
+void arena_reset_cancel(void)
+{
+    pthread_rwlock_unlock(&arena.in_use);
+}
+
 void arena_reset_end(void)
 {
     pthread_mutex_lock(&arena.lock);
@@ -194,6 +220,7 @@ void arena_reset_end(void)
     empty(&arena.data);
     empty(&arena.object_code);
     empty(&arena.object_data);
+    arena.full = false;
     pthread_mutex_unlock(&arena.lock);
     pthread_rwlock_unlock(&arena.in_use);
 }

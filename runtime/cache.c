@@ -41,8 +41,9 @@ static struct Cache {
     HostIndex baseline, regions;
     _Atomic u64 generation, flushes;
     _Atomic bool exact;
-    _Atomic bool stopping; /* no task may enter translated code */
-} cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    _Atomic bool stopping; /* no task may enter translated code; changes with the lock held */
+    pthread_cond_t going_on; /* it is over */
+} cache = {.lock = PTHREAD_MUTEX_INITIALIZER, .going_on = PTHREAD_COND_INITIALIZER};
 
 void cache_lock(void)
 {
@@ -288,20 +289,39 @@ void cache_invalidate(u64 addr, u64 size)
     cache_unlock();
 }
 
-void cache_flush(Task *t)
+/* Some task other than t is in translated code: has it leave at its next safepoint. */
+static bool others_in_code(const Task *t)
+{
+    bool any = false;
+    pthread_mutex_lock(&the_process->lock);
+    for (Task *other = the_process->tasks; other; other = other->next_task) {
+        if (other != t && atomic_load(&other->in_code)) {
+            atomic_store(&other->attention, 1);
+            any = true;
+        }
+    }
+    pthread_mutex_unlock(&the_process->lock);
+    return any;
+}
+
+void cache_flush(Task *t, u64 flushes)
 {
     arena_reset_begin();
     cache_lock();
-    /* Stop the other tasks outside translated code; from there they take the lock before they go back. */
-    atomic_store(&cache.stopping, true);
-    pthread_mutex_lock(&the_process->lock);
-    for (Task *other = the_process->tasks; other; other = other->next_task) {
-        while (other != t && atomic_load(&other->in_code)) {
-            atomic_store(&other->attention, 1);
-            sched_yield();
-        }
-        jump_cache_clear(other->jump_cache);
+    if (flushes != cache_flushes()) { /* somebody else's has made room meanwhile */
+        cache_unlock();
+        arena_reset_cancel();
+        return;
     }
+    atomic_store(&cache.stopping, true);
+    /* Without a lock: a task may need them all on its way out, because a helper of its code invalidates some. */
+    cache_unlock();
+    while (others_in_code(t))
+        sched_yield();
+    cache_lock();
+    pthread_mutex_lock(&the_process->lock);
+    for (Task *other = the_process->tasks; other; other = other->next_task)
+        jump_cache_clear(other->jump_cache);
     pthread_mutex_unlock(&the_process->lock);
 
     for (size_t i = 0; i < LEN(cache.hash); i++)
@@ -319,18 +339,26 @@ void cache_flush(Task *t)
         log_printf("cache: full, flushed\n");
     arena_reset_end();
     atomic_store(&cache.stopping, false);
+    pthread_cond_broadcast(&cache.going_on);
     cache_unlock();
 }
 
-bool cache_enter(Task *t, u64 generation)
+Block *cache_enter(Task *t, u64 generation)
 {
     atomic_store(&t->in_code, true);
-    if (likely(!atomic_load(&cache.stopping) && atomic_load(&cache.generation) == generation))
-        return true;
+    if (likely(!atomic_load(&cache.stopping))) {
+        Block *b = cache_lookup(t->pc);
+        if (likely(b && atomic_load(&cache.generation) == generation))
+            return b;
+    }
     atomic_store(&t->in_code, false);
-    cache_lock(); /* held for as long as it is being emptied */
-    cache_unlock();
-    return false;
+    if (atomic_load(&cache.stopping)) {
+        cache_lock();
+        while (atomic_load(&cache.stopping))
+            pthread_cond_wait(&cache.going_on, &cache.lock);
+        cache_unlock();
+    }
+    return NULL;
 }
 
 bool cache_is_exact(void)
@@ -400,7 +428,11 @@ void cache_before_fork(void)
 void cache_after_fork(bool child)
 {
     arena_after_fork(child);
-    if (child)
+    if (child) {
+        /* Another thread of the parent's may have been waiting to flush. */
+        atomic_store(&cache.stopping, false);
+        pthread_cond_init(&cache.going_on, NULL);
         perf_after_fork();
+    }
     cache_unlock();
 }

@@ -8,7 +8,7 @@
 void cache_lock(void);
 void cache_unlock(void);
 
-/* The newest translation of the block at pc, or NULL. Needs no lock: blocks are never freed while a task could see them. */
+/* The newest translation of the block at pc, or NULL. With the lock held, or in_code set: a flush frees blocks. */
 Block *cache_lookup(u64 pc);
 /* Enters a fresh block. Lock held. */
 void cache_insert(Block *b);
@@ -24,12 +24,12 @@ bool cache_publish_region(Block *region, bool exact, Block *const *members, size
 u64 cache_flushes(void);
 /* Counts invalidations that dropped a block. */
 u64 cache_generation(void);
-/* Forgets everything because the arena is full: waits until t is the only task that could be in translated code and frees it
- * all. Takes the lock; t holds no block any more. */
-void cache_flush(Task *t);
-/* Before translated code is entered: sets t->in_code, or returns false if the cache has changed since `generation` was read, in
- * which case the block must be looked up anew. */
-bool cache_enter(Task *t, u64 generation);
+/* Forgets everything because the arena is full: waits until no task but t (NULL: none) could be in translated code and frees it
+ * all. Takes the lock; t holds no block any more. Does nothing if there has been a flush since `flushes` were counted. */
+void cache_flush(Task *t, u64 flushes);
+/* The way into translated code: sets t->in_code and returns the block at t->pc. NULL, and in_code as it was, if there is none yet
+ * or the cache has changed since `generation` was read; waits for a flush to end. */
+Block *cache_enter(Task *t, u64 generation);
 /* The block whose host code contains `host`, and the guest pc of the instruction there (the task's pc where the block has
  * no map); NULL if it isn't translated code. Callable from a signal handler. */
 Block *cache_find_host(const Task *t, const void *host, u64 *guest_pc);

@@ -14,7 +14,10 @@
 #include "signal.h"
 #include "tier.h"
 
-enum { MAX_BLOCK_INSNS = 128 };
+enum {
+    MAX_BLOCK_INSNS = 128,
+    FLUSHES = 100, /* until a block has found room; other tasks may use up what one has freed */
+};
 
 __thread Task *self;
 Process *the_process;
@@ -139,33 +142,29 @@ static void log_unimplemented(const Task *t)
     log_printf("unimplemented instruction at 0x%" PRIx64 ": %08x %s\n", t->pc, word, text);
 }
 
-/* The translation of t->pc, made if need be; NULL after a fault has been raised because nothing can be executed there. */
-static Block *find_block(Task *t)
+/* Makes a translation of t->pc, if there is none; false after a fault has been raised because nothing can be executed there. */
+static bool translate(Task *t)
 {
-    Block *b = cache_lookup(t->pc);
-    if (b)
-        return b;
     t->pc = (u64)((i64)(t->pc << t->guest->tag_bits) >> t->guest->tag_bits);
     int prot = mem_prot(t->process->mem, t->pc);
     if (prot < 0 || !(prot & PROT_EXEC)) {
         signal_fault(t, SIGSEGV, prot < 0 ? SEGV_MAPERR : SEGV_ACCERR, t->pc);
-        return NULL;
+        return false;
     }
     if (t->pc & (t->guest->insn_align - 1u)) {
         signal_fault(t, SIGBUS, BUS_ADRALN, t->pc);
-        return NULL;
+        return false;
     }
-    if (t->process->options.tier == TIER_LLVM && !tier_threshold() && (b = tier_translate_now(t, t->pc)))
-        return b;
-    for (int attempt = 0; attempt < 2; attempt++) {
+    if (t->process->options.tier == TIER_LLVM && !tier_threshold() && tier_translate_now(t, t->pc))
+        return true;
+    for (int attempt = 0; attempt < FLUSHES; attempt++) {
         cache_lock();
-        b = cache_lookup(t->pc);
-        if (!b)
-            b = make_block(t, t->pc);
+        u64 flushes = cache_flushes();
+        bool ok = cache_lookup(t->pc) || make_block(t, t->pc);
         cache_unlock();
-        if (b)
-            return b;
-        cache_flush(t);
+        if (ok)
+            return true;
+        cache_flush(t, flushes);
     }
     fputs("dragoman: no memory for translated code\n", stderr);
     abort();
@@ -177,14 +176,26 @@ static bool retry_untagged(Task *t, u64 seen)
 {
     if (!lift_ignore_tags())
         return cache_generation() != seen;
-    cache_flush(t);
+    cache_flush(t, cache_flushes());
     return true;
+}
+
+/* What the last exit asked for: connects the link, or has the jump cache know the target. A flush frees links, so they are good
+ * only while the generation stands. */
+static void remember_target(Task *t, Link *from, u64 generation)
+{
+    cache_lock();
+    Block *b = cache_lookup(t->pc);
+    if (b && !from)
+        cache_fill_jump(t, b);
+    else if (b && generation == cache_generation())
+        cache_connect(from, b);
+    cache_unlock();
 }
 
 _Noreturn void task_loop(Task *t)
 {
-    /* How the last block was left: through this unconnected link, or for an indirect target to remember. A flush frees links, so
-     * they are good only while the generation stands. */
+    /* How the last block was left: through this unconnected link, or for an indirect target to remember. */
     Link *from = NULL;
     bool fill = false;
     u64 generation = 0;
@@ -196,28 +207,20 @@ _Noreturn void task_loop(Task *t)
             from = NULL;
             fill = false;
         }
+        if (from || fill)
+            remember_target(t, from, generation);
         u64 seen = cache_generation();
-        Block *b = find_block(t);
+        Block *b = cache_enter(t, seen);
         if (!b) {
-            from = NULL;
-            fill = false;
+            if (!translate(t))
+                from = NULL, fill = false;
             continue;
         }
-        if (from || fill) {
-            cache_lock();
-            if (fill)
-                cache_fill_jump(t, b);
-            else if (generation == cache_generation())
-                cache_connect(from, b);
-            cache_unlock();
-            from = NULL;
-            fill = false;
-        }
+        from = NULL;
+        fill = false;
         if (log_on(exec) || log_on(cpu))
             log_entry(t, b);
         count(dispatches, 1);
-        if (!cache_enter(t, seen))
-            continue;
         generation = seen;
         code_enter(t, b->code, (u64)b);
         /* The link may be freed as soon as another task's flush sees this one outside of code. */
@@ -238,7 +241,7 @@ _Noreturn void task_loop(Task *t)
             break;
         case EXIT_HOT:
             count(exit_hot, 1);
-            tier_hot(t, (Block *)t->exit_link);
+            tier_hot(t);
             break;
         case EXIT_SYSCALL:
             count(exit_syscall, 1);

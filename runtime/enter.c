@@ -59,7 +59,6 @@ __attribute__((preserve_none)) void signal_stub(Task *t, u64 a, u64 b)
 
 __attribute__((preserve_none)) void hot_stub(Task *t, u64 a, u64 b)
 {
-    t->exit_link = (Link *)b;
     t->exit = EXIT_HOT;
 }
 

@@ -16,6 +16,7 @@ typedef struct Options {
     char **env;                /* the guest's environment after -E and -U, NULL-terminated */
     u64 stack_size;            /* -s, bytes; 0: from RLIMIT_STACK */
     u64 reserved_va;           /* -R */
+    u64 code_size;             /* --code-size, bytes; 0: as much as there is room for */
     int cpus;                  /* --cpus: 0 for the host's */
     int tier;                  /* Tier, or TIER_AUTO */
     int hot;                   /* --hot: entries of a block until LLVM gets it, -1 for the default */

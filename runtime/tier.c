@@ -85,6 +85,19 @@ static void free_job(Job *job)
     free(job);
 }
 
+/* Compiles the region unless its blocks have been flushed, and frees the job. Room for LLVM's code is made here when it is used
+ * up; what doesn't fit is compiled when it is hot again. */
+static void run_job(Job *job)
+{
+    arena_use();
+    if (job->flushes == cache_flushes())
+        compile_job(job);
+    arena_unuse();
+    if (arena_is_full())
+        cache_flush(self, job->flushes);
+    free_job(job);
+}
+
 static void *compile_thread(void *unused)
 {
     for (;;) {
@@ -96,11 +109,7 @@ static void *compile_thread(void *unused)
         if (!tier.first)
             tier.last = &tier.first;
         pthread_mutex_unlock(&tier.lock);
-        arena_use();
-        if (job->flushes == cache_flushes())
-            compile_job(job);
-        arena_unuse();
-        free_job(job);
+        run_job(job);
     }
     return NULL;
 }
@@ -159,38 +168,46 @@ static bool hold_members(Job *job, Block *first)
     return true;
 }
 
-void tier_hot(Task *t, Block *b)
+/* The region around the task's pc, or NULL if its block isn't hot (any more). */
+static Job *form_job(const Task *t)
 {
-    /* A compile thread started now would be that child's, and gone with it. */
-    atomic_store(&b->counter, t->vfork_child ? tier_threshold() : NEVER);
-    if (t->vfork_child || b->dead || b->better)
-        return;
-    Job *job = calloc(1, sizeof *job);
-    if (!job)
-        return;
+    Job *job = NULL;
     u64 start = log_clock();
     cache_lock();
-    job->flushes = cache_flushes();
-    job->region = region_form(t->guest, b->pc, is_warm, NULL);
-    if (job->region) {
-        job->region->exact = cache_is_exact();
-        job->region->flushes = t->fp_mode & FP_FLUSH;
+    Block *b = cache_lookup(t->pc);
+    if (b && b->tier == TIER_BASELINE && atomic_load(&b->counter) < 0) {
+        /* A compile thread started now would be that child's, and gone with it. */
+        atomic_store(&b->counter, t->vfork_child ? tier_threshold() : NEVER);
+        job = t->vfork_child ? NULL : calloc(1, sizeof *job);
     }
-    bool ok = job->region && hold_members(job, b);
+    if (job) {
+        job->flushes = cache_flushes();
+        job->region = region_form(t->guest, b->pc, is_warm, NULL);
+        if (job->region) {
+            job->region->exact = cache_is_exact();
+            job->region->flushes = t->fp_mode & FP_FLUSH;
+        }
+        if (!job->region || !hold_members(job, b)) {
+            free_job(job);
+            job = NULL;
+        }
+    }
     cache_unlock();
     count(lift_ns, log_clock() - start);
-    if (!ok) {
-        free_job(job);
+    return job;
+}
+
+void tier_hot(Task *t)
+{
+    Job *job = form_job(t);
+    if (!job)
         return;
-    }
     if (log_on(tier))
-        log_printf("tier: 0x%" PRIx64 " is hot\n", b->pc);
-    if (t->process->options.tier == TIER_LLVM) {
-        compile_job(job);
-        free_job(job);
-    } else {
+        log_printf("tier: 0x%" PRIx64 " is hot\n", job->region->pc);
+    if (t->process->options.tier == TIER_LLVM)
+        run_job(job);
+    else
         enqueue(job);
-    }
 }
 
 static bool is_code(void *task, u64 pc)

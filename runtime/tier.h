@@ -6,9 +6,9 @@
 
 /* Entries after which a baseline block is hot (its counter's start). */
 i32 tier_threshold(void);
-/* A block's counter has run out: forms a region from it and queues that for the compile thread without waiting; under
+/* The counter of the block at t->pc has run out: forms a region from it and queues that for the compile thread without waiting; under
  * --tier=llvm compiles it now. */
-void tier_hot(Task *t, Block *b);
+void tier_hot(Task *t);
 /* --tier=llvm --hot 0: forms and compiles the region at pc now and enters it into the index. NULL if LLVM can't compile
  * it (the baseline then serves). pc must be executable. Takes the translation lock. */
 Block *tier_translate_now(Task *t, u64 pc);

@@ -248,6 +248,13 @@ static void opt_cpus(Args *a, const char *arg, bool from_env)
     a->options.cpus = (int)n;
 }
 
+static void opt_code_size(Args *a, const char *arg, bool from_env)
+{
+    a->options.code_size = parse_size("code-size", arg);
+    if (!a->options.code_size)
+        fail("--code-size wants a size greater than 0");
+}
+
 static void opt_stats(Args *a, const char *arg, bool from_env)
 {
     log_.stats = true;
@@ -338,6 +345,8 @@ int run_main(const Guest *guest, int argc, char **argv, int at)
     if (a.options.argv0)
         guest_argv[0] = (char *)a.options.argv0;
 
+    if (a.options.code_size)
+        arena_limit(a.options.code_size);
     if (!arena_init())
         fail("no memory for translated code in the low 2 GiB: %s", strerror(errno));
     Process *p = calloc(1, sizeof *p);
