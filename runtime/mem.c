@@ -102,6 +102,8 @@ struct MemMap {
     u64 limit;     /* end of the guest's address space (-R) */
     Mapping *maps; /* sorted, disjoint, equal neighbours merged */
     size_t count, cap;
+    u64 space, data;             /* bytes mapped; those that are private and writable */
+    u64 space_limit, data_limit; /* of these */
     Shm *shms; /* attached segments, for shmdt */
     size_t nshms;
 };
@@ -130,7 +132,22 @@ struct MemMap *mem_new(u64 limit)
         abort();
     pthread_mutex_init(&m->lock, NULL);
     m->limit = limit && limit < ADDRESSES ? limit : ADDRESSES;
+    m->space_limit = m->data_limit = UINT64_MAX;
     return m;
+}
+
+void mem_limit(struct MemMap *m, u64 space, u64 data)
+{
+    pthread_mutex_lock(&m->lock);
+    m->space_limit = space;
+    m->data_limit = data;
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* Counts towards RLIMIT_DATA (mm/vma.h: is_data_mapping). */
+static bool is_data(int prot, int kind)
+{
+    return prot & PROT_WRITE && !(kind & (MEM_SHARED | MEM_STACK));
 }
 
 /* Index of the first mapping that ends above addr. */
@@ -165,11 +182,49 @@ static bool joins(const Mapping *p, const Mapping *q)
            (!p->ino || p->offset + (p->end - p->start) == q->offset);
 }
 
+/* How much of [start, end) is mapped, and how much of that is data. */
+static void measure(const struct MemMap *m, u64 start, u64 end, u64 *space, u64 *data)
+{
+    *space = *data = 0;
+    for (size_t i = find(m, start); i < m->count && m->maps[i].start < end; i++) {
+        Mapping part = slice(m->maps[i], start, end);
+        *space += part.end - part.start;
+        if (is_data(part.prot, part.kind))
+            *data += part.end - part.start;
+    }
+}
+
+/* May the guest have [start, end), or as much anywhere if start is 0 (mm/mmap.c: may_expand_vm)? */
+static bool may_map(const struct MemMap *m, u64 start, u64 end, int prot, int kind)
+{
+    u64 space = 0, data = 0, size = end - start;
+    if (start)
+        measure(m, start, end, &space, &data);
+    return size - space <= m->space_limit && m->space <= m->space_limit - (size - space) &&
+           (!is_data(prot, kind) || (size - data <= m->data_limit && m->data <= m->data_limit - (size - data)));
+}
+
+/* May what is private in [start, end) become writable? */
+static bool may_write(const struct MemMap *m, u64 start, u64 end)
+{
+    u64 grows = 0;
+    for (size_t i = find(m, start); i < m->count && m->maps[i].start < end; i++) {
+        Mapping part = slice(m->maps[i], start, end);
+        if (is_data(PROT_WRITE, part.kind) && !is_data(part.prot, part.kind))
+            grows += part.end - part.start;
+    }
+    return !grows || (grows <= m->data_limit && m->data <= m->data_limit - grows);
+}
+
 /* Replaces what there is in [map.start, map.end) by map, or by nothing. */
 static void set_range(struct MemMap *m, Mapping map, bool present)
 {
     if (map.start >= map.end)
         return;
+    u64 space, data;
+    measure(m, map.start, map.end, &space, &data);
+    m->space += (present ? map.end - map.start : 0) - space;
+    m->data += (present && is_data(map.prot, map.kind) ? map.end - map.start : 0) - data;
     size_t first = find(m, map.start), last = first;
     while (last < m->count && m->maps[last].start < map.end)
         last++;
@@ -362,9 +417,12 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
             result = -EINVAL;
         else if (bad_range(m, addr, length))
             result = -ENOMEM;
-        else
-            result = claim(m, addr, addr + length);
     }
+    kind |= (flags & MAP_TYPE) == MAP_PRIVATE ? 0 : MEM_SHARED;
+    if (result == 0 && !may_map(m, fixed ? addr : 0, fixed ? addr + length : length, prot, kind))
+        result = -ENOMEM;
+    if (result == 0 && fixed)
+        result = claim(m, addr, addr + length);
     if (!fixed && m->limit != ADDRESSES && (!addr || bad_range(m, addr, length)) && !(addr = mem_room(m, length)))
         result = -ENOMEM;
     if (result == 0) {
@@ -375,7 +433,6 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
     if (result >= 0) {
         if (fixed)
             note_code(m, addr, addr + length, &code);
-        kind |= (flags & MAP_TYPE) == MAP_PRIVATE ? 0 : MEM_SHARED;
         Mapping map = {.start = (u64)result, .end = (u64)result + length, .prot = (u16)prot, .kind = (u16)kind};
         struct stat st;
         if (kind & MEM_SHARED && !(flags & MAP_ANONYMOUS) && fstat(fd, &st) == 0) {
@@ -430,7 +487,9 @@ i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot)
     for (; i < m->count && m->maps[i].start <= stop && stop < end; i++)
         stop = m->maps[i].end < end ? m->maps[i].end : end;
     i64 error = 0;
-    if (stop > addr && mprotect((void *)addr, stop - addr, host_prot(prot & 7)))
+    if (prot & PROT_WRITE && !may_write(m, addr, stop))
+        error = -ENOMEM;
+    if (!error && stop > addr && mprotect((void *)addr, stop - addr, host_prot(prot & 7)))
         error = -errno;
     if (!error && !(prot & PROT_EXEC))
         note_code(m, addr, stop, &code);
@@ -464,7 +523,13 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
         result = -EFAULT;
     else if (overlap)
         result = -EINVAL;
-    else if (fixed)
+    if (result == 0) {
+        const Mapping *map = &m->maps[find(m, addr)];
+        u64 grows = flags & MREMAP_DONTUNMAP ? length : length > old_end - addr ? length - (old_end - addr) : 0;
+        if (grows && !may_map(m, 0, grows, map->prot, map->kind))
+            result = -ENOMEM;
+    }
+    if (result == 0 && fixed)
         result = claim(m, new_addr, new_addr + length);
     if (result == 0) {
         /* Under a limit the kernel may grow a mapping where it is, but not choose a place for it. */
@@ -526,8 +591,12 @@ i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags)
     CodeRange code = {0};
     pthread_mutex_lock(&m->lock);
     i64 result = 0;
-    if (fixed)
-        result = addr % PAGE || bad_range(m, addr, length) ? -EINVAL : claim(m, addr, addr + length);
+    if (fixed && (addr % PAGE || bad_range(m, addr, length)))
+        result = -EINVAL;
+    else if (!may_map(m, fixed ? addr : 0, fixed ? addr + length : length, PROT_READ, MEM_SHARED))
+        result = -ENOMEM;
+    else if (fixed)
+        result = claim(m, addr, addr + length);
     if (result == 0) {
         result = host_result(shmat(id, (void *)addr, flags & ~SHM_EXEC));
         if (result < 0 && fixed)

@@ -30,6 +30,10 @@ struct MemMap *mem_new(u64 limit);
  * limit. */
 u64 mem_room(struct MemMap *m, u64 size);
 
+/* The guest's RLIMIT_AS and RLIMIT_DATA, in bytes: what would exceed them is -ENOMEM below, as the kernel has it for what a process
+ * maps, and only what is the guest's counts. */
+void mem_limit(struct MemMap *m, u64 space, u64 data);
+
 /* As mmap, munmap, mprotect and mremap for the guest: return the address (0 for the latter two), or -errno. They
  * invalidate translations of code that goes away or changes, never disturb memory of the translator's (MAP_FIXED over
  * it is -ENOMEM), and map PROT_EXEC as readable. `kind` is added to what flags say. */

@@ -67,8 +67,7 @@ typedef struct Linux {
     bool no_openat2; /* the host's kernel or its seccomp filter has none */
     int hidden[8];   /* descriptors of ours */
     _Atomic int nhidden;
-    struct rlimit limits[RLIM_NLIMITS]; /* limits the guest believes in, where limit_set */
-    bool limit_set[RLIM_NLIMITS];
+    struct rlimit limits[RLIM_NLIMITS]; /* the guest's RLIMIT_AS and RLIMIT_DATA */
     u16 *cpus; /* host processors this process may run on, in order: the guest's 0, 1, ... under --cpus */
     int ncpus;
     u64 seed;  /* state of the generator behind -seed's getrandom */
@@ -77,6 +76,9 @@ typedef struct Linux {
 Linux *linux_state(Process *p);
 /* system.c's part of it. */
 void system_init(Process *p, Linux *l);
+/* Around the host's exec, which hands on the guest's limits. */
+void system_before_exec(Process *p);
+void system_exec_failed(Process *p);
 
 /* -- path.c: names in the guest's world ---------------------------------------------------------------------------- */
 

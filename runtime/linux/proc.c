@@ -252,6 +252,42 @@ static void write_status(Task *t, FILE *f, const char *path)
     free(text);
 }
 
+/* A line of /proc/PID/limits (fs/proc/base.c: proc_pid_limits). */
+static void write_limit(FILE *f, const char *name, const struct rlimit *r)
+{
+    char values[2][24];
+    const rlim_t limits[] = {r->rlim_cur, r->rlim_max};
+    for (size_t i = 0; i < LEN(values); i++)
+        if (limits[i] == RLIM_INFINITY)
+            strcpy(values[i], "unlimited");
+        else
+            snprintf(values[i], sizeof values[i], "%lu", limits[i]);
+    fprintf(f, "%-25s %-20s %-20s %-10s\n", name, values[0], values[1], "bytes");
+}
+
+static void write_limits(Task *t, FILE *f, const char *path)
+{
+    static const struct {
+        const char *name;
+        u32 resource;
+    } ours[] = {{"Max data size", RLIMIT_DATA}, {"Max address space", RLIMIT_AS}};
+    const struct rlimit *limits = linux_state(t->process)->limits;
+    size_t size;
+    char *text = read_file(path, &size);
+    for (char *line = text, *next; line && *line; line = next) {
+        next = strchr(line, '\n');
+        next = next ? next + 1 : line + strlen(line);
+        size_t i = 0;
+        while (i < LEN(ours) && strncmp(line, ours[i].name, strlen(ours[i].name)) != 0)
+            i++;
+        if (i < LEN(ours))
+            write_limit(f, ours[i].name, &limits[ours[i].resource]);
+        else
+            fwrite(line, 1, (size_t)(next - line), f);
+    }
+    free(text);
+}
+
 static void write_cpuinfo(Task *t, FILE *f, const char *path)
 {
     for (int i = 0; i < proc_cpus(t->process); i++)
@@ -282,6 +318,7 @@ static const struct {
     {"environ", true, false, write_environ},
     {"stat", true, false, write_stat},
     {"status", true, false, write_status},
+    {"limits", true, false, write_limits},
     {"/proc/cpuinfo", false, false, write_cpuinfo},
     {"/sys/devices/system/cpu/online", false, true, write_cpus},
     {"/sys/devices/system/cpu/present", false, true, write_cpus},

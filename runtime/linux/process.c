@@ -108,11 +108,13 @@ static i64 read_argv(Exec *x, u64 argv)
 static i64 host_exec(Exec *x, int dir, const char *name, char **argv, u64 flags)
 {
     i64 error = -RESTART_NOINTR;
+    system_before_exec(x->t->process);
     if (signal_before_exec(x->t)) {
         process_print_stats(x->t);
         error = raw_syscall(__NR_execveat, (u64)dir, (u64)name, (u64)argv, x->envp, flags, 0);
     }
     signal_exec_failed(x->t);
+    system_exec_failed(x->t->process);
     return error;
 }
 

@@ -89,12 +89,65 @@ SYSCALL(set_robust_list)
     return error;
 }
 
-/* -- limits. Those on address space hit the translator before the guest: the guest's own are remembered, and no more.
- */
+/* -- limits. RLIMIT_AS and RLIMIT_DATA are for what the guest maps (mem_limit). The host's would count the translator too, and so
+ * are raised as far as may be while the guest runs; another program gets the guest's with its exec. Where they can't be raised, the
+ * guest's mappings are kept so far below them that the translator has room. */
 
-static bool remembered(u32 resource)
+static const u32 memory_limits[] = {RLIMIT_AS, RLIMIT_DATA};
+enum : u64 { OWN_ROOM = 48 << 20 }; /* for the translator's data and code, within limits that it can't raise */
+
+static bool of_memory(u32 resource)
 {
     return resource == RLIMIT_AS || resource == RLIMIT_DATA;
+}
+
+static void raise_limit(u32 resource)
+{
+    struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY}, now;
+    if (!raw_syscall(__NR_prlimit64, 0, resource, (u64)&none, 0, 0, 0) ||
+        raw_syscall(__NR_prlimit64, 0, resource, 0, (u64)&now, 0, 0))
+        return;
+    now.rlim_cur = now.rlim_max;
+    raw_syscall(__NR_prlimit64, 0, resource, (u64)&now, 0, 0, 0);
+}
+
+/* What the guest may map: its own limit, and no more than the host's leaves. */
+static u64 effective_limit(const Linux *l, u32 resource)
+{
+    extern const char __executable_start[], end[];
+    struct rlimit host;
+    u64 own = (u64)(end - __executable_start) + OWN_ROOM, limit = l->limits[resource].rlim_cur;
+    if (raw_syscall(__NR_prlimit64, 0, resource, 0, (u64)&host, 0, 0) || host.rlim_cur == RLIM_INFINITY)
+        return limit;
+    u64 left = host.rlim_cur > 2 * own ? host.rlim_cur - own : host.rlim_cur / 2;
+    return left < limit ? left : limit;
+}
+
+static void apply_limits(Process *p, const Linux *l)
+{
+    mem_limit(p->mem, effective_limit(l, RLIMIT_AS), effective_limit(l, RLIMIT_DATA));
+}
+
+static bool limited(const Linux *l, u32 resource)
+{
+    return l->limits[resource].rlim_max != RLIM_INFINITY || l->limits[resource].rlim_cur != RLIM_INFINITY;
+}
+
+void system_before_exec(Process *p)
+{
+    Linux *l = linux_state(p);
+    for (size_t i = 0; i < LEN(memory_limits); i++)
+        if (limited(l, memory_limits[i]))
+            raw_syscall(__NR_prlimit64, 0, memory_limits[i], (u64)&l->limits[memory_limits[i]], 0, 0, 0);
+}
+
+void system_exec_failed(Process *p)
+{
+    Linux *l = linux_state(p);
+    for (size_t i = 0; i < LEN(memory_limits); i++)
+        if (limited(l, memory_limits[i]))
+            raise_limit(memory_limits[i]);
+    apply_limits(p, l);
 }
 
 SYSCALL(prlimit64)
@@ -102,13 +155,9 @@ SYSCALL(prlimit64)
     Linux *l = linux_state(t->process);
     u32 resource = (u32)b;
     struct rlimit old, new;
-    if (!remembered(resource) || ((i32)a && (i32)a != (i32)raw_syscall(__NR_getpid, 0, 0, 0, 0, 0, 0)))
+    if (!of_memory(resource) || ((i32)a && (i32)a != (i32)raw_syscall(__NR_getpid, 0, 0, 0, 0, 0, 0)))
         return host_syscall(t, __NR_prlimit64, a, b, c, d, 0, 0);
-    i64 error = raw_syscall(__NR_prlimit64, 0, b, 0, (u64)&old, 0, 0);
-    if (error)
-        return error;
-    if (l->limit_set[resource])
-        old = l->limits[resource];
+    old = l->limits[resource];
     if (c) {
         if (mem_read(&new, c, sizeof new))
             return -EFAULT;
@@ -117,7 +166,7 @@ SYSCALL(prlimit64)
         if (new.rlim_max > old.rlim_max && raw_syscall(__NR_geteuid, 0, 0, 0, 0, 0, 0) != 0)
             return -EPERM;
         l->limits[resource] = new;
-        l->limit_set[resource] = true;
+        apply_limits(t->process, l);
     }
     return d ? mem_write(d, &old, sizeof old) : 0;
 }
@@ -224,11 +273,17 @@ SYSCALL(getcpu)
     return error;
 }
 
-/* Fills l->cpus, and under --cpus keeps the process on the first of them. */
+/* Takes over the limits on memory, fills l->cpus, and under --cpus keeps the process on the first of them. */
 void system_init(Process *p, Linux *l)
 {
     u64 set[CPU_WORDS] = {0};
     l->seed = p->options.seed;
+    for (size_t i = 0; i < LEN(memory_limits); i++) {
+        raw_syscall(__NR_prlimit64, 0, memory_limits[i], 0, (u64)&l->limits[memory_limits[i]], 0, 0);
+        if (l->limits[memory_limits[i]].rlim_cur != RLIM_INFINITY)
+            raise_limit(memory_limits[i]);
+    }
+    apply_limits(p, l);
     raw_syscall(__NR_sched_getaffinity, 0, sizeof set, (u64)set, 0, 0, 0);
     for (u32 i = 0; i < CPU_WORDS * 64; i++)
         l->ncpus += bit(set, i);
