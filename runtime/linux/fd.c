@@ -1,12 +1,44 @@
 /* The translator's own descriptors. A guest may close everything from 3 up, or count on dup giving it the lowest
  * free number: ours live at the top of the descriptor table, where no guest looks, and the guest's calls can't touch
  * them. */
+#include <elf.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "linux.h"
+
+/* Is it this program's file? Told by the ELF header, which is mapped. */
+static bool is_self(int fd)
+{
+    extern const char __ehdr_start[];
+    char header[sizeof(Elf64_Ehdr)];
+    return pread(fd, header, sizeof header, 0) == sizeof header && memcmp(header, __ehdr_start, sizeof header) == 0;
+}
+
+/* This program's own file, to be executed again where there is no /proc (any more): by the descriptor that an exec of ours left
+ * open (its name is then /dev/fd/N), or by the name that it was started with, which under binfmt_misc is the guest's. */
+static int open_self(void)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN);
+    int fd = -1;
+    if (name && sscanf(name, "/dev/fd/%d", &fd) == 1 && is_self(fd))
+        return fd;
+    fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == EACCES)
+        fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+    if (fd >= 0 || !name)
+        return fd;
+    fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && !is_self(fd)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
 
 Linux *linux_state(Process *p)
 {
@@ -18,6 +50,8 @@ Linux *linux_state(Process *p)
     l->root = -1;
     p->kernel = l;
     system_init(p, l);
+    int self_fd = open_self();
+    l->self = self_fd < 0 ? -1 : fd_hide(p, self_fd);
     /* By its real name, which is what the kernel reports of files in it. */
     char *real = p->options.sysroot ? realpath(p->options.sysroot, NULL) : NULL;
     if (real && strcmp(real, "/") != 0) {
@@ -86,6 +120,8 @@ static bool give_way(Process *p, u32 fd)
             return false;
         if (l->root == l->hidden[i])
             l->root = other;
+        if (l->self == l->hidden[i])
+            l->self = other;
         l->hidden[i] = other;
     }
     return true;

@@ -64,6 +64,7 @@ static inline i64 raw_syscall(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 /* What the system calls keep for the process (Process.kernel). */
 typedef struct Linux {
     int root;        /* descriptor of the sysroot, or -1 */
+    int self;        /* of this program's own file, or -1 */
     bool no_openat2; /* the host's kernel or its seccomp filter has none */
     int hidden[8];   /* descriptors of ours */
     _Atomic int nhidden;

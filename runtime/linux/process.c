@@ -144,6 +144,20 @@ static const char *log_path(char out[PATH_MAX])
     return out;
 }
 
+/* Executes this program. Without /proc by its descriptor, which stays open for what that executes in turn (fd.c: open_self). */
+static i64 exec_self(Exec *x, char **argv)
+{
+    int fd = linux_state(x->t->process)->self;
+    i64 error = host_exec(x, AT_FDCWD, "/proc/self/exe", argv, 0);
+    if ((error != -ENOENT && error != -ENOTDIR) || fd < 0)
+        return error;
+    raw_syscall(__NR_fcntl, (u64)fd, F_SETFD, 0, 0, 0, 0);
+    error = host_exec(x, fd, "", argv, AT_EMPTY_PATH);
+    raw_syscall(__NR_fcntl, (u64)fd, F_SETFD, FD_CLOEXEC, 0, 0, 0);
+    /* Under binfmt_misc the kernel knows what runs guest programs. */
+    return error == -EBADF || error == -ENOENT ? host_exec(x, x->file.dir, x->file.name, x->argv + FRONT, 0) : error;
+}
+
 /* Executes a guest program: this program again, with its options, before the guest's arguments. Built back to front. */
 static i64 exec_guest(Exec *x)
 {
@@ -194,7 +208,7 @@ static i64 exec_guest(Exec *x)
     argv[--at] = (char *)"dragoman";
 #undef NUMBER
 #undef STRING
-    return host_exec(x, AT_FDCWD, "/proc/self/exe", argv + at, 0);
+    return exec_self(x, argv + at);
 }
 
 /* A script whose interpreter is the host's: the kernel would look for it in the host's root, so it is named here. */

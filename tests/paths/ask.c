@@ -70,6 +70,9 @@ int main(int argc, char **argv)
             puts(getcwd(buf, sizeof buf) ? buf : strerrorname_np(errno));
         } else if (!strcmp(op, "chroot")) {
             say("", chroot(*++a));
+        } else if (!strcmp(op, "exec")) {
+            a++;
+            say("", execv(*a, a));
         } else if (!strcmp(op, "bind")) {
             struct sockaddr_un un = {.sun_family = AF_UNIX};
             strncpy(un.sun_path, *++a, sizeof un.sun_path - 1);
