@@ -49,7 +49,7 @@ static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64
     if (how->resolve) {
         path.name = name;
     } else if (!create && !(how_size && how->mode)) {
-        i64 fd = path_open(t, name, how->flags);
+        i64 fd = path_open(t, dir, name, how->flags);
         if (fd >= 0 || fd == -RESTART_SYS || fd == -RESTART_NOINTR)
             return fd;
         if (fd == -ENOENT)
@@ -58,7 +58,7 @@ static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64
             path_find(t->process, dir, name, follow, &path);
     } else {
         path_find(t->process, dir, name, follow, &path);
-        if (create && path.name[0] == '/' && strcmp(path.name, name) == 0)
+        if (create && faccessat(path.dir, path.name, F_OK, follow == PATH_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW))
             path_find(t->process, dir, name, PATH_CREATE, &path);
     }
     if (how_size)
@@ -126,16 +126,11 @@ SYSCALL(getcwd)
     return mem_write(a, cwd, size) ? -EFAULT : (i64)size;
 }
 
-/* The host's directory first: what a program makes in its working directory belongs there. */
 SYSCALL(chdir)
 {
-    Path path;
-    i64 error = host_syscall(t, __NR_chdir, a, 0, 0, 0, 0, 0);
-    if ((error != -ENOENT && error != -ENOTDIR) || !t->process->options.sysroot)
-        return error;
-    if (path_lookup(t, AT_FDCWD, a, PATH_FOLLOW, &path))
-        return error;
-    return host_syscall(t, __NR_chdir, (u64)path.name, 0, 0, 0, 0, 0);
+    char name[PATH_MAX];
+    i64 length = mem_string(name, a, sizeof name);
+    return length < 0 ? length : path_chdir(t, name);
 }
 
 /* The new root is all there is from then on: the sysroot no more than the host's other files. */
@@ -208,7 +203,7 @@ static i64 ask_path(Task *t, int dir, u64 guest_path, bool follow, Path *path, i
     i64 length = mem_string(name, guest_path, sizeof name);
     if (length < 0)
         return length;
-    i64 opened = path_open(t, name, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+    i64 opened = path_open(t, dir, name, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
     PathHow how = follow ? PATH_FOLLOW : PATH_NOFOLLOW;
     if (opened == -ENOENT) {
         path_host(t->process, dir, name, how, path);

@@ -95,14 +95,17 @@ typedef struct Path {
     char buf[PATH_MAX];
 } Path;
 
-/* Finds the host's name for the guest's: the sysroot's file if there is one, else the host's own; /proc/self/exe is the
- * guest's executable. 0, or -EFAULT or -ENAMETOOLONG. */
+/* Finds the host's name for the guest's: the sysroot's file if there is one, else the host's own (docs/system-calls.md);
+ * /proc/self/exe is the guest's executable. 0, or -EFAULT or -ENAMETOOLONG. */
 int path_lookup(Task *t, int dir, u64 guest_path, PathHow how, Path *out);
 /* The same for a name in our own memory. */
 int path_find(Process *p, int dir, const char *name, PathHow how, Path *out);
 /* For the calls that programs make most: opens an existing file of the sysroot in one call. A descriptor; -ENOENT if it
  * is the host's affair (path_host); any other error is of the attempt alone, and path_find finds out more. */
-i64 path_open(Task *t, const char *name, u64 host_flags);
+i64 path_open(Task *t, int dir, const char *name, u64 host_flags);
+/* chdir: to the host's directory, if there is one, because what a program makes in its working directory belongs there. Names
+ * relative to it are looked up in the sysroot first all the same. */
+i64 path_chdir(Task *t, const char *name);
 /* path_find for a name that isn't the sysroot's. */
 void path_host(Process *p, int dir, const char *name, PathHow how, Path *out);
 /* The guest's name for a host path, in place: without the sysroot if it is inside. Returns its length. */

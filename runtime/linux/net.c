@@ -1,4 +1,5 @@
 /* Sockets whose addresses are file names, and IPC whose structs differ. The rest of both is the host's as it is. */
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/sem.h>
@@ -19,7 +20,7 @@ static i64 with_address(Task *t, long nr, u64 fd, u64 guest, u64 size, PathHow h
         return host_syscall(t, nr, fd, guest, size, 0, 0, 0);
     char name[sizeof address.sun_path + 1] = {0};
     memcpy(name, address.sun_path, size - start);
-    if (path_find(t->process, -1, name, how, &path) || strlen(path.name) >= sizeof address.sun_path)
+    if (path_find(t->process, AT_FDCWD, name, how, &path) || strlen(path.name) >= sizeof address.sun_path)
         return host_syscall(t, nr, fd, guest, size, 0, 0, 0);
     strcpy(address.sun_path, path.name);
     return host_syscall(t, nr, fd, (u64)&address, start + strlen(path.name) + 1, 0, 0, 0);

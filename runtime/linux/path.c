@@ -1,7 +1,8 @@
 /* Names of files. The guest sees one tree: the sysroot (-L) laid over the host's. A name is looked up in the sysroot
  * first, with the sysroot as its root directory, so that absolute symlinks and ".." stay inside; what isn't there is
- * the host's. Kernel file systems are never the sysroot's. In the directories people work in (/tmp, /home, ...), which
- * every Debian root file system has and has empty, the host's files come first. */
+ * the host's. Kernel file systems are never the sysroot's, and a directory that is empty there is a place for the host's
+ * to be seen, as under a mount: every Debian root file system has a /tmp, a /home, a /run. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -11,28 +12,67 @@
 
 #include "linux.h"
 
-typedef enum Order { SYSROOT_FIRST, HOST_FIRST, HOST_ONLY } Order;
-
-static const struct {
-    const char *dir;
-    Order order;
-} orders[] = {
-    {"/proc", HOST_ONLY}, {"/sys", HOST_ONLY},      {"/dev", HOST_ONLY},  {"/tmp", HOST_FIRST},
-    {"/run", HOST_FIRST}, {"/var/tmp", HOST_FIRST}, {"/home", HOST_FIRST}, {"/root", HOST_FIRST},
-};
-
 static bool inside(const char *path, const char *dir)
 {
     size_t n = strlen(dir);
     return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == 0);
 }
 
-static Order order_of(const char *path)
+static bool of_kernel(const char *path)
 {
-    for (size_t i = 0; i < LEN(orders); i++)
-        if (inside(path, orders[i].dir))
-            return orders[i].order;
-    return SYSROOT_FIRST;
+    return inside(path, "/proc") || inside(path, "/sys") || inside(path, "/dev");
+}
+
+/* The absolute name in the guest's tree of what `name` means for the host's *at calls, in buf if it isn't name itself. NULL
+ * if that is the host's affair: no name, or one below a descriptor of the host's. *within: relative to a place in the
+ * sysroot. */
+static const char *absolute(Process *p, int dir, const char *name, char buf[PATH_MAX], bool *within)
+{
+    *within = false;
+    if (name[0] == '/' || !name[0])
+        return name[0] ? name : NULL;
+    ssize_t n;
+    if (dir == AT_FDCWD) {
+        n = raw_syscall(__NR_getcwd, (u64)buf, PATH_MAX, 0, 0, 0, 0) - 1;
+    } else {
+        char link[32];
+        snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
+        n = readlink(link, buf, PATH_MAX - 1);
+    }
+    if (n <= 0 || buf[0] != '/')
+        return NULL;
+    buf[n] = 0;
+    *within = inside(buf, p->options.sysroot);
+    if (!*within && dir != AT_FDCWD)
+        return NULL;
+    size_t length = path_to_guest(p, buf);
+    if (length + strlen(name) + 2 > PATH_MAX)
+        return NULL;
+    if (buf[length - 1] != '/')
+        buf[length++] = '/';
+    strcpy(buf + length, name);
+    return buf;
+}
+
+/* Is what fd has open an empty directory that the host has, too (as `name`)? */
+static bool is_mount_point(int fd, const char *name)
+{
+    struct stat st, host;
+    if (fstat(fd, &st) || !S_ISDIR(st.st_mode) || st.st_nlink > 2 || stat(name, &host) || !S_ISDIR(host.st_mode))
+        return false;
+    int dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    u8 buf[1024];
+    bool empty = dir >= 0;
+    i64 n;
+    while (empty && (n = raw_syscall(__NR_getdents64, (u64)dir, (u64)buf, sizeof buf, 0, 0, 0)) > 0)
+        for (i64 at = 0; at < n && empty;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(buf + at);
+            empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+            at += entry->d_reclen;
+        }
+    if (dir >= 0)
+        close(dir);
+    return empty;
 }
 
 /* The host's path of `path` inside the sysroot; false if it has no such file. */
@@ -55,7 +95,10 @@ static bool in_sysroot(Process *p, const char *path, bool follow, char *out)
             char link[32];
             snprintf(link, sizeof link, "/proc/self/fd/%d", (int)fd);
             ssize_t n = readlink(link, out, PATH_MAX - 2);
+            bool hidden = is_mount_point((int)fd, path);
             close((int)fd);
+            if (hidden)
+                return false;
             if (n > 0) {
                 if (slash)
                     out[n++] = '/';
@@ -73,13 +116,9 @@ static bool in_sysroot(Process *p, const char *path, bool follow, char *out)
     return n < PATH_MAX && faccessat(AT_FDCWD, out, F_OK, follow ? 0 : AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static bool on_host(const char *path)
-{
-    return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-/* Where a file that doesn't exist yet belongs: the host, unless only the sysroot has its directory. */
-static bool new_in_sysroot(Process *p, const char *path, char *out)
+/* Where a file that doesn't exist yet belongs: into its directory, if that is where the name was relative to; else to the host,
+ * unless only the sysroot has the directory. */
+static bool new_in_sysroot(Process *p, const char *path, bool within, char *out)
 {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/')
@@ -89,7 +128,7 @@ static bool new_in_sysroot(Process *p, const char *path, char *out)
     char parent[PATH_MAX];
     memcpy(parent, path, n);
     parent[n] = 0;
-    if (faccessat(AT_FDCWD, parent, F_OK, 0) == 0 || !in_sysroot(p, parent, true, out))
+    if ((!within && faccessat(AT_FDCWD, parent, F_OK, 0) == 0) || !in_sysroot(p, parent, true, out))
         return false;
     size_t length = strlen(out);
     return snprintf(out + length, PATH_MAX - length, "%s%s", out[length - 1] == '/' ? "" : "/", path + n) <
@@ -106,34 +145,57 @@ void path_host(Process *p, int dir, const char *name, PathHow how, Path *out)
 
 int path_find(Process *p, int dir, const char *name, PathHow how, Path *out)
 {
-    if (name[0] == '/' && linux_state(p)->root >= 0) {
-        Order order = order_of(name);
-        if (order == SYSROOT_FIRST || (order == HOST_FIRST && !on_host(name))) {
-            out->dir = dir;
-            out->name = out->buf;
-            if (in_sysroot(p, name, how == PATH_FOLLOW, out->buf))
-                return 0;
-            if (how == PATH_CREATE && new_in_sysroot(p, name, out->buf))
-                return 0;
-        }
+    char buf[PATH_MAX];
+    bool within;
+    const char *guest = linux_state(p)->root >= 0 ? absolute(p, dir, name, buf, &within) : NULL;
+    if (guest && !of_kernel(guest)) {
+        out->dir = AT_FDCWD;
+        out->name = out->buf;
+        if (in_sysroot(p, guest, how == PATH_FOLLOW, out->buf))
+            return 0;
+        if (how == PATH_CREATE && new_in_sysroot(p, guest, within, out->buf))
+            return 0;
+        if (within)
+            name = guest;
     }
     path_host(p, dir, name, how, out);
     return 0;
 }
 
-i64 path_open(Task *t, const char *name, u64 host_flags)
+i64 path_open(Task *t, int dir, const char *name, u64 host_flags)
 {
     Linux *l = linux_state(t->process);
-    if (name[0] != '/' || l->root < 0)
+    char buf[PATH_MAX];
+    bool within;
+    const char *guest = l->root >= 0 ? absolute(t->process, dir, name, buf, &within) : NULL;
+    if (!guest || of_kernel(guest))
         return -ENOENT;
     if (l->no_openat2)
         return -ENOSYS;
-    Order order = order_of(name);
-    if (order == HOST_ONLY || (order == HOST_FIRST && on_host(name)))
-        return -ENOENT;
-    const char *relative = name + strspn(name, "/");
+    const char *relative = guest + strspn(guest, "/");
     struct open_how how = {.flags = host_flags, .resolve = RESOLVE_IN_ROOT};
-    return host_syscall(t, __NR_openat2, (u64)l->root, (u64)(*relative ? relative : "."), (u64)&how, sizeof how, 0, 0);
+    i64 fd =
+        host_syscall(t, __NR_openat2, (u64)l->root, (u64)(*relative ? relative : "."), (u64)&how, sizeof how, 0, 0);
+    if (fd >= 0 && (host_flags & O_ACCMODE) == O_RDONLY && is_mount_point((int)fd, guest)) {
+        close((int)fd);
+        fd = -ENOENT;
+    }
+    return fd == -ENOENT && within ? -EXDEV : fd;
+}
+
+i64 path_chdir(Task *t, const char *name)
+{
+    Process *p = t->process;
+    Path path;
+    char buf[PATH_MAX];
+    bool within = false;
+    const char *guest = linux_state(p)->root >= 0 ? absolute(p, AT_FDCWD, name, buf, &within) : NULL;
+    if (within && in_sysroot(p, guest, true, path.buf))
+        return host_syscall(t, __NR_chdir, (u64)path.buf, 0, 0, 0, 0, 0);
+    i64 error = host_syscall(t, __NR_chdir, (u64)(within ? guest : name), 0, 0, 0, 0, 0);
+    if ((error == -ENOENT || error == -ENOTDIR) && guest && in_sysroot(p, guest, true, path.buf))
+        error = host_syscall(t, __NR_chdir, (u64)path.buf, 0, 0, 0, 0, 0);
+    return error;
 }
 
 int path_lookup(Task *t, int dir, u64 guest_path, PathHow how, Path *out)

@@ -1,6 +1,7 @@
 /* The guest of tests/run_paths: does what its arguments say, one word and its operands at a time, and prints what came
  * of it. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -55,6 +56,28 @@ int main(int argc, char **argv)
             printf("%s\n", real ? real : strerrorname_np(errno));
         } else if (!strcmp(op, "access")) {
             say("", access(*++a, R_OK));
+        } else if (!strcmp(op, "ls")) {
+            struct dirent **entries;
+            int n = scandir(*++a, &entries, NULL, alphasort);
+            if (n < 0)
+                say("", n);
+            for (int i = 2; i < n; i++)
+                printf("%s%c", entries[i]->d_name, i + 1 < n ? ' ' : '\n');
+        } else if (!strcmp(op, "same")) {
+            struct stat x, y;
+            int r = stat(a[1], &x) || stat(a[2], &y);
+            printf("%s\n", r ? strerrorname_np(errno) : x.st_ino == y.st_ino && x.st_dev == y.st_dev ? "same" : "different");
+            a += 2;
+        } else if (!strcmp(op, "openat")) {
+            int dir = open(a[1], O_RDONLY | O_DIRECTORY), fd = openat(dir, a[2], O_RDONLY);
+            ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof buf - 1);
+            if (n < 0)
+                say("", n);
+            else
+                printf("%.*s", (int)n, buf);
+            close(fd);
+            close(dir);
+            a += 2;
         } else if (!strcmp(op, "mkdir")) {
             say("", mkdir(*++a, 0755));
         } else if (!strcmp(op, "rmdir")) {
