@@ -448,22 +448,18 @@ static int build_stack(const Loader *l, const Image *image, const char *execfn, 
     return 0;
 }
 
-/* The vDSO behind its data page; a program runs without one if there is no room. */
+/* A program runs without a vDSO if there is no room. */
 static void map_vdso(Process *p)
 {
     const Abi *abi = p->abi;
     if (!abi->vdso_size)
         return;
     u64 size = page_up(abi->vdso_size);
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS, prot = PROT_READ | PROT_WRITE;
-    i64 room = mem_map(p->mem, 0, size + PAGE, prot, flags, -1, 0, 0);
-    if (room < 0 || mem_map(p->mem, (u64)room + PAGE, size, prot, flags | MAP_FIXED, -1, 0, MEM_VDSO) < 0)
+    i64 at = mem_map(p->mem, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, MEM_VDSO);
+    if (at < 0)
         return;
-    if (abi->vdso_data)
-        abi->vdso_data((void *)room);
-    p->vdso = (u64)room + PAGE;
+    p->vdso = (u64)at;
     memcpy((void *)p->vdso, abi->vdso, abi->vdso_size);
-    mem_protect(p->mem, (u64)room, PAGE, PROT_READ);
     mem_protect(p->mem, p->vdso, size, PROT_READ | PROT_EXEC);
 }
 

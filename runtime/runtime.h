@@ -92,7 +92,6 @@ struct Abi {
     u64 (*hwcap)(void), (*hwcap2)(void);
     const u8 *vdso;               /* ELF image, mapped at start-up */
     size_t vdso_size;
-    void (*vdso_data)(void *page); /* fills the page before it; NULL if it needs none */
     u32 min_sigstack;             /* AT_MINSIGSTKSZ */
     u32 min_altstack;             /* MINSIGSTKSZ: what sigaltstack accepts */
     bool clone_tls_last;          /* clone's last two arguments: child_tid, tls rather than tls, child_tid */

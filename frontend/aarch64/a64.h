@@ -31,6 +31,7 @@ static inline void unallocated(Lift *l)
     HELPER(set_fpsr) \
     HELPER(set_fpcr) \
     HELPER(counter) \
+    HELPER(clock) \
     HELPER(ic_ivau)
 enum {
 #define HELPER_ENUM(name) HELPER_##name,

@@ -128,12 +128,22 @@ static u64 helper_set_fpcr(Task *t, u64 fpcr, u64 b)
     return 0;
 }
 
+static u64 nanoseconds(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
+}
+
 /* CNTVCT_EL0 at the 1 GHz that CNTFRQ_EL0 gives. */
 static u64 helper_counter(Task *t, u64 a, u64 b)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
+    return nanoseconds(CLOCK_MONOTONIC);
+}
+
+static u64 helper_clock(Task *t, u64 a, u64 b)
+{
+    return nanoseconds(CLOCK_REALTIME);
 }
 
 static u64 helper_ic_ivau(Task *t, u64 line, u64 size)

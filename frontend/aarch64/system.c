@@ -31,6 +31,11 @@ static Val read_counter(Lift *l)
     return call_helper(l, HELPER_counter, NO_VAL, NO_VAL);
 }
 
+static Val read_clock(Lift *l)
+{
+    return call_helper(l, HELPER_clock, NO_VAL, NO_VAL);
+}
+
 static Val read_nzcv(Lift *l)
 {
     return zx32_64(l, flags_bits(l));

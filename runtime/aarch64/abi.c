@@ -1,6 +1,5 @@
 /* Linux/arm64 as its programs see it: auxiliary vector, /proc/cpuinfo, thread creation, vDSO. */
 #include <stdio.h>
-#include <time.h>
 
 #include "../../frontend/aarch64/state.h"
 #include "../linux/linux.h"
@@ -54,25 +53,6 @@ static void clone_regs(Task *child, u64 stack, bool set_tls, u64 tls)
     s->excl_addr = NO_EXCL;
 }
 
-/* The distance from CLOCK_MONOTONIC to CLOCK_REALTIME in ns, by the reading that was disturbed least. */
-static void vdso_data(void *page)
-{
-    u64 best = ~0ull, offset = 0;
-    for (int i = 0; i < 5; i++) {
-        struct timespec before, real, after;
-        clock_gettime(CLOCK_MONOTONIC, &before);
-        clock_gettime(CLOCK_REALTIME, &real);
-        clock_gettime(CLOCK_MONOTONIC, &after);
-        u64 start = (u64)before.tv_sec * 1000000000 + (u64)before.tv_nsec;
-        u64 took = (u64)after.tv_sec * 1000000000 + (u64)after.tv_nsec - start;
-        if (took < best) {
-            best = took;
-            offset = (u64)real.tv_sec * 1000000000 + (u64)real.tv_nsec - (start + took / 2);
-        }
-    }
-    *(u64 *)page = offset;
-}
-
 /* The image that the build made from vdso/; .org fails if it is larger than its page. */
 __asm__(".section .rodata\n"
         ".balign 16\n"
@@ -100,7 +80,6 @@ const Abi abi_aarch64 = {
     .hwcap2 = hwcap2,
     .vdso = vdso_aarch64,
     .vdso_size = sizeof vdso_aarch64,
-    .vdso_data = vdso_data,
     .min_sigstack = A64_MINSIGSTKSZ,
     .min_altstack = 5120,
     .syscall_bytes = 4,

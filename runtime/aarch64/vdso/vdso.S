@@ -1,6 +1,8 @@
 /* The guest's vDSO: the calls that Linux/arm64 exports to user space (arch/arm64/kernel/vdso). The clocks are read without
- * entering the kernel: CNTVCT_EL0 is the host's CLOCK_MONOTONIC in nanoseconds, and CLOCK_REALTIME is that plus the offset in
- * the data page, which lies just before this image. Everything else is left to the system call. */
+ * entering the kernel: CNTVCT_EL0 is the host's CLOCK_MONOTONIC in nanoseconds, and a register of ours (sysregs.def) its
+ * CLOCK_REALTIME. Everything else is left to the system call. */
+
+#define CLOCK s3_3_c15_c0_0
 
 #define NR_clock_gettime 113
 #define NR_clock_getres 114
@@ -34,16 +36,14 @@ __kernel_clock_gettime:                 /* int (clockid_t w0, struct timespec *x
         .cfi_startproc
         cmp w0, #1                      /* CLOCK_REALTIME 0, CLOCK_MONOTONIC 1 */
         b.hi 1f
-        adrp x4, vdso_data
-        ldr x5, [x4, #:lo12:vdso_data]
-        cmp w0, #0
-        csel x5, x5, xzr, eq
+        cbz w0, 2f
         mrs x2, cntvct_el0
-        add x2, x2, x5
-        split
+3:      split
         stp x2, x3, [x1]
         mov w0, #0
         ret
+2:      mrs x2, CLOCK
+        b 3b
 1:      mov x8, #NR_clock_gettime
         svc #0
         ret
@@ -57,10 +57,7 @@ __kernel_gettimeofday:                  /* int (struct timeval *x0, struct timez
         .cfi_startproc
         cbnz x1, 1f
         cbz x0, 2f
-        adrp x4, vdso_data
-        ldr x5, [x4, #:lo12:vdso_data]
-        mrs x2, cntvct_el0
-        add x2, x2, x5
+        mrs x2, CLOCK
         split
         mov x4, #1000
         udiv x3, x3, x4
