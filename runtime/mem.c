@@ -511,7 +511,7 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
 {
     u64 old_end = addr + page_up(old_size), length = page_up(new_size);
     bool fixed = flags & MREMAP_FIXED;
-    if (addr % PAGE || !length || bad_range(m, addr, old_size))
+    if (addr % PAGE || !length)
         return -EINVAL;
     if (fixed && (new_addr % PAGE || bad_range(m, new_addr, length) || !(flags & MREMAP_MAYMOVE)))
         return -EINVAL;
@@ -519,10 +519,12 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
     pthread_mutex_lock(&m->lock);
     i64 result = 0;
     bool overlap = fixed && new_addr < old_end && addr < new_addr + length;
-    if (!covered(m, addr, old_size ? old_end : addr + PAGE))
+    if (!covered(m, addr, addr + 1))
         result = -EFAULT;
-    else if (overlap)
+    else if (overlap || bad_range(m, addr, old_size))
         result = -EINVAL;
+    else if (!covered(m, addr, old_size ? old_end : addr + PAGE))
+        result = -EFAULT;
     if (result == 0) {
         const Mapping *map = &m->maps[find(m, addr)];
         u64 grows = flags & MREMAP_DONTUNMAP ? length : length > old_end - addr ? length - (old_end - addr) : 0;

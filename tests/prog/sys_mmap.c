@@ -95,6 +95,8 @@ int main(void)
     printf("shrunk %d\n", q == room + PAGE);
     q = mremap(room + 2 * PAGE, PAGE, 2 * PAGE, 0);
     printf("mremap of nothing %s\n", q == MAP_FAILED ? strerrorname_np(errno) : "mapped");
+    q = mremap(room + 2 * PAGE, -2 * PAGE, PAGE, 0);
+    printf("mremap of nothing to the end of memory %s\n", q == MAP_FAILED ? strerrorname_np(errno) : "mapped");
 
     char name[] = "/tmp/sys_mmap.XXXXXX";
     int fd = mkstemp(name);
