@@ -166,3 +166,9 @@ const char *symbols_find(const Symbols *s, u64 offset, u64 *distance)
     }
     return NULL;
 }
+
+void symbols_each(const Symbols *s, void (*f)(void *context, u64 offset), void *context)
+{
+    for (size_t i = 0; i < s->n; i++)
+        f(context, s->functions[i].offset);
+}

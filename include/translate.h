@@ -84,7 +84,12 @@ void interp_run(Task *t, const Ir *ir);
 
 /* -- lifter/llvm.c, orc.c: regions ------------------------------------------------------------------------------------ */
 
-/* A region: blocks of one function that have run, entry first. */
+enum {
+    REGION_BLOCKS = 64, /* at most this many blocks in a region; a set of them is an u64 */
+    REGION_INSNS = 600, /* and about as many guest instructions */
+};
+
+/* A region: blocks of one function, entry first. */
 typedef struct Region {
     const Guest *guest;
     u64 pc;
@@ -97,6 +102,10 @@ typedef struct Region {
     bool ahead;       /* made ahead of time: counts as TIER_STATIC, otherwise TIER_LLVM */
     int opt;          /* 1: the short pipeline, 2: O2 */
 } Region;
+
+/* Compiles for a named level of the host's architecture ("x86-64-v3") instead of this machine. Before the first
+ * compilation. */
+void orc_set_cpu(const char *cpu);
 
 /* Compiles a region and returns a Block for each entry, chained by `sibling` (tier LLVM, links unconnected, not yet in the index;
  * the first one has the links), or NULL with one line in `why`. Called from a compile thread or, under --tier=llvm, from the guest's thread; takes no lock of the runtime's but
@@ -130,6 +139,21 @@ void arena_reset_end(void);
 /* Around fork. In the child the shared code pages are the parent's to fill: it continues in fresh ones. */
 void arena_before_fork(void);
 void arena_after_fork(bool child);
+/* Memory of the arena that holds objects and data: what of it is in use, and how it is to be mapped. */
+typedef struct ArenaPart {
+    u64 address, size; /* whole pages */
+    u64 offset;        /* where the bytes are, for who keeps them elsewhere */
+    int prot;          /* PROT_* when complete */
+} ArenaPart;
+enum { ARENA_PARTS = 3 };
+/* For one of `n` processes whose arenas shall not overlap: number k takes its share. Objects are packed, since nothing is
+ * run there. Before anything is in it. */
+void arena_share(u32 k, u32 n);
+/* What objects and data occupy; returns how many extents (those that are empty left out). */
+size_t arena_parts(ArenaPart out[ARENA_PARTS]);
+/* The caller is about to map a part that another process's arena made: false if the memory isn't free. What comes
+ * into the arena from now on lies above it; emptying the arena leaves it alone. */
+bool arena_keep(const ArenaPart *e);
 
 /* -- runtime/stubs (dispatch.c): addresses that code generators jump to ------------------------------------------------- */
 

@@ -9,12 +9,7 @@
 #include "../include/translate.h"
 #include "ops.h"
 
-enum {
-    REGION_BLOCKS = 64, /* at most this many blocks in a region; a set of them is an u64 */
-    REGION_INSNS = 600, /* and about as many guest instructions */
-    REGION_ENTRIES = 32,
-    CC_PRESERVE_NONE = 21,
-};
+enum { CC_PRESERVE_NONE = 21 };
 
 /* What the host's code generator can do, as far as lowering depends on it. */
 typedef struct HostInfo {

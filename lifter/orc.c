@@ -43,6 +43,7 @@ typedef struct Orc {
 static struct {
     pthread_mutex_t lock;
     Orc *orc; /* made by the first compilation */
+    const char *cpu; /* NULL: this machine's */
     bool handler_installed;
     bool warm; /* a compilation has ended: LLVM's one-time initialisations are behind us */
     bool fork_holds_lock;
@@ -158,6 +159,11 @@ static bool make_jit(Orc *orc, char *why, size_t size)
     return !failed(LLVMOrcCreateLLJIT(&orc->jit, builder), why, size);
 }
 
+void orc_set_cpu(const char *cpu)
+{
+    state.cpu = cpu;
+}
+
 static Orc *orc_new(char *why, size_t size)
 {
     llvm_init();
@@ -172,10 +178,11 @@ static Orc *orc_new(char *why, size_t size)
     }
     char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
     orc->host.triple = LLVMGetDefaultTargetTriple();
-    orc->host.fma = has_feature(features, "+fma");
-    orc->host.lane_shifts = has_feature(features, "+avx2");
-    orc->host.byte_shuffle = has_feature(features, "+ssse3") ? "llvm.x86.ssse3.pshuf.b.128" : NULL;
-    orc->machine = make_machine(orc->host.triple, cpu, features, why, size);
+    bool v3 = state.cpu && !strcmp(state.cpu, "x86-64-v3");
+    orc->host.fma = state.cpu ? v3 : has_feature(features, "+fma");
+    orc->host.lane_shifts = state.cpu ? v3 : has_feature(features, "+avx2");
+    orc->host.byte_shuffle = state.cpu || has_feature(features, "+ssse3") ? "llvm.x86.ssse3.pshuf.b.128" : NULL;
+    orc->machine = make_machine(orc->host.triple, state.cpu ? state.cpu : cpu, state.cpu ? "" : features, why, size);
     LLVMDisposeMessage(cpu);
     LLVMDisposeMessage(features);
     if (orc->machine) {
@@ -223,7 +230,7 @@ static Block *make_block(const Region *r, u64 pc, u64 code)
     Block *b = arena_data(sizeof *b);
     if (!b)
         return NULL;
-    b->tier = TIER_LLVM;
+    b->tier = r->ahead ? TIER_STATIC : TIER_LLVM;
     b->code = (const void *)code;
     b->pc = pc;
     b->low = r->pc;

@@ -11,6 +11,7 @@
 
 enum {
     BLOCK_INSNS = 128,
+    REGION_ENTRIES = 32,
     REACH = 1 << 16, /* bytes either side of the entry: what is farther away is hardly the same function */
 };
 

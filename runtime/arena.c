@@ -8,6 +8,7 @@
  * pages, because other threads run in a chunk while it fills. A forked child shares those pages with its parent: it may
  * run them, since nothing in a chunk is ever overwritten, and continues in chunks of its own. Objects that ORC links are
  * private pages, written first and made executable when they are complete. */
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -44,6 +45,7 @@ static struct Arena {
     void *twin[(CODE_HI - CODE_LO) / CODE_CHUNK]; /* writable views of the code chunks */
     i64 write_offset; /* from a code address in the current chunk to its writable twin */
     bool full;        /* a private range was used up; under lock */
+    bool shared;      /* see arena_share: what is linked is not run here */
     pthread_rwlock_t in_use; /* read: somebody keeps pointers into the arena; written: it is being emptied */
 } arena = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -74,10 +76,10 @@ static u64 map_chunk(Range *r, u64 size, int flags)
 void arena_limit(u64 size)
 {
     size = (size + CODE_CHUNK - 1) & ~(u64)(CODE_CHUNK - 1);
-    if (size < CODE_HI - CODE_LO) {
-        arena.code.hi = CODE_LO + size;
-        arena.object_code.hi = OBJECT_CODE_LO + size;
-    }
+    Range *limited[] = {&arena.code, &arena.object_code};
+    for (size_t i = 0; i < LEN(limited); i++)
+        if (size < limited[i]->hi - limited[i]->lo)
+            limited[i]->hi = limited[i]->lo + size;
 }
 
 bool arena_init(void)
@@ -137,6 +139,55 @@ static u64 bump(Range *r, u64 size, u64 chunk)
     return p;
 }
 
+/* The range that holds objects or data at an address. */
+static Range *range_of(u64 address)
+{
+    Range *all[] = {&arena.object_code, &arena.object_data, &arena.data};
+    for (size_t i = 0; i < LEN(all); i++)
+        if (address >= all[i]->lo && address < all[i]->hi)
+            return all[i];
+    return NULL;
+}
+
+void arena_share(u32 k, u32 n)
+{
+    Range *all[] = {&arena.object_code, &arena.object_data, &arena.data};
+    for (size_t i = 0; i < LEN(all); i++) {
+        u64 part = (all[i]->hi - all[i]->lo) / n / CODE_CHUNK * CODE_CHUNK, lo = all[i]->lo + k * part;
+        *all[i] = (Range){lo, lo + part, lo, 0, 0, lo};
+    }
+    arena.shared = true;
+}
+
+size_t arena_parts(ArenaPart out[ARENA_PARTS])
+{
+    const Range *all[] = {&arena.object_code, &arena.object_data, &arena.data};
+    static const int prot[] = {PROT_READ | PROT_EXEC, PROT_READ, PROT_READ | PROT_WRITE};
+    size_t n = 0;
+    static_assert(LEN(all) == ARENA_PARTS, "one extent a range");
+    for (size_t i = 0; i < LEN(all); i++) {
+        u64 size = (all[i]->at - all[i]->lo + PAGE - 1) & ~(u64)(PAGE - 1);
+        if (all[i]->at)
+            out[n++] = (ArenaPart){.address = all[i]->lo, .size = size, .prot = prot[i]};
+    }
+    return n;
+}
+
+bool arena_keep(const ArenaPart *e)
+{
+    Range *r = range_of(e->address);
+    if (!r || e->size > r->hi - e->address)
+        return false;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    void *p = mmap((void *)e->address, e->size, PROT_NONE, flags, -1, 0);
+    if (p != (void *)e->address)
+        return false;
+    u64 end = (e->address + e->size + OBJECT_CHUNK - 1) & ~(u64)(OBJECT_CHUNK - 1);
+    if (end > r->lo)
+        *r = (Range){end, r->hi, end, 0, 0, end};
+    return true;
+}
+
 void *arena_data(size_t size)
 {
     pthread_mutex_lock(&arena.lock);
@@ -162,7 +213,8 @@ u8 *arena_object(size_t size, bool code)
 {
     Range *r = code ? &arena.object_code : &arena.object_data;
     pthread_mutex_lock(&arena.lock);
-    u64 p = bump(r, (size + PAGE - 1) & ~(u64)(PAGE - 1), OBJECT_CHUNK);
+    u64 unit = code && !arena.shared ? PAGE : 16;
+    u64 p = bump(r, (size + unit - 1) & -unit, OBJECT_CHUNK);
     pthread_mutex_unlock(&arena.lock);
     return (u8 *)p;
 }
@@ -172,7 +224,7 @@ bool arena_object_seal(void)
     pthread_mutex_lock(&arena.lock);
     Range *r = &arena.object_code;
     bool ok = true;
-    if (r->sealed < r->at) {
+    if (r->sealed < r->at && !arena.shared) {
         ok = !mprotect((void *)r->sealed, r->at - r->sealed, PROT_READ | PROT_EXEC);
         r->sealed = r->at;
     }

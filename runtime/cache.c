@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "ahead.h"
 #include "perf.h"
 
 enum {
@@ -130,7 +131,7 @@ void cache_insert(Block *b)
         b->low = b->pc;
     for (u64 n = b->low >> PAGE_BITS; n <= (b->end - 1) >> PAGE_BITS; n++)
         page_add(n, b);
-    if (b->tier != TIER_INTERP)
+    if (b->tier == TIER_BASELINE || b->tier == TIER_LLVM) /* what is static has an index of its own */
         host_add(b->tier == TIER_LLVM ? &cache.regions : &cache.baseline, b);
     if (b->tier == TIER_BASELINE)
         perf_add(b);
@@ -259,6 +260,16 @@ static bool drop_on_page(Page *p, u64 lo, u64 hi)
     return any;
 }
 
+/* Drops what was made ahead of time from guest code in [lo, hi), reached yet or not. */
+static bool drop_ahead(u64 lo, u64 hi)
+{
+    bool any = false;
+    u64 at = 0;
+    for (Block *b; (b = ahead_next(lo, hi, &at)); any = true)
+        drop(b);
+    return any;
+}
+
 void cache_invalidate(u64 addr, u64 size)
 {
     if (!size)
@@ -280,6 +291,7 @@ void cache_invalidate(u64 addr, u64 size)
                 if (p->number >= first_page && p->number <= last_page)
                     any |= drop_on_page(p, addr, hi);
     }
+    any |= drop_ahead(addr, hi);
     if (any) {
         cache.generation++;
         count(invalidations, 1);
@@ -329,6 +341,7 @@ void cache_flush(Task *t, u64 flushes)
     for (size_t i = 0; i < LEN(cache.pages); i++)
         for (Page *p = cache.pages[i]; p; p = p->next)
             p->count = 0;
+    ahead_disconnect();
     for (u32 i = 0; i < cache.baseline.count; i++)
         free(host_get(&cache.baseline, i)->map);
     cache.baseline.count = cache.regions.count = 0;
@@ -380,6 +393,7 @@ void cache_require_exact(void)
             if (!b->dead)
                 drop(b);
         }
+        drop_ahead(0, UINT64_MAX);
         /* Other threads may be inside a region's loop: have them leave at its back-edge. */
         pthread_mutex_lock(&the_process->lock);
         for (Task *t = the_process->tasks; t; t = t->next_task)
@@ -411,8 +425,10 @@ Block *cache_find_host(const Task *t, const void *host, u64 *guest_pc)
     if (!b)
         b = host_find(&cache.regions, host);
     if (!b)
+        b = ahead_find_host(host);
+    if (!b)
         return NULL;
-    *guest_pc = b->tier == TIER_LLVM ? t->pc : b->pc;
+    *guest_pc = b->tier == TIER_BASELINE ? b->pc : t->pc;
     u32 offset = (u32)((const u8 *)host - (const u8 *)b->code);
     for (u32 i = 0; i < b->nmap && b->map[i].host <= offset; i++)
         *guest_pc = b->pc + (u64)(i32)b->map[i].guest;

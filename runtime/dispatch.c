@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../lifter/dump.h"
+#include "ahead.h"
 #include "cache.h"
 #include "linux/linux.h"
 #include "mem.h"
@@ -160,7 +161,10 @@ static bool translate(Task *t)
     for (int attempt = 0; attempt < FLUSHES; attempt++) {
         cache_lock();
         u64 flushes = cache_flushes();
-        bool ok = cache_lookup(t->pc) || make_block(t, t->pc);
+        Block *b = cache_lookup(t->pc);
+        if (!b && (b = ahead_find(t->pc)))
+            cache_insert(b);
+        bool ok = b || make_block(t, t->pc);
         cache_unlock();
         if (ok)
             return true;
@@ -176,6 +180,7 @@ static bool retry_untagged(Task *t, u64 seen)
 {
     if (!lift_ignore_tags())
         return cache_generation() != seen;
+    ahead_stop();
     cache_flush(t, cache_flushes());
     return true;
 }

@@ -208,13 +208,12 @@ static int map_segment(Process *p, const Image *image, const Segment *s, u64 bia
     return anon < hi ? map_fixed(p, anon, hi - anon, s->prot, -1, 0) : 0;
 }
 
-/* Maps an image; *bias is what to add to its addresses. */
+/* Maps an image; *bias is what to add to its addresses, chosen here for a position-independent one unless it is set. */
 static int map_image(const Loader *l, const Image *image, const char *path, bool at_base, u64 *bias)
 {
     const Segment *first = image->segments, *last = &first[image->nsegments - 1];
     u64 lo = page_down(first->vaddr), hi = page_up(last->vaddr + last->memsz);
-    *bias = 0;
-    if (image->pie) {
+    if (image->pie && !*bias) {
         u64 align = 1;
         for (size_t i = 0; i < image->nsegments; i++)
             align = image->segments[i].align > align ? image->segments[i].align : align;
@@ -465,11 +464,10 @@ static void map_vdso(Process *p)
 
 /* -- the program -------------------------------------------------------------------------------------------------- */
 
-/* The file's own name, links resolved, and as the guest sees it. */
-static void note_exe(Process *p, int fd, const char *path)
+/* The file's own name, links resolved, and as the guest sees it; `link` leads to it if there is a /proc. */
+static void note_exe(Process *p, const char *link, const char *path)
 {
-    char link[64], name[PATH_MAX];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    char name[PATH_MAX];
     ssize_t n = readlink(link, name, sizeof name - 1);
     if (n < 0 && !realpath(path, name))
         snprintf(name, sizeof name, "%s", path);
@@ -486,11 +484,11 @@ static void note_exe(Process *p, int fd, const char *path)
     prctl(PR_SET_NAME, slash ? slash + 1 : path);
 }
 
-static int load_image(const Loader *l, Image *image, const char *path, const char *execfn)
+static int load_image(const Loader *l, Image *image, const char *path, const char *execfn, u64 bias)
 {
     Process *p = l->p;
     Image interp = {.fd = -1};
-    u64 bias, interp_bias = 0, sp;
+    u64 interp_bias = 0, sp;
     p->guest = image->guest;
     p->abi = abi_of(image->guest);
     l->t->guest = p->guest;
@@ -562,12 +560,46 @@ int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
             Image image;
             int error = image_open(&image, fd, path, why, size);
             if (!error) {
-                note_exe(p, fd, file);
-                error = load_image(l, &image, path, execfn);
+                char link[64];
+                snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+                note_exe(p, link, file);
+                error = load_image(l, &image, path, execfn, 0);
             }
             image_close(&image);
             return error;
         }
         }
     }
+}
+
+int load_payload(Process *p, Task *t, const Ahead *a, const char *path, char *why, size_t size)
+{
+    Loader loader = {p, t, why, size}, *l = &loader;
+    const char *slash = strrchr(path, '/');
+    int fd = memfd_create(slash ? slash + 1 : path, MFD_CLOEXEC);
+    const u8 *at = (const u8 *)a + a->image;
+    for (u64 done = 0; fd >= 0 && done < a->image_size;) {
+        ssize_t n = write(fd, at + done, a->image_size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return fail(l, errno, "%s: no memory for the guest's image: %s", path, strerror(errno));
+        done += (u64)n;
+    }
+    if (fd < 0)
+        return fail(l, errno, "%s: no memory for the guest's image: %s", path, strerror(errno));
+    Image image;
+    int error = image_open(&image, fd, path, why, size);
+    if (!error) {
+        note_exe(p, "/proc/self/exe", path);
+        error = load_image(l, &image, path, path, a->bias);
+    }
+    image_close(&image);
+    return error;
+}
+
+int load_for_aot(Process *p, const Image *image, const char *path, u64 bias, char *why, size_t size)
+{
+    Loader loader = {p, NULL, why, size};
+    return map_image(&loader, image, path, false, &bias);
 }

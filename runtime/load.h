@@ -2,6 +2,7 @@
 #ifndef DRAGOMAN_LOAD_H
 #define DRAGOMAN_LOAD_H
 
+#include "ahead.h"
 #include "runtime.h"
 
 enum {
@@ -32,5 +33,10 @@ const Abi *abi_of(const Guest *guest);
  * interpreter that belongs to the host is executed. Returns 0, or -errno with one line for the user in `why`; after
  * a failure the process is good for exiting only. */
 int load_program(Process *p, Task *t, const char *path, char *why, size_t size);
+/* The same with the program in this executable's payload; `path` is this executable's. */
+int load_payload(Process *p, Task *t, const Ahead *a, const char *path, char *why, size_t size);
+/* Maps just the image, a position-independent one at `bias`: what translation ahead of time needs. 0, or -errno with one line
+ * in `why`. */
+int load_for_aot(Process *p, const Image *image, const char *path, u64 bias, char *why, size_t size);
 
 #endif

@@ -106,7 +106,7 @@ void perf_add(const Block *b)
     const char *name =
         r && r->file && r->file->symbols ? symbols_find(r->file->symbols, b->pc - r->lo + r->offset, &distance) : NULL;
     int n = snprintf(line, sizeof line, "%" PRIx64 " %" PRIx64 " ", (u64)b->code, size);
-    const char *tier = b->tier == TIER_LLVM ? "llvm" : "baseline";
+    const char *tier = b->tier == TIER_STATIC ? "static" : b->tier == TIER_LLVM ? "llvm" : "baseline";
     if (name)
         n += snprintf(line + n, sizeof line - (size_t)n, "%.400s [%s]\n", name, tier);
     else

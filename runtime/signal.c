@@ -190,7 +190,7 @@ static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
         .code = no_page ? SEGV_MAPERR : info->si_code,
         .addr = no_page ? operand_address(uc) : (u64)info->si_addr,
         .pc = pc,
-        .tagged = no_page && (!b || b->tier != TIER_LLVM || cache_is_exact()),
+        .tagged = no_page && (!b || b->tier < TIER_LLVM || cache_is_exact()),
     };
     t->signals->fault_write = uc->uc_mcontext.gregs[REG_ERR] & 2;
     t->exit = EXIT_FAULT;

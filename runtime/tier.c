@@ -149,7 +149,7 @@ static bool is_warm(void *unused, u64 pc)
     if (!b)
         return false;
     i32 left = atomic_load(&b->counter), threshold = tier_threshold();
-    return b->tier == TIER_LLVM || left > threshold /* hot or covered before */ || threshold - left >= threshold / WARM;
+    return b->tier != TIER_BASELINE || left > threshold /* hot or covered before */ || threshold - left >= threshold / WARM;
 }
 
 /* Remembers the region's blocks, and keeps them from becoming hot by themselves while it is being compiled. */

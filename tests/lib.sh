@@ -44,3 +44,16 @@ newer() {
         [ "$source_" -ot "$made" ] || return 1
     done
 }
+
+# expect NAME STATUS TEXT COMMAND...: the exit status, and a line that standard output or error must have (a grep pattern).
+expect() {
+    name=$1 status=$2 text=$3
+    shift 3
+    timeout -k 5 "$LIMIT" "$@" >got 2>&1
+    got=$?
+    if [ $got = "$status" ] && { [ -z "$text" ] || grep -q -e "$text" got; }; then
+        echo "PASS $name"
+    else
+        echo "FAIL $name: status $got, wanted $status and '$text'; got $(head -n 2 got | tr '\n' ' ')"
+    fi
+}

@@ -2,6 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sys/auxv.h>
+
+#include "aot.h"
 #include "bench.h"
 #include "dis.h"
 #include "run.h"
@@ -19,8 +22,22 @@ const char *__asan_default_options(void)
 }
 #endif
 
+/* Whether this executable, holding a program, has been executed by its guest to run another one
+ * (runtime/linux/process.c: exec_guest), by the only names that nobody else uses. */
+static bool reentered(int argc, char **argv)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN);
+    bool ours = name && (!strcmp(name, "/proc/self/exe") || !strncmp(name, "/dev/fd/", 8));
+    return ours && argc > 2 && !strcmp(argv[0], "dragoman") && !strcmp(argv[1], "run");
+}
+
 int main(int argc, char **argv)
 {
+    const Ahead *payload = ahead_payload();
+    if (payload && !reentered(argc, argv))
+        return run_payload(guests[0], payload, argv);
+    if (argc < 1)
+        return 2;
     const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
     /* Installed under qemu-user's name it takes qemu-user's command line, which has no subcommands. */
     if (!strncmp(name, "qemu-", 5)) {
@@ -32,6 +49,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "dragoman: called as %s, but there is no guest %s\n", name, isa);
         return 2;
     }
+    if (argc > 1 && !strcmp(argv[1], "aot"))
+        return aot_main(argc, argv, 2);
     if (argc > 1 && !strcmp(argv[1], "bench"))
         return bench_main(guests[0], argc, argv, 2);
     if (argc > 1 && !strcmp(argv[1], "dis"))

@@ -317,7 +317,8 @@ static int parse_options(Args *a, int argc, char **argv, int at)
     return at;
 }
 
-int run_main(const Guest *guest, int argc, char **argv, int at)
+/* Options from the environment. */
+static Args defaults(const Guest *guest)
 {
     Args a = {.options = {.tier = TIER_AUTO, .hot = -1}, .guest = guest};
     size_t n = 0;
@@ -332,6 +333,53 @@ int run_main(const Guest *guest, int argc, char **argv, int at)
         if (value)
             table[i].apply(&a, value, true);
     }
+    return a;
+}
+
+/* Runs `path`, or the payload of this executable, which is `path` then. Returns an exit status if it can't be started. */
+static int start(const Args *a, const Ahead *payload, const char *path, char **guest_argv)
+{
+    char why[512];
+    bool translated = a->options.tier == TIER_AUTO || a->options.tier == TIER_LLVM;
+    if (payload && translated && !ahead_map(payload, why, sizeof why))
+        fprintf(stderr, "dragoman: %s: %s; it is translated anew\n", path, why);
+    if (payload && log_.stats && !payload->counts)
+        fprintf(stderr, "dragoman: %s: what its translation executes isn't counted; 'dragoman aot --stats' makes one that counts\n",
+                path);
+    if (a->options.code_size)
+        arena_limit(a->options.code_size);
+    if (!arena_init())
+        fail("no memory for translated code in the low 2 GiB: %s", strerror(errno));
+    Process *p = calloc(1, sizeof *p);
+    if (!p)
+        fail("out of memory");
+    p->options = a->options;
+    p->argv = guest_argv;
+    p->exe_fd = -1;
+    pthread_mutex_init(&p->lock, NULL);
+    p->mem = mem_new(a->options.reserved_va);
+    the_process = p;
+    Task *t = p->mem ? task_new(p) : NULL;
+    if (!t)
+        fail("out of memory");
+    self = t;
+    t->tid = (i32)gettid();
+    t->thread = pthread_self();
+
+    int error = payload ? load_payload(p, t, payload, path, why, sizeof why) : load_program(p, t, path, why, sizeof why);
+    if (error) {
+        fprintf(stderr, "dragoman: %s\n", why);
+        return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+    }
+    signal_init(p, t);
+    if (p->options.perf)
+        perf_start();
+    task_loop(t);
+}
+
+int run_main(const Guest *guest, int argc, char **argv, int at)
+{
+    Args a = defaults(guest);
     at = parse_options(&a, argc, argv, at);
 
     /* binfmt_misc with flag P puts the program's own argv[0] after its path. */
@@ -344,35 +392,12 @@ int run_main(const Guest *guest, int argc, char **argv, int at)
         guest_argv++;
     if (a.options.argv0)
         guest_argv[0] = (char *)a.options.argv0;
+    return start(&a, NULL, path, guest_argv);
+}
 
-    if (a.options.code_size)
-        arena_limit(a.options.code_size);
-    if (!arena_init())
-        fail("no memory for translated code in the low 2 GiB: %s", strerror(errno));
-    Process *p = calloc(1, sizeof *p);
-    if (!p)
-        fail("out of memory");
-    p->options = a.options;
-    p->argv = guest_argv;
-    p->exe_fd = -1;
-    pthread_mutex_init(&p->lock, NULL);
-    p->mem = mem_new(a.options.reserved_va);
-    the_process = p;
-    Task *t = p->mem ? task_new(p) : NULL;
-    if (!t)
-        fail("out of memory");
-    self = t;
-    t->tid = (i32)gettid();
-    t->thread = pthread_self();
-
-    char why[512];
-    int error = load_program(p, t, path, why, sizeof why);
-    if (error) {
-        fprintf(stderr, "dragoman: %s\n", why);
-        return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
-    }
-    signal_init(p, t);
-    if (p->options.perf)
-        perf_start();
-    task_loop(t);
+int run_payload(const Guest *guest, const Ahead *payload, char **argv)
+{
+    Args a = defaults(guest);
+    const char *path = (const char *)getauxval(AT_EXECFN);
+    return start(&a, payload, path ? path : argv[0], argv);
 }

@@ -2,10 +2,13 @@
 #ifndef DRAGOMAN_TOOLS_RUN_H
 #define DRAGOMAN_TOOLS_RUN_H
 
-#include "../runtime/runtime.h"
+#include "../runtime/ahead.h"
 
 /* Runs the program that argv from index `at` on asks for (options, path, arguments). Returns an exit status only when the
  * program could not be started. */
 int run_main(const Guest *guest, int argc, char **argv, int at);
+/* Runs the program that this executable was made for by `dragoman aot`: all arguments are its, options come from the
+ * environment. */
+int run_payload(const Guest *guest, const Ahead *payload, char **argv);
 
 #endif

@@ -1,0 +1,332 @@
+/* Static discovery. What an image's symbols, unwind tables and data point at is where code begins; from there direct
+ * edges are followed. Then whatever lies between is taken for code that computed jumps lead to. Where code isn't found,
+ * or isn't entered where it was thought to be, nothing is lost but speed: it is translated when it is reached. */
+#include "survey.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orc.h"
+
+enum { BLOCK_INSNS = 128 };
+
+/* A range and a byte of CODE_* for each address where an instruction may begin. */
+typedef struct Ground {
+    u64 lo, hi;
+    u8 *flags;
+} Ground;
+
+struct Survey {
+    const Guest *guest;
+    Ground *grounds;
+    size_t ngrounds;
+    u64 *todo; /* addresses to be looked at */
+    size_t ntodo, cap;
+    bool out_of_memory;
+    Ir *ir;
+    u64 *starts; /* survey_outline's */
+    Outline *outlines;
+};
+
+static const Ground *ground_at(const Survey *s, u64 pc)
+{
+    for (size_t i = 0; i < s->ngrounds; i++)
+        if (pc >= s->grounds[i].lo && pc < s->grounds[i].hi)
+            return &s->grounds[i];
+    return NULL;
+}
+
+/* The flags of an address, or NULL if no instruction can begin there. */
+static u8 *flags_at(const Survey *s, u64 pc)
+{
+    const Ground *g = pc & (s->guest->insn_align - 1u) ? NULL : ground_at(s, pc);
+    return g ? &g->flags[(pc - g->lo) / s->guest->insn_align] : NULL;
+}
+
+Survey *survey_new(const Guest *guest, const CodeRange *ranges, size_t n)
+{
+    Survey *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->guest = guest;
+    s->ir = ir_new();
+    s->grounds = calloc(n ? n : 1, sizeof *s->grounds);
+    bool ok = s->ir && s->grounds;
+    for (size_t i = 0; ok && i < n; i++) {
+        u64 mask = guest->insn_align - 1u, lo = (ranges[i].lo + mask) & ~mask, hi = ranges[i].hi & ~mask;
+        if (lo >= hi)
+            continue;
+        u8 *flags = calloc((hi - lo) / guest->insn_align, 1);
+        ok = flags != NULL;
+        s->grounds[s->ngrounds++] = (Ground){lo, hi, flags};
+    }
+    if (ok)
+        return s;
+    survey_free(s);
+    return NULL;
+}
+
+void survey_free(Survey *s)
+{
+    for (size_t i = 0; s->grounds && i < s->ngrounds; i++)
+        free(s->grounds[i].flags);
+    free(s->grounds);
+    free(s->todo);
+    free(s->starts);
+    free(s->outlines);
+    if (s->ir)
+        ir_free(s->ir);
+    free(s);
+}
+
+u32 survey_flags(const Survey *s, u64 pc)
+{
+    const u8 *f = flags_at(s, pc);
+    return f ? *f : 0;
+}
+
+void survey_seed(Survey *s, u64 pc, u32 flags)
+{
+    u8 *f = flags_at(s, pc);
+    if (!f)
+        return;
+    bool known = *f & CODE_START;
+    *f |= CODE_START | flags;
+    if (known)
+        return;
+    if (s->ntodo == s->cap) {
+        size_t cap = s->cap ? 2 * s->cap : 4096;
+        u64 *more = realloc(s->todo, cap * sizeof *more);
+        if (!more) {
+            s->out_of_memory = true;
+            return;
+        }
+        s->todo = more;
+        s->cap = cap;
+    }
+    s->todo[s->ntodo++] = pc;
+}
+
+/* An address that code computes may be a function's, a computed jump's target, or mean nothing. */
+static void seed_constants(Survey *s, const Ir *ir)
+{
+    for (u32 n = 0; n < ir->count; n++)
+        if (ir->ops[n].code == IR_const64)
+            survey_seed(s, (u64)ir->ops[n].imm, CODE_ENTRY);
+}
+
+static void seed_targets(Survey *s, const Op *last)
+{
+    switch (last->code) {
+    case IR_branch:
+        survey_seed(s, last->imm2, 0);
+        [[fallthrough]];
+    case IR_jump:
+        survey_seed(s, (u64)last->imm, 0);
+        break;
+    case IR_call:
+        survey_seed(s, (u64)last->imm, CODE_ENTRY | CODE_FUNCTION);
+        [[fallthrough]];
+    case IR_calli:
+        survey_seed(s, last->imm2, CODE_ENTRY);
+        break;
+    case IR_exit:
+        if (last->imm == EXIT_SYSCALL || last->imm == EXIT_CONTINUE)
+            survey_seed(s, last->imm2, CODE_ENTRY);
+        break;
+    default:
+        break;
+    }
+}
+
+static bool undefined(const Ir *ir)
+{
+    const Op *last = &ir->ops[ir->count - 1];
+    return last->code == IR_exit && last->imm == EXIT_UNDEF;
+}
+
+/* Looks at the block at pc, whose bytes end at `hi` at the latest. */
+static void look(Survey *s, u64 pc, u64 hi)
+{
+    Ir *ir = s->ir;
+    u64 room = (hi - pc) / s->guest->insn_align;
+    lift_block(s->guest, pc, room < BLOCK_INSNS ? (u32)room : BLOCK_INSNS, ir);
+    u64 bad = undefined(ir) ? ir->ops[ir->count - 1].imm2 : 0;
+    for (u32 n = 0; n < ir->count; n++) {
+        if (ir->ops[n].code != IR_insn)
+            continue;
+        u8 *f = flags_at(s, (u64)ir->ops[n].imm);
+        *f |= bad && (u64)ir->ops[n].imm == bad ? CODE_NONE : CODE_INSN;
+    }
+    if (bad == pc) {
+        *flags_at(s, pc) &= (u8) ~(CODE_START | CODE_ENTRY | CODE_FUNCTION);
+        return;
+    }
+    seed_constants(s, ir);
+    seed_targets(s, &ir->ops[ir->count - 1]);
+}
+
+bool survey_follow(Survey *s)
+{
+    while (s->ntodo && !s->out_of_memory) {
+        u64 pc = s->todo[--s->ntodo];
+        look(s, pc, ground_at(s, pc)->hi);
+    }
+    return !s->out_of_memory;
+}
+
+/* The first instruction at or behind pc, within the block there, that does anything: padding does nothing. */
+static u64 behind_padding(Survey *s, u64 pc, u64 hi)
+{
+    Ir *ir = s->ir;
+    u64 room = (hi - pc) / s->guest->insn_align;
+    lift_block(s->guest, pc, room < BLOCK_INSNS ? (u32)room : BLOCK_INSNS, ir);
+    for (u32 n = 0; n + 1 < ir->count; n++) {
+        if (ir->ops[n].code == IR_insn && ir->ops[n + 1].code != IR_insn)
+            return (u64)ir->ops[n].imm;
+        if (ir->ops[n].code == IR_insn)
+            *flags_at(s, (u64)ir->ops[n].imm) |= CODE_INSN;
+    }
+    return ir->end;
+}
+
+bool survey_sweep(Survey *s)
+{
+    u32 step = s->guest->insn_align;
+    for (size_t i = 0; i < s->ngrounds; i++) {
+        const Ground *g = &s->grounds[i];
+        for (u64 pc = g->lo; pc < g->hi; pc += step) {
+            if (*flags_at(s, pc) & (CODE_INSN | CODE_NONE))
+                continue;
+            u64 at = behind_padding(s, pc, g->hi);
+            if (at >= g->hi || *flags_at(s, at) & CODE_INSN)
+                continue;
+            survey_seed(s, at, CODE_ENTRY);
+            if (!survey_follow(s))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* -- regions ------------------------------------------------------------------------------------------------ */
+
+/* How many instructions the block at pc has until another one begins. */
+static u32 block_insns(const Survey *s, u64 pc)
+{
+    const Ground *g = ground_at(s, pc);
+    u32 n = 1;
+    for (u64 at = pc + s->guest->insn_align; at < g->hi && n < BLOCK_INSNS; at += s->guest->insn_align) {
+        u8 f = *flags_at(s, at);
+        if (f & CODE_START)
+            break;
+        n += f & CODE_INSN;
+    }
+    return n;
+}
+
+static i64 count_starts(const Survey *s)
+{
+    i64 n = 0;
+    for (size_t i = 0; i < s->ngrounds; i++)
+        for (u64 k = 0; k < (s->grounds[i].hi - s->grounds[i].lo) / s->guest->insn_align; k++)
+            n += (s->grounds[i].flags[k] & CODE_START) != 0;
+    return n;
+}
+
+static void list_starts(const Survey *s, u64 *out)
+{
+    for (size_t i = 0; i < s->ngrounds; i++)
+        for (u64 pc = s->grounds[i].lo; pc < s->grounds[i].hi; pc += s->guest->insn_align)
+            if (*flags_at(s, pc) & CODE_START)
+                *out++ = pc;
+}
+
+/* Whether a block's address is one of the outline's: those are neighbours. */
+static bool has(const Outline *o, u64 pc)
+{
+    return pc >= o->blocks[0] && pc <= o->blocks[o->nblocks - 1];
+}
+
+/* Marks what the outline's blocks lead to outside of it. */
+static void mark_entries(Survey *s, const Outline *o)
+{
+    for (u32 i = 0; i < o->nblocks; i++) {
+        lift_block(s->guest, o->blocks[i], block_insns(s, o->blocks[i]), s->ir);
+        const Op *last = &s->ir->ops[s->ir->count - 1];
+        u64 target[] = {(u64)last->imm, last->imm2};
+        u32 n = last->code == IR_branch ? 2 : last->code == IR_jump ? 1 : 0;
+        for (u32 k = 0; k < n; k++) {
+            u8 *f = has(o, target[k]) ? NULL : flags_at(s, target[k]);
+            if (f)
+                *f |= CODE_ENTRY;
+        }
+    }
+}
+
+i64 survey_outline(Survey *s, const Outline **out)
+{
+    i64 n = count_starts(s), noutlines = 0;
+    s->starts = malloc((size_t)(n ? n : 1) * sizeof *s->starts);
+    s->outlines = malloc((size_t)(n ? n : 1) * sizeof *s->outlines);
+    if (!s->starts || !s->outlines)
+        return -1;
+    list_starts(s, s->starts);
+    Outline *o = NULL;
+    u32 insns = 0;
+    for (i64 i = 0; i < n; i++) {
+        u32 more = block_insns(s, s->starts[i]);
+        if (!o || survey_flags(s, s->starts[i]) & CODE_FUNCTION || o->nblocks == REGION_BLOCKS ||
+            insns + more > REGION_INSNS) {
+            o = &s->outlines[noutlines++];
+            *o = (Outline){&s->starts[i], 0};
+            insns = 0;
+        }
+        o->nblocks++;
+        insns += more;
+    }
+    for (i64 i = 0; i < noutlines; i++)
+        mark_entries(s, &s->outlines[i]);
+    *out = s->outlines;
+    return noutlines;
+}
+
+u64 survey_bytes(const Survey *s, const Outline *o)
+{
+    u64 bytes = 0;
+    for (u32 i = 0; i < o->nblocks; i++) {
+        lift_block(s->guest, o->blocks[i], block_insns(s, o->blocks[i]), s->ir);
+        bytes += s->ir->end - s->ir->pc;
+    }
+    return bytes;
+}
+
+Region *survey_region(const Survey *s, const Outline *o, int opt)
+{
+    assert(o->nblocks && o->nblocks <= REGION_BLOCKS);
+    Region *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->guest = s->guest;
+    r->pc = o->blocks[0];
+    r->opt = opt;
+    r->ahead = true;
+    r->blocks = calloc(o->nblocks, sizeof *r->blocks);
+    r->entries = calloc(o->nblocks, sizeof *r->entries);
+    bool ok = r->blocks && r->entries;
+    for (u32 i = 0; ok && i < o->nblocks; i++) {
+        Ir *ir = ir_new();
+        ok = ir != NULL;
+        if (!ok)
+            break;
+        lift_block(s->guest, o->blocks[i], block_insns(s, o->blocks[i]), ir);
+        r->blocks[r->nblocks++] = ir;
+        if (i == 0 || survey_flags(s, o->blocks[i]) & CODE_ENTRY)
+            r->entries[r->nentries++] = o->blocks[i];
+    }
+    if (ok)
+        return r;
+    region_free(r);
+    return NULL;
+}
