@@ -1,4 +1,5 @@
-/* `dragoman bench`: the programs of tools/bench, or one of the user's, run natively, under qemu-user and in each tier.
+/* `dragoman bench`: the programs of tools/bench, or one of the user's, run natively, under qemu-user, in each tier and
+ * translated ahead of time.
  *
  * What is measured is CPU time, user and system, of the process and its children, because wall time on a shared machine
  * says more about the neighbours. The ways to run take turns, so that a busy minute hits all of them; medians are
@@ -28,7 +29,8 @@
     WAY(qemu, "#9a9a9a") \
     WAY(baseline, "#e0a030") \
     WAY(llvm, "#3b78b8") \
-    WAY(auto, "#2e9c68")
+    WAY(auto, "#2e9c68") \
+    WAY(aot, "#8a4f9e")
 typedef enum Way {
 #define WAY(name, colour) WAY_##name,
     WAYS(WAY)
@@ -47,7 +49,7 @@ enum { MAX_RUNS = 99, MAX_PROGRAMS = 64, CPU_LIMIT = 600 /* seconds of a run */,
 
 typedef struct Program {
     char name[64];
-    char *native, *guest;      /* paths, owned */
+    char *native, *guest, *aot; /* paths, owned; aot is NULL if it isn't wanted or can't be made */
     char **args;               /* after the path, NULL-terminated; not owned */
     double seconds[WAY_COUNT]; /* medians; 0 for ways it wasn't run in */
     const char *problem;       /* what went wrong, or NULL */
@@ -64,6 +66,7 @@ typedef struct Bench {
     Program programs[MAX_PROGRAMS];
     size_t nprograms;
     bool users; /* the program is the user's: there is no native build of it */
+    bool wanted[WAY_COUNT]; /* --ways */
 } Bench;
 
 __attribute__((format(printf, 1, 2))) _Noreturn static void fail(const char *format, ...)
@@ -224,6 +227,28 @@ static char *build(const Bench *b, const char *compiler, const char *name, const
     return path;
 }
 
+/* Has a program translated into `path`. Why it can't be is said by the translator. */
+static bool translate(const Bench *b, const char *program, const char *path)
+{
+    char *argv[] = {(char *)b->self, "aot", (char *)program, "-o", (char *)path, NULL};
+    double seconds;
+    return run(argv, "/dev/null", &seconds) == 0;
+}
+
+/* The executable made of a built program unless there is a newer one; its path, owned by the caller. */
+static char *build_aot(const Bench *b, const Program *p)
+{
+    struct stat from, self, to;
+    char *path;
+    if (asprintf(&path, "%s/%s.aot", b->cache, p->name) < 0)
+        fail("out of memory");
+    bool newer = !stat(p->guest, &from) && !stat(b->self, &self) && !stat(path, &to) && to.st_mtime > from.st_mtime &&
+                 to.st_mtime > self.st_mtime;
+    if (!newer && !translate(b, p->guest, path))
+        fail("%s can't be translated ahead of time (the reason is above)", p->guest);
+    return path;
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(((const Program *)a)->name, ((const Program *)b)->name);
@@ -257,6 +282,8 @@ static void build_all(Bench *b)
         fprintf(stderr, "\rbuilding %-20s", p->name);
         p->native = build(b, cc, p->name, "native");
         p->guest = build(b, cross, p->name, b->guest->name);
+        if (b->wanted[WAY_aot])
+            p->aot = build_aot(b, p);
     }
     fprintf(stderr, "\r%30s\r", "");
 }
@@ -267,7 +294,8 @@ static char **command(const Bench *b, const Program *p, Way way)
     size_t n = 0, nargs = 0;
     while (p->args[nargs])
         nargs++;
-    char **argv = calloc(nargs + 8, sizeof *argv), *path = way == WAY_native ? p->native : p->guest;
+    char **argv = calloc(nargs + 8, sizeof *argv);
+    char *path = way == WAY_native ? p->native : way == WAY_aot ? p->aot : p->guest;
     if (!argv)
         fail("out of memory");
     if (way == WAY_qemu) {
@@ -276,7 +304,7 @@ static char **command(const Bench *b, const Program *p, Way way)
             argv[n++] = "-cpu";
             argv[n++] = (char *)b->qemu_cpu;
         }
-    } else if (way != WAY_native) {
+    } else if (way != WAY_native && way != WAY_aot) {
         argv[n++] = (char *)b->self;
         argv[n++] = "run";
         argv[n++] = "--tier";
@@ -319,6 +347,24 @@ static Way reference(const Bench *b)
     return b->users ? WAY_qemu : WAY_native;
 }
 
+/* The next way to run programs in after one; WAY_COUNT at the end. */
+static Way next_way(const Bench *b, Way way)
+{
+    do
+        way++;
+    while (way < WAY_COUNT && !b->wanted[way]);
+    return way;
+}
+
+/* Ways beside the reference. */
+static int count_ways(const Bench *b)
+{
+    int n = 0;
+    for (Way way = reference(b); (way = next_way(b, way)) < WAY_COUNT;)
+        n++;
+    return n;
+}
+
 /* All ways in turn, `runs` times; the first way's first output and status are what the others must show. */
 static void measure(const Bench *b, Program *p)
 {
@@ -328,7 +374,7 @@ static void measure(const Bench *b, Program *p)
     snprintf(expected, sizeof expected, "%s/%d.expected", b->cache, getpid());
     snprintf(output, sizeof output, "%s/%d.output", b->cache, getpid());
     for (int r = 0; r < b->runs && !p->problem; r++) {
-        for (Way way = reference(b); way < WAY_COUNT && !p->problem; way++) {
+        for (Way way = reference(b); way < WAY_COUNT && !p->problem; way = next_way(b, way)) {
             bool first = way == reference(b) && r == 0;
             char **argv = command(b, p, way);
             fprintf(stderr, "\r%-20s %d/%d %-10s", p->name, r + 1, b->runs, ways[way].name);
@@ -347,7 +393,7 @@ static void measure(const Bench *b, Program *p)
     }
     unlink(expected);
     unlink(output);
-    for (Way way = reference(b); way < WAY_COUNT && !p->problem; way++)
+    for (Way way = reference(b); way < WAY_COUNT && !p->problem; way = next_way(b, way))
         p->seconds[way] = median(seconds[way], b->runs);
     fprintf(stderr, "\r%50s\r", "");
 }
@@ -379,10 +425,10 @@ static void print_table(const Bench *b)
 {
     Way base = reference(b);
     printf("| %-16s | %9s |", "program", b->users ? "qemu, s" : "native, s");
-    for (Way way = base + 1; way < WAY_COUNT; way++)
+    for (Way way = base; (way = next_way(b, way)) < WAY_COUNT;)
         printf(" %8s |", ways[way].name);
     printf("\n|%.18s|%.10s:|", "------------------", "-----------");
-    for (Way way = base + 1; way < WAY_COUNT; way++)
+    for (Way way = base; (way = next_way(b, way)) < WAY_COUNT;)
         printf("---------:|");
     for (size_t i = 0; i < b->nprograms; i++) {
         const Program *p = &b->programs[i];
@@ -392,11 +438,11 @@ static void print_table(const Bench *b)
             continue;
         }
         printf(" %9.4f |", p->seconds[base]);
-        for (Way way = base + 1; way < WAY_COUNT; way++)
+        for (Way way = base; (way = next_way(b, way)) < WAY_COUNT;)
             printf(" %8.2f |", ratio(b, p, way));
     }
     printf("\n| %-16s | %9s |", "geometric mean", "");
-    for (Way way = base + 1; way < WAY_COUNT; way++)
+    for (Way way = base; (way = next_way(b, way)) < WAY_COUNT;)
         printf(" %8.2f |", geometric_mean(b, way));
     printf("\n");
 }
@@ -463,13 +509,14 @@ static void write_json(const Bench *b, const char *model)
         if (p->problem)
             fprintf(f, ", \"way\": \"%s\", \"problem\": \"%s\"", ways[p->problem_way].name, p->problem);
         else
-            for (Way way = reference(b); way < WAY_COUNT; way++)
+            for (Way way = reference(b); way < WAY_COUNT; way = next_way(b, way))
                 fprintf(f, ", \"%s_s\": %.6f", ways[way].name, p->seconds[way]);
         fprintf(f, "}");
     }
     fprintf(f, "\n  ],\n  \"geometric_mean\": {");
-    for (Way way = reference(b) + 1; way < WAY_COUNT; way++)
-        fprintf(f, "%s\"%s\": %.3f", way == reference(b) + 1 ? "" : ", ", ways[way].name, geometric_mean(b, way));
+    const char *comma = "";
+    for (Way way = reference(b); (way = next_way(b, way)) < WAY_COUNT; comma = ", ")
+        fprintf(f, "%s\"%s\": %.3f", comma, ways[way].name, geometric_mean(b, way));
     fprintf(f, "}\n}\n");
     finish(f, b->json);
 }
@@ -498,10 +545,9 @@ static void chart_bar(const Chart *c, int y, Way way, double value)
 /* A program's name and its bars; *y is moved on. */
 static void chart_group(const Chart *c, const Bench *b, int *y, const char *name, const Program *p)
 {
-    Way first = reference(b) + 1;
-    int middle = *y + (WAY_COUNT - (int)first) * BAR / 2 + 4;
+    int middle = *y + count_ways(b) * BAR / 2 + 4;
     fprintf(c->f, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", LABELS - 10, middle, name);
-    for (Way way = first; way < WAY_COUNT; way++, *y += BAR)
+    for (Way way = reference(b); (way = next_way(b, way)) < WAY_COUNT; *y += BAR)
         chart_bar(c, *y, way, p ? ratio(b, p, way) : geometric_mean(b, way));
     *y += GAP;
 }
@@ -511,10 +557,9 @@ static void write_svg(const Bench *b, const char *model)
     Chart chart = {.f = create(b->svg)}, *c = &chart;
     double least = 1, most = 2;
     int groups = 1, y = TOP;
-    Way first = reference(b) + 1;
     for (size_t i = 0; i < b->nprograms; i++) {
         groups += !b->programs[i].problem;
-        for (Way way = first; way < WAY_COUNT && !b->programs[i].problem; way++) {
+        for (Way way = reference(b); !b->programs[i].problem && (way = next_way(b, way)) < WAY_COUNT;) {
             double r = ratio(b, &b->programs[i], way);
             least = r < least ? r : least;
             most = r > most ? r : most;
@@ -523,19 +568,19 @@ static void write_svg(const Bench *b, const char *model)
     int low = (int)floor(log2(least)), high = (int)ceil(log2(most));
     c->scale = (WIDTH - LABELS - 60.0) / (high - low);
     c->left = LABELS - low * c->scale;
-    int height = TOP + groups * ((WAY_COUNT - (int)first) * BAR + GAP) + 8;
+    int height = TOP + groups * (count_ways(b) * BAR + GAP) + 8;
     fprintf(c->f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n",
             WIDTH, height, WIDTH, height);
     fprintf(c->f, "<style>text{font:12px sans-serif;fill:#222}.n{font-size:9px;fill:#555}</style>\n"
                   "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
     fprintf(c->f, "<text x=\"10\" y=\"18\">CPU time, %s = 1 (logarithmic; shorter is better), on ",
-            ways[first - 1].name);
+            ways[reference(b)].name);
     for (const char *s = model; *s; s++)
         if (*s != '<' && *s != '&' && (unsigned char)*s >= ' ')
             putc(*s, c->f);
     fprintf(c->f, "</text>\n");
-    for (Way way = first; way < WAY_COUNT; way++) {
-        int x = LABELS + 100 * (int)(way - first);
+    int x = LABELS;
+    for (Way way = reference(b); (way = next_way(b, way)) < WAY_COUNT; x += 100) {
         fprintf(c->f,
                 "<rect x=\"%d\" y=\"28\" width=\"12\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"38\">%s</text>\n",
                 x, ways[way].colour, x + 17, ways[way].name);
@@ -558,11 +603,27 @@ static void write_svg(const Bench *b, const char *model)
 static void usage(FILE *f)
 {
     fputs(
-        "usage: dragoman bench [--runs N] [--json FILE] [--svg FILE] [-- PROGRAM ARGS...]\n"
-        "Compares CPU times of native code, qemu-user and each of dragoman's tiers on the programs of tools/bench, or\n"
-        "of qemu-user and the tiers on a guest program of yours. Medians of N runs (3); outputs must be equal.\n"
-        "DRAGOMAN_BENCH_QEMU names the QEMU to compare with.\n",
+        "usage: dragoman bench [--runs N] [--ways LIST] [--json FILE] [--svg FILE] [-- PROGRAM ARGS...]\n"
+        "Compares CPU times of native code, qemu-user, each of dragoman's tiers and executables made ahead of time on\n"
+        "the programs of tools/bench, or of all but native code on a guest program of yours. Medians of N runs (3);\n"
+        "outputs must be equal. --ways takes those to compare, with commas in between: qemu, baseline, llvm, auto, aot\n"
+        "(all; to make executables takes minutes the first time). DRAGOMAN_BENCH_QEMU names the QEMU to compare with.\n",
         f);
+}
+
+static void choose_ways(Bench *b, const char *list)
+{
+    memset(b->wanted, 0, sizeof b->wanted);
+    while (*list) {
+        size_t n = strcspn(list, ",");
+        Way way = WAY_native;
+        while (++way < WAY_COUNT && (strlen(ways[way].name) != n || memcmp(ways[way].name, list, n)))
+            ;
+        if (way == WAY_COUNT)
+            fail("--ways takes qemu, baseline, llvm, auto and aot, not '%.*s'", (int)n, list);
+        b->wanted[way] = true;
+        list += n + (list[n] == ',');
+    }
 }
 
 /* Takes the options; the index of the user's program, or argc. */
@@ -577,7 +638,8 @@ static int parse(Bench *b, int argc, char **argv, int at)
             exit(0);
         }
         bool runs = !strcmp(o, "--runs"), json = !strcmp(o, "--json"), svg = !strcmp(o, "--svg");
-        if (!(runs || json || svg) || at + 1 == argc) {
+        bool chosen = !strcmp(o, "--ways");
+        if (!(runs || json || svg || chosen) || at + 1 == argc) {
             usage(stderr);
             exit(EXIT_CANNOT);
         }
@@ -586,6 +648,8 @@ static int parse(Bench *b, int argc, char **argv, int at)
             b->json = value;
         if (svg)
             b->svg = value;
+        if (chosen)
+            choose_ways(b, value);
         if (runs) {
             b->runs = atoi(value);
             if (b->runs < 1 || b->runs > MAX_RUNS)
@@ -605,6 +669,17 @@ static void take_users(Bench *b, char **argv)
     if (!p->guest)
         fail("%s: %m", argv[0]);
     b->users = true;
+    if (!b->wanted[WAY_aot])
+        return;
+    if (asprintf(&p->aot, "%s/%d.aot", b->cache, getpid()) < 0)
+        fail("out of memory");
+    fprintf(stderr, "translating %s", p->name);
+    if (!translate(b, p->guest, p->aot)) { /* it has said why */
+        free(p->aot);
+        p->aot = NULL;
+        b->wanted[WAY_aot] = false;
+    }
+    fprintf(stderr, "\r%50s\r", "");
 }
 
 int bench_main(const Guest *guest, int argc, char **argv, int at)
@@ -616,12 +691,14 @@ int bench_main(const Guest *guest, int argc, char **argv, int at)
         fail("out of memory");
     b->guest = guest;
     b->runs = 3;
+    memset(b->wanted, true, sizeof b->wanted);
     at = parse(b, argc, argv, at);
     ssize_t n = readlink("/proc/self/exe", b->self, sizeof b->self - 1);
     if (n < 0)
         fail("/proc/self/exe can't be read: %m");
     b->self[n] = 0;
-    find_qemu(b);
+    if (at < argc || b->wanted[WAY_qemu])
+        find_qemu(b);
     make_cache(b);
     if (at < argc) {
         take_users(b, argv + at);
@@ -642,6 +719,9 @@ int bench_main(const Guest *guest, int argc, char **argv, int at)
     if (b->svg)
         write_svg(b, model);
     for (size_t i = 0; i < b->nprograms; i++) {
+        if (b->users && b->programs[i].aot)
+            unlink(b->programs[i].aot);
+        free(b->programs[i].aot);
         free(b->programs[i].native);
         free(b->programs[i].guest);
     }
