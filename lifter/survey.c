@@ -302,7 +302,7 @@ u64 survey_bytes(const Survey *s, const Outline *o)
     return bytes;
 }
 
-Region *survey_region(const Survey *s, const Outline *o, int opt)
+Region *survey_region(const Survey *s, const Outline *o)
 {
     assert(o->nblocks && o->nblocks <= REGION_BLOCKS);
     Region *r = calloc(1, sizeof *r);
@@ -310,7 +310,7 @@ Region *survey_region(const Survey *s, const Outline *o, int opt)
         return NULL;
     r->guest = s->guest;
     r->pc = o->blocks[0];
-    r->opt = opt;
+    r->opt = 1;
     r->ahead = true;
     r->blocks = calloc(o->nblocks, sizeof *r->blocks);
     r->entries = calloc(o->nblocks, sizeof *r->entries);

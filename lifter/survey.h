@@ -48,7 +48,8 @@ typedef struct Outline {
 i64 survey_outline(Survey *s, const Outline **out);
 /* Bytes of guest code in it. */
 u64 survey_bytes(const Survey *s, const Outline *outline);
-/* Lifts the outline's blocks, for Region.opt `opt`; free with region_free. NULL without memory. */
-Region *survey_region(const Survey *s, const Outline *outline, int opt);
+/* Lifts the outline's blocks; how they are to be compiled is the caller's to say (opt 1, not exact). Free with region_free.
+ * NULL without memory. */
+Region *survey_region(const Survey *s, const Outline *outline);
 
 #endif

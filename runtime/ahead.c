@@ -133,6 +133,11 @@ void ahead_disconnect(void)
     }
 }
 
+bool ahead_is_exact(void)
+{
+    return ahead.payload && ahead.payload->exact;
+}
+
 void ahead_stop(void)
 {
     for (u64 i = 0; ahead.payload && i < ahead.payload->nblocks; i++)

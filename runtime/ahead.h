@@ -28,6 +28,7 @@ typedef struct Ahead {
     u64 index, nblocks;         /* AheadEntry[] */
     u64 hosts;                  /* Block *[nblocks], in the order of their code */
     u64 code_bytes, insn_bytes; /* of the guest: executable, and translated */
+    bool exact;                 /* Region.exact */
     bool counts;                /* the code counts the instructions that it executes (--stats) */
     char cpu[24];               /* the host's architecture level that the code needs, "x86-64-v3" */
 } Ahead;
@@ -52,6 +53,8 @@ Block *ahead_next(u64 lo, u64 hi, u64 *at);
 /* All links of the blocks as if they had never been connected: the other translations are about to be freed. Lock held
  * and no task in translated code. */
 void ahead_disconnect(void);
+/* Whether the blocks give exact state at faults, so that they are good as long as the guest handles such signals. */
+bool ahead_is_exact(void);
 /* No block is good any more: guest code is translated otherwise from now on. Then the cache must be flushed. */
 void ahead_stop(void);
 

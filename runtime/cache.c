@@ -393,7 +393,8 @@ void cache_require_exact(void)
             if (!b->dead)
                 drop(b);
         }
-        drop_ahead(0, UINT64_MAX);
+        if (!ahead_is_exact())
+            drop_ahead(0, UINT64_MAX);
         /* Other threads may be inside a region's loop: have them leave at its back-edge. */
         pthread_mutex_lock(&the_process->lock);
         for (Task *t = the_process->tasks; t; t = t->next_task)

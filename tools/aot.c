@@ -57,6 +57,7 @@ typedef struct Aot {
     u32 workers;
     bool counts; /* --stats */
     int opt;     /* Region.opt */
+    bool exact;  /* Region.exact */
     Image image;
     Process process;
     Survey *survey;
@@ -189,12 +190,15 @@ static int find_code(Aot *a)
 /* Translates one region; false only if there is no memory for it. */
 static void translate(Aot *a, const Outline *o, Share *share, AheadEntry *entries)
 {
-    Region *r = survey_region(a->survey, o, a->opt);
+    Region *r = survey_region(a->survey, o);
     Block *b = NULL;
-    if (r)
+    if (r) {
+        r->opt = a->opt;
+        r->exact = a->exact;
         b = orc_compile(r, share->why, sizeof share->why);
-    else
+    } else {
         snprintf(share->why, sizeof share->why, "out of memory");
+    }
     share->regions += b != NULL;
     share->failed += b == NULL;
     for (; b; b = b->sibling)
@@ -428,7 +432,8 @@ static int finish(Aot *a, Ahead *head)
     qsort(hosts, n, sizeof *hosts, by_code);
     connect_links(index, n);
     *head = (Ahead){
-        .magic = AHEAD_MAGIC, .bias = a->process.load_bias, .nblocks = n, .code_bytes = a->bytes, .counts = a->counts};
+        .magic = AHEAD_MAGIC, .bias = a->process.load_bias, .nblocks = n, .code_bytes = a->bytes, .counts = a->counts,
+                    .exact = a->exact};
     head->insn_bytes = translated_bytes(a, index, n);
     snprintf(head->cpu, sizeof head->cpu, "%s", a->cpu);
     bool ok = write_payload(a, head, index, hosts, n);
@@ -519,6 +524,8 @@ static void help(void)
         "-march=LEVEL   the processors it is for: x86-64-v3 (default where this machine is one) or x86-64-v2\n"
         "-O1, -O2       how much LLVM optimises: -O2 (the default) takes about twice the time\n"
         "-j N           translate with N processes (default: one a processor)\n"
+        "--exact        for programs that handle SIGSEGV and its like, as Go's and Rust's do: without it their\n"
+        "               translation is not used from then on; with it code is some 20 % slower\n"
         "--stats        have OUT count the instructions it executes, for DRAGOMAN_STATS=1\n"
         "-h, --help     print this help\n\n"
         "Options of 'dragoman run' are given to OUT in their environment variables ('dragoman -h' lists them): "
@@ -563,6 +570,8 @@ int aot_main(int argc, char **argv, int at)
                 return usage("-march takes x86-64-v2 or x86-64-v3");
         } else if (!strcmp(arg, "-O1") || !strcmp(arg, "-O2")) {
             a->opt = arg[2] - '0';
+        } else if (!strcmp(arg, "--exact")) {
+            a->exact = true;
         } else if (!strcmp(arg, "--stats")) {
             a->counts = true;
         } else if (arg[0] == '-' && arg[1]) {

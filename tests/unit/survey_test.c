@@ -91,7 +91,7 @@ static void cuts_at_functions(void **state)
     assert_true(survey_sweep(s));
     const Outline *outlines;
     assert_int_equal(survey_outline(s, &outlines), 2); /* f0; f1 with all that follows: nobody calls f2 */
-    Region *r = survey_region(s, &outlines[0], 2);
+    Region *r = survey_region(s, &outlines[0]);
     assert_non_null(r);
     assert_int_equal(r->nblocks, 4);
     assert_int_equal(r->pc, at(0));
@@ -123,7 +123,7 @@ static void cuts_what_is_too_large(void **state)
     assert_int_equal(n, 4);
     u64 next = (u64)big;
     for (i64 i = 0; i < n; i++) {
-        Region *r = survey_region(s, &outlines[i], 1);
+        Region *r = survey_region(s, &outlines[i]);
         assert_non_null(r);
         assert_int_equal(r->pc, next);
         assert_int_equal(r->nentries, 1);
