@@ -116,14 +116,21 @@ static void seed_constants(Survey *s, const Ir *ir)
             survey_seed(s, (u64)ir->ops[n].imm, CODE_ENTRY);
 }
 
-static void seed_targets(Survey *s, const Op *last)
+/* A signal is delivered where a loop goes back, and the program goes on from there. */
+static void seed_target(Survey *s, const Ir *ir, u64 target)
 {
+    survey_seed(s, target, target <= ir->pc ? CODE_ENTRY : 0);
+}
+
+static void seed_targets(Survey *s, const Ir *ir)
+{
+    const Op *last = &ir->ops[ir->count - 1];
     switch (last->code) {
     case IR_branch:
-        survey_seed(s, last->imm2, 0);
+        seed_target(s, ir, last->imm2);
         [[fallthrough]];
     case IR_jump:
-        survey_seed(s, (u64)last->imm, 0);
+        seed_target(s, ir, (u64)last->imm);
         break;
     case IR_call:
         survey_seed(s, (u64)last->imm, CODE_ENTRY | CODE_FUNCTION);
@@ -164,7 +171,7 @@ static void look(Survey *s, u64 pc, u64 hi)
         return;
     }
     seed_constants(s, ir);
-    seed_targets(s, &ir->ops[ir->count - 1]);
+    seed_targets(s, ir);
 }
 
 bool survey_follow(Survey *s)
