@@ -106,13 +106,11 @@ static int by_offset(const void *a, const void *b)
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-Symbols *symbols_new(const char *path)
+/* Takes over elf. */
+static Symbols *symbols_of(Elf *elf)
 {
     Symbols *s = calloc(1, sizeof *s);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    elf_version(EV_CURRENT);
-    Elf *elf = s && fd >= 0 ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
-    if (elf && elf_kind(elf) == ELF_K_ELF) {
+    if (s && elf && elf_kind(elf) == ELF_K_ELF) {
         for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
             GElf_Shdr sh;
             if (gelf_getshdr(section, &sh) && (sh.sh_type == SHT_SYMTAB || sh.sh_type == SHT_DYNSYM))
@@ -120,8 +118,6 @@ Symbols *symbols_new(const char *path)
         }
     }
     elf_end(elf);
-    if (fd >= 0)
-        close(fd);
     if (s && !s->n) {
         symbols_free(s);
         s = NULL;
@@ -129,6 +125,23 @@ Symbols *symbols_new(const char *path)
     if (s)
         qsort(s->functions, s->n, sizeof *s->functions, by_offset);
     return s;
+}
+
+Symbols *symbols_new(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    elf_version(EV_CURRENT);
+    Symbols *s = symbols_of(elf_begin(fd, ELF_C_READ, NULL));
+    close(fd);
+    return s;
+}
+
+Symbols *symbols_new_in(const void *file, size_t size)
+{
+    elf_version(EV_CURRENT);
+    return symbols_of(elf_memory((char *)file, size));
 }
 
 void symbols_free(Symbols *s)

@@ -19,6 +19,8 @@ typedef struct Symbols Symbols;
 /* Reads them from .symtab and .dynsym; owned by the caller. NULL if the file has none or can't be read: it isn't
  * trusted. */
 Symbols *symbols_new(const char *path);
+/* The same for a file in memory. */
+Symbols *symbols_new_in(const void *file, size_t size);
 void symbols_free(Symbols *s);
 /* Functions in the order of their places in the file; aliases are functions, too. */
 typedef struct Function {

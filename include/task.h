@@ -49,6 +49,7 @@ typedef struct Fault {
     int code;      /* si_code */
     u64 addr;      /* si_addr */
     u64 pc;        /* guest pc of the instruction */
+    bool exact;    /* the guest's state and pc are those at the access; else as of somewhere before, in the same region */
     bool tagged;   /* not a canonical host address, and the guest's state is exact: see lift_ignore_tags */
 } Fault;
 

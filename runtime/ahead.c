@@ -6,6 +6,8 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+#include "perf.h"
+
 static struct {
     const Ahead *payload; /* NULL: none, or not to be used */
     const AheadEntry *index;
@@ -46,16 +48,28 @@ static const void *part(const Ahead *a, u64 offset)
     return (const u8 *)a + offset;
 }
 
-/* Moves an extent's pages from the payload to where they belong. */
-static bool map_extent(const Ahead *a, const ArenaPart *e)
+Symbols *ahead_symbols(const char *path)
+{
+    const Ahead *a = strncmp(path, "/memfd:", 7) ? NULL : ahead_payload();
+    return a ? symbols_new_in(part(a, a->image), a->image_size) : symbols_new(path);
+}
+
+/* Brings pages from the payload to where they belong. */
+static bool map_part(const Ahead *a, const ArenaPart *e, bool copy)
 {
     if (!arena_keep(e))
         return false;
     void *from = (void *)part(a, e->offset), *to = (void *)e->address;
+    if (copy && e->prot & PROT_EXEC) {
+        if (mprotect(to, e->size, PROT_READ | PROT_WRITE))
+            return false;
+        memcpy(to, from, e->size);
+        return !mprotect(to, e->size, e->prot);
+    }
     return mremap(from, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to && !mprotect(to, e->size, e->prot);
 }
 
-bool ahead_map(const Ahead *a, char *why, size_t size)
+bool ahead_map(const Ahead *a, bool copy, char *why, size_t size)
 {
     if (!ahead_has_cpu(a->cpu)) {
         snprintf(why, size, "its translation is for %s processors", a->cpu);
@@ -63,7 +77,7 @@ bool ahead_map(const Ahead *a, char *why, size_t size)
     }
     const ArenaPart *e = part(a, a->extents);
     for (u64 i = 0; i < a->nextents; i++) {
-        if (!map_extent(a, &e[i])) {
+        if (!map_part(a, &e[i], copy)) {
             snprintf(why, size, "its translation can't be mapped at 0x%lx", e[i].address);
             return false;
         }
@@ -76,6 +90,14 @@ bool ahead_map(const Ahead *a, char *why, size_t size)
         ahead.hi = ahead.index[a->nblocks - 1].block->end;
     }
     return true;
+}
+
+void ahead_perf(void)
+{
+    /* A region's first entry is its lowest address. */
+    for (u64 i = 0; ahead.payload && i < ahead.payload->nblocks; i++)
+        if (ahead.index[i].pc == ahead.index[i].block->low)
+            perf_add(ahead.index[i].block);
 }
 
 Block *ahead_find(u64 pc)

@@ -6,6 +6,7 @@
 #ifndef DRAGOMAN_RUNTIME_AHEAD_H
 #define DRAGOMAN_RUNTIME_AHEAD_H
 
+#include "../frontend/symbols.h"
 #include "runtime.h"
 
 /* Where the payload's segment is mapped: above the executable, below 2 GiB. */
@@ -41,8 +42,13 @@ bool ahead_has_cpu(const char *cpu);
 /* This executable's payload, or NULL. */
 const Ahead *ahead_payload(void);
 /* Maps the payload's translations; false, with one line in `why`, if they can't be used here: the program then runs
- * without. Before arena_init. */
-bool ahead_map(const Ahead *a, char *why, size_t size);
+ * without. Before arena_init. With `copy` their code isn't mapped from the file but memory like that of other tiers, for
+ * which perf has a map. */
+bool ahead_map(const Ahead *a, bool copy, char *why, size_t size);
+/* Names all translations for perf (perf_add). After load_payload. */
+void ahead_perf(void);
+/* The symbols of a mapped file, which may be the payload's (load_payload): see symbols_new. */
+Symbols *ahead_symbols(const char *path);
 /* The block at pc if it was translated ahead of time and is good still. Translation lock held. */
 Block *ahead_find(u64 pc);
 /* The block whose host code contains `host`, or NULL. Callable from a signal handler. */

@@ -9,8 +9,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "../frontend/symbols.h"
 #include "../lifter/dump.h"
+#include "ahead.h"
 #include "cache.h"
 #include "linux/linux.h"
 #include "signal.h"
@@ -44,7 +44,7 @@ static void add_module(Report *r, u64 addr, bool symbol)
     if (!mapped_file(addr, &m))
         return;
     u64 offset = addr - m.lo + m.offset;
-    Symbols *symbols = symbol ? symbols_new(m.path) : NULL;
+    Symbols *symbols = symbol ? ahead_symbols(m.path) : NULL;
     const char *name = symbols ? symbols_find(symbols, offset, &distance) : NULL;
     if (name)
         add(r, " %.256s+0x%lx", name, distance);
@@ -133,7 +133,10 @@ void crash_guest(Task *t, const siginfo_t *info)
         add(&r, "  %s\n", why);
     else if (info->si_code <= 0)
         add(&r, "  sent by process %d\n", info->si_pid);
-    if (info->si_code > 0)
+    if (info->si_code > 0 && t->exit == EXIT_FAULT && !t->fault.exact)
+        add(&r, "  in optimised code: pc and registers are as of somewhere before, in the same function or its caller; with "
+                "DRAGOMAN_TIER=baseline they are exact\n");
+    else if (info->si_code > 0)
         add_instruction(&r, t);
     add_registers(&r, t);
     add_command(&r);

@@ -35,7 +35,7 @@ void code_leave(Task *t, void *ucontext)
 
 _Noreturn void task_raise(Task *t, int signo, int code, u64 addr)
 {
-    t->fault = (Fault){.signo = signo, .code = code, .addr = addr, .pc = t->pc};
+    t->fault = (Fault){.signo = signo, .code = code, .addr = addr, .pc = t->pc, .exact = true};
     t->exit = EXIT_FAULT;
     asm volatile("mov %0, %%rsp\n\tret" : : "r"(t->host_sp) : "memory");
     __builtin_unreachable();

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../frontend/symbols.h"
+#include "ahead.h"
 #include "cache.h"
 
 /* A file of which symbols were wanted. */
@@ -72,7 +72,7 @@ static const File *file_of(const char *path)
         free(f);
         return NULL;
     }
-    f->symbols = symbols_new(path);
+    f->symbols = ahead_symbols(path);
     f->next = perf.files;
     return perf.files = f;
 }

@@ -184,13 +184,15 @@ static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
 {
     u64 pc = t->pc;
     Block *b = cache_find_host(t, (const void *)uc->uc_mcontext.gregs[REG_RIP], &pc);
+    bool exact = !b || b->tier < TIER_LLVM || cache_is_exact();
     bool no_page = info->si_code == SI_KERNEL; /* an address that no page can have; the CPU doesn't say which */
     t->fault = (Fault){
         .signo = info->si_signo,
         .code = no_page ? SEGV_MAPERR : info->si_code,
         .addr = no_page ? operand_address(uc) : (u64)info->si_addr,
         .pc = pc,
-        .tagged = no_page && (!b || b->tier < TIER_LLVM || cache_is_exact()),
+        .exact = exact,
+        .tagged = no_page && exact,
     };
     t->signals->fault_write = uc->uc_mcontext.gregs[REG_ERR] & 2;
     t->exit = EXIT_FAULT;

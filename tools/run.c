@@ -341,7 +341,7 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
 {
     char why[512];
     bool translated = a->options.tier == TIER_AUTO || a->options.tier == TIER_LLVM;
-    if (payload && translated && !ahead_map(payload, why, sizeof why))
+    if (payload && translated && !ahead_map(payload, a->options.perf, why, sizeof why))
         fprintf(stderr, "dragoman: %s: %s; it is translated anew\n", path, why);
     if (payload && log_.stats && !payload->counts)
         fprintf(stderr, "dragoman: %s: what its translation executes isn't counted; 'dragoman aot --stats' makes one that counts\n",
@@ -372,8 +372,10 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
         return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
     }
     signal_init(p, t);
-    if (p->options.perf)
+    if (p->options.perf) {
         perf_start();
+        ahead_perf();
+    }
     task_loop(t);
 }
 
