@@ -144,12 +144,13 @@ static const char *log_path(char out[PATH_MAX])
     return out;
 }
 
-/* Executes this program. Without /proc by its descriptor, which stays open for what that executes in turn (fd.c: open_self). */
+/* Executes this program. Without /proc, or with something else in its place, by its descriptor, which stays open for what that
+ * executes in turn (fd.c: open_self). */
 static i64 exec_self(Exec *x, char **argv)
 {
     int fd = linux_state(x->t->process)->self;
     i64 error = host_exec(x, AT_FDCWD, "/proc/self/exe", argv, 0);
-    if ((error != -ENOENT && error != -ENOTDIR) || fd < 0)
+    if ((error != -ENOENT && error != -ENOTDIR && error != -ELOOP && error != -EACCES) || fd < 0)
         return error;
     raw_syscall(__NR_fcntl, (u64)fd, F_SETFD, 0, 0, 0, 0);
     error = host_exec(x, fd, "", argv, AT_EMPTY_PATH);
