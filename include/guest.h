@@ -42,7 +42,9 @@ typedef u64 GuestHelper(Task *t, u64 a, u64 b);
 
 struct Guest {
     const char *name;         /* "aarch64", also qemu-NAME and --guest NAME */
-    const char *cpu;          /* the CPU model that -cpu help lists */
+    const char *const *cpus; /* the CPU models that -cpu takes; all have the same features */
+    /* True if -cpu's property of this name chooses a detail of a feature that isn't there. */
+    bool (*cpu_detail)(const char *name, size_t n);
     u16 elf_machine;          /* EM_* */
     u8 elf_class;             /* ELFCLASS* */
     u8 insn_align;            /* bytes */

@@ -10,6 +10,7 @@
 #include "../include/translate.h"
 
 typedef struct Options {
+    const char *no_sysroot;    /* what -L named if that is no directory: told when a program doesn't load */
     const char *sysroot;       /* -L / QEMU_LD_PREFIX, absolute, without trailing slash; NULL for none */
     const char *argv0;         /* -0: replaces the guest's argv[0] */
     const char *release;       /* -r: uname's release */

@@ -113,9 +113,12 @@ static void opt_version(Args *a, const char *arg, bool from_env)
 static void opt_ld_prefix(Args *a, const char *arg, bool from_env)
 {
     char *path = realpath(arg, NULL);
-    if (!path)
-        fail("-L %s: %s", arg, strerror(errno));
-    a->options.sysroot = strcmp(path, "/") ? path : NULL;
+    int fd = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    /* A static program needs none, and is often started with a prefix that not every machine has. */
+    a->options.no_sysroot = fd < 0 ? arg : NULL;
+    a->options.sysroot = fd >= 0 && strcmp(path, "/") ? path : NULL;
+    if (fd >= 0)
+        close(fd);
 }
 
 static void opt_set_env(Args *a, const char *arg, bool from_env)
@@ -163,11 +166,25 @@ static void opt_reserved_va(Args *a, const char *arg, bool from_env)
 static void opt_cpu(Args *a, const char *arg, bool from_env)
 {
     if (!strcmp(arg, "help")) {
-        printf("Available CPUs:\n  max\n  %s\n", a->guest->cpu);
+        puts("Available CPUs (each has what there is; MODEL,FEATURE=off is allowed for what there isn't):");
+        for (const char *const *model = a->guest->cpus; *model; model++)
+            printf("  %s\n", *model);
         exit(0);
     }
-    if (strcmp(arg, "max") && strcmp(arg, a->guest->cpu))
+    char *copy = strdup(arg), *rest = copy, *name = strsep(&rest, ",");
+    const char *const *model = a->guest->cpus;
+    while (*model && strcmp(name, *model))
+        model++;
+    if (!*model)
         fail("-cpu %s: no such model; '-cpu help' lists those there are", arg);
+    while ((name = strsep(&rest, ","))) {
+        const char *value = strchr(name, '=');
+        if (value && strcmp(value, "=off"))
+            value = a->guest->cpu_detail(name, (size_t)(value - name)) ? value : NULL;
+        if (!value)
+            fail("-cpu %s: %s is not there; only 'off' is possible", arg, name);
+    }
+    free(copy);
 }
 
 static void opt_gdb(Args *a, const char *arg, bool from_env)
@@ -369,6 +386,8 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
     int error = payload ? load_payload(p, t, payload, path, why, sizeof why) : load_program(p, t, path, why, sizeof why);
     if (error) {
         fprintf(stderr, "dragoman: %s\n", why);
+        if (p->options.no_sysroot)
+            fprintf(stderr, "dragoman: -L %s: not a directory\n", p->options.no_sysroot);
         return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
     }
     signal_init(p, t);

@@ -191,9 +191,19 @@ static void reset(Task *t, u64 entry, u64 sp)
     a64_enter_thread(t);
 }
 
+static const char *const cpus[] = {"max",        "cortex-a35", "cortex-a53",  "cortex-a55", "cortex-a57",
+                                   "cortex-a72", "cortex-a76", "neoverse-n1", NULL};
+
+/* pauth-impdef and its kind: how pointers would be signed. */
+static bool cpu_detail(const char *name, size_t n)
+{
+    return n > 6 && !memcmp(name, "pauth-", 6);
+}
+
 const Guest guest_aarch64 = {
     .name = "aarch64",
-    .cpu = "neoverse-n1",
+    .cpus = cpus,
+    .cpu_detail = cpu_detail,
     .elf_machine = EM_AARCH64,
     .elf_class = ELFCLASS64,
     .insn_align = 4,
