@@ -52,8 +52,11 @@ int main(void)
     int error = clock_gettime(99, &t);
     printf("no such clock: %d %d\n", error, errno == EINVAL);
     struct timezone zone = {1, 2};
-    printf("time zone: %d %d %d\n", gettimeofday(NULL, &zone), zone.tz_minuteswest, zone.tz_dsttime);
-    printf("bad address: %ld %d\n", syscall(SYS_clock_gettime, CLOCK_REALTIME, 8), errno == EFAULT);
-    printf("bad address: %ld %d\n", syscall(SYS_gettimeofday, 8, 0), errno == EFAULT);
+    error = syscall(SYS_gettimeofday, NULL, &zone);
+    printf("time zone: %d %d %d\n", error, zone.tz_minuteswest, zone.tz_dsttime);
+    error = syscall(SYS_clock_gettime, CLOCK_REALTIME, 8);
+    printf("bad address: %d %d\n", error, errno == EFAULT);
+    error = syscall(SYS_gettimeofday, 8, 0);
+    printf("bad address: %d %d\n", error, errno == EFAULT);
     return 0;
 }
