@@ -1,7 +1,6 @@
 /* Crash reports. Everything is formatted into one buffer without malloc or stdio's locks and written at once. */
 #include "crash.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,21 +100,25 @@ static const char *meaning(const siginfo_t *info)
 /* The command line, so that it can be run again. */
 static void add_command(Report *r)
 {
-    char args[2048];
-    int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, args, sizeof args);
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0)
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+    char **argv = the_process ? the_process->command : NULL;
+    if (!argv)
         return;
     add(r, "  to see it again:");
-    for (ssize_t at = 0; at < n; at += (ssize_t)strnlen(args + at, (size_t)(n - at)) + 1) {
-        const char *arg = args + at;
-        bool plain =
-            arg[0] && !arg[strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%")];
-        add(r, plain ? " %.*s" : " '%.*s'", (int)strnlen(arg, (size_t)(n - at)), arg);
+    for (; *argv && r->n < sizeof r->text / 2; argv++) {
+        const char *at = *argv;
+        if (*at && !at[strspn(at, plain)]) {
+            add(r, " %.2000s", at);
+            continue;
+        }
+        add(r, " '");
+        for (size_t n; *at; at += n + (at[n] == '\'')) {
+            n = strcspn(at, "'");
+            add(r, "%.*s%s", n < 2000 ? (int)n : 2000, at, at[n] ? "'\\''" : "");
+        }
+        add(r, "'");
     }
-    add(r, "\n");
+    add(r, "%s\n", *argv ? " ..." : "");
 }
 
 void crash_guest(Task *t, const siginfo_t *info)

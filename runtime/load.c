@@ -479,9 +479,32 @@ static void note_exe(Process *p, const char *link, const char *path)
     bool inside = len && strncmp(name, root, len) == 0 && name[len] == '/';
     p->guest_exe = strdup(inside ? name + len : name);
     p->exe_fd = -1;
-    /* The thread's name, which the host's kernel took from this program's. */
-    const char *slash = strrchr(path, '/');
-    prctl(PR_SET_NAME, slash ? slash + 1 : path);
+}
+
+/* What ps, pgrep and the like read about this process: the guest's name, command line, environment and addresses rather than
+ * the translator's. The heap is the host's. */
+static void tell_host(const Process *p, const char *execfn, u64 sp)
+{
+    extern const char end[];
+    const char *slash = strrchr(execfn, '/');
+    prctl(PR_SET_NAME, slash ? slash + 1 : execfn);
+    const struct prctl_mm_map map = {
+        .start_code = p->code_start,
+        .end_code = p->code_end,
+        .start_data = p->data_start,
+        .end_data = p->data_end,
+        .start_brk = (u64)end,
+        .brk = (u64)sbrk(0),
+        .start_stack = sp,
+        .arg_start = p->arg_start,
+        .arg_end = p->arg_end,
+        .env_start = p->env_start,
+        .env_end = p->env_end,
+        .auxv = (__u64 *)p->auxv,
+        .auxv_size = (u32)p->auxv_size,
+        .exe_fd = (u32)-1,
+    };
+    prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0); /* no harm done in kernels that don't have it */
 }
 
 static int load_image(const Loader *l, Image *image, const char *path, const char *execfn, u64 bias)
@@ -516,6 +539,7 @@ static int load_image(const Loader *l, Image *image, const char *path, const cha
     image_close(&interp);
     if (error)
         return error;
+    tell_host(p, execfn, sp);
     p->guest->reset(l->t, entry, sp);
     l->t->pc = entry;
     return 0;
@@ -552,6 +576,7 @@ int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
         case PROGRAM_OTHER:
             if (depth) { /* a script of the host's */
                 close(fd);
+                system_before_exec(p);
                 execve(file, p->argv, p->options.env);
                 return fail(l, errno, "%s: %s", path, strerror(errno));
             }

@@ -62,6 +62,7 @@ struct Process {
     char *exe_path;        /* host path of the guest executable (absolute), what /proc/self/exe shows after mapping back */
     char *guest_exe;       /* the same as the guest sees it */
     int exe_fd;            /* its open file, or -1 */
+    char **command;        /* this program's own argv */
     char **argv;           /* the guest's */
     u64 brk_start, brk;    /* guest heap */
     u64 stack_lo, stack_hi;

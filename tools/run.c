@@ -354,7 +354,7 @@ static Args defaults(const Guest *guest)
 }
 
 /* Runs `path`, or the payload of this executable, which is `path` then. Returns an exit status if it can't be started. */
-static int start(const Args *a, const Ahead *payload, const char *path, char **guest_argv)
+static int start(const Args *a, const Ahead *payload, const char *path, char **guest_argv, char **command)
 {
     char why[512];
     bool translated = a->options.tier == TIER_AUTO || a->options.tier == TIER_LLVM;
@@ -371,6 +371,7 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
     if (!p)
         fail("out of memory");
     p->options = a->options;
+    p->command = command;
     p->argv = guest_argv;
     p->exe_fd = -1;
     pthread_mutex_init(&p->lock, NULL);
@@ -408,17 +409,20 @@ int run_main(const Guest *guest, int argc, char **argv, int at)
     if (at >= argc)
         fail("no program given: dragoman [options] program [arguments...]; 'dragoman -h' explains");
     const char *path = argv[at];
-    char **guest_argv = argv + at;
+    char **command = malloc((size_t)(argc + 1) * sizeof *argv), **guest_argv = argv + at;
+    if (!command)
+        fail("out of memory");
+    memcpy(command, argv, (size_t)(argc + 1) * sizeof *argv);
     if (keeps_argv0 && at + 1 < argc)
         guest_argv++;
     if (a.options.argv0)
         guest_argv[0] = (char *)a.options.argv0;
-    return start(&a, NULL, path, guest_argv);
+    return start(&a, NULL, path, guest_argv, command);
 }
 
 int run_payload(const Guest *guest, const Ahead *payload, char **argv)
 {
     Args a = defaults(guest);
     const char *path = (const char *)getauxval(AT_EXECFN);
-    return start(&a, payload, path ? path : argv[0], argv);
+    return start(&a, payload, path ? path : argv[0], argv, argv);
 }

@@ -18,6 +18,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -119,6 +120,25 @@ int main(int argc, char **argv)
     n = read(fd, buf, sizeof buf);
     printf("cmdline at %d\n", n == (ssize_t)strlen(argv[0]) + 1 && strcmp(buf, argv[0]) == 0);
     close(fd), close(dir);
+
+    /* Another process sees the same. */
+    fflush(stdout);
+    pid_t child = fork();
+    if (!child) {
+        char name[32];
+        snprintf(name, sizeof name, "/proc/%d/cmdline", getppid());
+        fd = open(name, O_RDONLY);
+        n = read(fd, buf, sizeof buf);
+        printf("parent's cmdline %d\n", n == (ssize_t)strlen(argv[0]) + 1 && strcmp(buf, argv[0]) == 0);
+        close(fd);
+        snprintf(name, sizeof name, "/proc/%d/comm", getppid());
+        fd = open(name, O_RDONLY);
+        n = read(fd, buf, sizeof buf);
+        printf("parent's comm %d\n", n > 8 && strncmp(buf, "sys_proc", 8) == 0);
+        fflush(stdout);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
 
     char on_stack;
     mapping("stack", &on_stack);
