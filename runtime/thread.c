@@ -222,6 +222,7 @@ static void *thread_main(void *arg)
     Task *t = start->child;
     const CloneArgs *a = start->args;
     jmp_buf end;
+    signal_block_all(); /* pthread_create leaves the C library's own signals open */
     self = t;
     t->thread = pthread_self();
     t->tid = (i32)gettid();
@@ -428,6 +429,7 @@ static void *lender_main(void *arg)
 {
     Vfork v = *(Vfork *)arg;
     Start *start = v.start;
+    signal_block_all();
     i64 pid = run_vfork(&v);
     self = NULL;
     if (pid < 0)

@@ -12,6 +12,7 @@
 #include "cache.h"
 #include "mem.h"
 #include "perf.h"
+#include "signal.h"
 
 enum {
     /* Entries until a block is hot. LLVM takes about 0.15 ms an instruction of a region, the baseline about 1 ns to run
@@ -100,6 +101,7 @@ static void run_job(Job *job)
 
 static void *compile_thread(void *unused)
 {
+    signal_block_all();
     for (;;) {
         pthread_mutex_lock(&tier.lock);
         while (!tier.first)
@@ -117,16 +119,14 @@ static void *compile_thread(void *unused)
 /* The guest's signals are none of the compile thread's business. Lock held. */
 static bool start_thread(void)
 {
-    sigset_t all, old;
     pthread_attr_t attr;
     pthread_t thread;
-    sigfillset(&all);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    signal_block_all();
     bool ok = !pthread_create(&thread, &attr, compile_thread, NULL);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    signal_unblock(self);
     pthread_attr_destroy(&attr);
     return ok;
 }
