@@ -353,7 +353,8 @@ static Args defaults(const Guest *guest)
     return a;
 }
 
-/* Runs `path`, or the payload of this executable, which is `path` then. Returns an exit status if it can't be started. */
+/* Runs `path`, or the payload of this executable, which is `path` then; `command` is this program's own argv. Returns an exit status if
+ * it can't be started. */
 static int start(const Args *a, const Ahead *payload, const char *path, char **guest_argv, char **command)
 {
     char why[512];
