@@ -98,7 +98,7 @@ static const u8 *bytes_at(const Scan *scan, u64 vaddr, u64 size)
 {
     for (size_t i = 0; i < scan->image->nsegments; i++) {
         const Segment *s = &scan->image->segments[i];
-        if (vaddr >= s->vaddr && vaddr - s->vaddr < s->filesz && size <= s->filesz - (vaddr - s->vaddr))
+        if (s->prot && vaddr >= s->vaddr && vaddr - s->vaddr < s->filesz && size <= s->filesz - (vaddr - s->vaddr))
             return (const u8 *)(vaddr + scan->bias);
     }
     return NULL;
@@ -138,6 +138,8 @@ static void seed_pointers(const Scan *scan)
     u64 step = scan->image->guest->elf_class == ELFCLASS64 ? 8 : 4;
     for (size_t i = 0; i < scan->image->nsegments; i++) {
         const Segment *s = &scan->image->segments[i];
+        if (!s->prot)
+            continue;
         u64 lo = (s->vaddr + scan->bias + step - 1) & -step;
         for (u64 at = lo; at + step <= s->vaddr + scan->bias + s->filesz; at += step) {
             u64 word = 0;
