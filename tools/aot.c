@@ -86,10 +86,11 @@ static u64 page_up(u64 n)
     return (n + PAGE - 1) & ~(u64)(PAGE - 1);
 }
 
-static bool write_all(int fd, const void *data, u64 size, u64 offset)
+/* All of `size` bytes at an offset, from or to `data`. */
+static bool transfer(int fd, void *data, u64 size, u64 offset, bool out)
 {
-    for (const u8 *p = data; size;) {
-        ssize_t n = pwrite(fd, p, size, (off_t)offset);
+    for (u8 *p = data; size;) {
+        ssize_t n = out ? pwrite(fd, p, size, (off_t)offset) : pread(fd, p, size, (off_t)offset);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -101,19 +102,14 @@ static bool write_all(int fd, const void *data, u64 size, u64 offset)
     return true;
 }
 
+static bool write_all(int fd, const void *data, u64 size, u64 offset)
+{
+    return transfer(fd, (void *)data, size, offset, true);
+}
+
 static bool read_all(int fd, void *data, u64 size, u64 offset)
 {
-    for (u8 *p = data; size;) {
-        ssize_t n = pread(fd, p, size, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        offset += (u64)n;
-        size -= (u64)n;
-    }
-    return true;
+    return transfer(fd, data, size, offset, false);
 }
 
 /* Room for `size` bytes at the end of the output, on a page of its own; its offset. */
