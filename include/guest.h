@@ -57,6 +57,7 @@ struct Guest {
     u16 off_sp;
     GuestHelper *const *helpers;
     size_t nhelpers;
+    u32 unrepeatable_helpers; /* bit by bit, those that give something else each time: --check passes over their users */
     /* Lifts the instruction at l->pc into l->ir, sets l->next; on an encoding it doesn't know sets l->unimplemented and emits
      * nothing. `bytes` holds `size` readable bytes of guest code at pc (size may be less than the longest instruction). */
     void (*lift)(Lift *l, const u8 *bytes, size_t size);

@@ -62,6 +62,8 @@ enum {
     COUNTER(exit_syscall, "system calls") \
     COUNTER(exit_fault, "guest faults") \
     COUNTER(exit_hot, "hot blocks reported") \
+    COUNTER(checked, "region runs compared (--check)") \
+    COUNTER(unchecked, "region runs not compared: interrupted, left by a fault, or seen by other processes") \
     COUNTER(invalidations, "code invalidations") \
     COUNTER(invalidated_blocks, "blocks dropped by invalidation") \
     COUNTER(flushes, "whole-cache flushes")

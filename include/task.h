@@ -82,6 +82,7 @@ struct Task {
     void *exec_argv;           /* malloc'd: execve's, freed by a vfork parent if the exec succeeds */
     bool vfork_child;          /* a process that shares memory with its parent until it execs or exits: starts no threads */
     Task *next_task;           /* Process.tasks */
+    struct Writes *writes;     /* runtime/check.c */
     u64 reported[TIERS];       /* so many of Task.executed are in the log's counters */
     u32 dispatch_generation;   /* jump cache is stale if it differs from the cache's */
 };

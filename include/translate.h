@@ -52,6 +52,7 @@ struct Block {
     Block *better;        /* the LLVM region that replaces it, once there */
     Block *sibling;       /* LLVM: the region's next entry, see Region.entries */
     Ir *ir;               /* interpreter tier only */
+    struct Check *check;  /* LLVM under --check: it is entered through check_run (runtime/check.h) only */
 };
 
 /* -- lifter/discover.c: guest code to IR ------------------------------------------------------------------------------ */
@@ -167,6 +168,9 @@ Code exit_stub;    /* Task.exit and Task.pc set */
 /* Ends translated code or a helper with a guest fault at the current instruction; doesn't return. Callable only from a
  * helper or an op body reached from translated code, or from the interpreter. */
 _Noreturn void task_raise(Task *t, int signo, int code, u64 addr);
+
+/* The op `wrote`: --check is told of a store that is to come (runtime/check.c). */
+void check_wrote(Task *t, u64 addr, u64 size);
 
 /* Slot of the jump cache for a guest pc. */
 static inline size_t jump_slot(u64 pc)

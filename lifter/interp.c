@@ -137,6 +137,9 @@ void interp_run(Task *t, const Ir *ir)
         case IR_count:
             t->executed[TIER_INTERP] += (u64)op->imm;
             break;
+        case IR_wrote:
+            check_wrote(t, A(0).x, (u64)op->imm);
+            break;
         case IR_const32:
             v[n].w = (u32)op->imm;
             break;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "ahead.h"
+#include "check.h"
 #include "perf.h"
 
 enum {
@@ -137,9 +138,20 @@ void cache_insert(Block *b)
         perf_add(b);
 }
 
+void cache_insert_host(Block *b)
+{
+    host_add(&cache.baseline, b);
+}
+
+/* Whether it may be entered without the dispatcher. */
+static bool is_direct(const Block *b)
+{
+    return b->tier != TIER_INTERP && !b->check && !b->dead;
+}
+
 void cache_connect(Link *link, Block *to)
 {
-    if (link->to || to->dead || to->tier == TIER_INTERP)
+    if (link->to || !is_direct(to))
         return;
     link->to = to;
     link->next_in = to->incoming;
@@ -149,9 +161,9 @@ void cache_connect(Link *link, Block *to)
 
 void cache_fill_jump(Task *t, const Block *b)
 {
-    if (b->tier == TIER_INTERP || b->dead)
+    if (!is_direct(b))
         return;
-    JumpEntry *e = &t->jump_cache[jump_slot(b->pc)];
+    JumpEntry *e = &task_jumps(t)[jump_slot(b->pc)];
     e->pc = jump_empty(jump_slot(b->pc));
     e->code = b->code;
     atomic_signal_fence(memory_order_seq_cst);
@@ -177,7 +189,7 @@ static void redirect(Block *from, Block *to)
     from->incoming = NULL;
     pthread_mutex_lock(&the_process->lock);
     for (Task *t = the_process->tasks; t; t = t->next_task) {
-        JumpEntry *e = &t->jump_cache[jump_slot(from->pc)];
+        JumpEntry *e = &task_jumps(t)[jump_slot(from->pc)];
         if (e->pc == from->pc)
             e->pc = jump_empty(jump_slot(from->pc));
     }
@@ -333,7 +345,7 @@ void cache_flush(Task *t, u64 flushes)
     cache_lock();
     pthread_mutex_lock(&the_process->lock);
     for (Task *other = the_process->tasks; other; other = other->next_task)
-        jump_cache_clear(other->jump_cache);
+        jump_cache_clear(task_jumps(other));
     pthread_mutex_unlock(&the_process->lock);
 
     for (size_t i = 0; i < LEN(cache.hash); i++)
@@ -344,6 +356,9 @@ void cache_flush(Task *t, u64 flushes)
     ahead_disconnect();
     for (u32 i = 0; i < cache.baseline.count; i++)
         free(host_get(&cache.baseline, i)->map);
+    for (u32 i = 0; i < cache.regions.count; i++)
+        if (i == 0 || host_get(&cache.regions, i)->check != host_get(&cache.regions, i - 1)->check)
+            check_free(host_get(&cache.regions, i)->check);
     cache.baseline.count = cache.regions.count = 0;
     cache.generation++;
     cache.flushes++;
@@ -450,6 +465,7 @@ void cache_after_fork(bool child)
         atomic_store(&cache.stopping, false);
         pthread_cond_init(&cache.going_on, NULL);
         perf_after_fork();
+        check_after_fork();
     }
     cache_unlock();
 }

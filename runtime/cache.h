@@ -12,6 +12,8 @@ void cache_unlock(void);
 Block *cache_lookup(u64 pc);
 /* Enters a fresh block. Lock held. */
 void cache_insert(Block *b);
+/* Enters a baseline block that nobody may find but through a host address in it. Lock held. */
+void cache_insert_host(Block *b);
 /* Connects a direct exit to its target, unless either is no longer current. Lock held. */
 void cache_connect(Link *link, Block *to);
 /* Enters pc into the task's own jump cache. Lock held. */

@@ -10,6 +10,7 @@
 #include "../lifter/dump.h"
 #include "ahead.h"
 #include "cache.h"
+#include "check.h"
 #include "linux/linux.h"
 #include "mem.h"
 #include "signal.h"
@@ -35,7 +36,7 @@ Task *task_new(Process *p)
     t->process = p;
     t->guest = p->guest;
     t->abi = p->abi;
-    t->jump_cache = (JumpEntry *)(t + 1); /* pc 0 is an empty entry, but in pc 0's own slot */
+    t->jump_cache = task_jumps(t); /* pc 0 is an empty entry, but in pc 0's own slot */
     t->jump_cache[jump_slot(0)].pc = jump_empty(jump_slot(0));
     pthread_mutex_lock(&p->lock);
     t->next_task = p->tasks;
@@ -71,6 +72,7 @@ void task_free(Task *t)
         }
     }
     pthread_mutex_unlock(&p->lock);
+    check_task_free(t);
     munmap(t, sizeof(Task) + JUMP_CACHE * sizeof(JumpEntry));
 }
 
@@ -198,8 +200,18 @@ static void remember_target(Task *t, Link *from, u64 generation)
     cache_unlock();
 }
 
+/* Runs b, and whatever it leads to without coming back here, under --check. */
+static void enter_checked(Task *t, const Block *b)
+{
+    if (!b->check)
+        code_enter(t, b->code, (u64)b);
+    else if (!check_run(t, b))
+        signal_die(t, SIGABRT);
+}
+
 _Noreturn void task_loop(Task *t)
 {
+    const bool checks = t->process->options.check;
     /* How the last block was left: through this unconnected link, or for an indirect target to remember. */
     Link *from = NULL;
     bool fill = false;
@@ -214,9 +226,13 @@ _Noreturn void task_loop(Task *t)
         }
         if (from || fill)
             remember_target(t, from, generation);
+        if (checks)
+            check_begin(t);
         u64 seen = cache_generation();
         Block *b = cache_enter(t, seen);
         if (!b) {
+            if (checks)
+                check_end(t);
             if (!translate(t))
                 from = NULL, fill = false;
             continue;
@@ -227,11 +243,16 @@ _Noreturn void task_loop(Task *t)
             log_entry(t, b);
         count(dispatches, 1);
         generation = seen;
-        code_enter(t, b->code, (u64)b);
+        if (checks)
+            enter_checked(t, b);
+        else
+            code_enter(t, b->code, (u64)b);
         /* The link may be freed as soon as another task's flush sees this one outside of code. */
         if (t->exit == EXIT_LINK)
             t->pc = t->exit_link->pc;
         atomic_store_explicit(&t->in_code, false, memory_order_release);
+        if (checks)
+            check_end(t);
         switch ((Exit)t->exit) {
         case EXIT_LINK:
             from = t->exit_link;

@@ -94,23 +94,29 @@ static const Range *range_of(u64 pc)
     return r;
 }
 
+void perf_function(u64 pc, char *name, size_t size)
+{
+    u64 distance;
+    const Range *r = range_of(pc);
+    const char *found =
+        r && r->file && r->file->symbols ? symbols_find(r->file->symbols, pc - r->lo + r->offset, &distance) : NULL;
+    if (found)
+        snprintf(name, size, "%s", found);
+    else
+        snprintf(name, size, "0x%" PRIx64, pc);
+}
+
 void perf_add(const Block *b)
 {
-    char line[512];
-    u64 size = 0, distance;
+    char line[512], name[400];
+    u64 size = 0;
     if (likely(!perf_on()))
         return;
     for (const Block *s = b; s; s = s->sibling)
         size += s->code_size;
-    const Range *r = range_of(b->pc);
-    const char *name =
-        r && r->file && r->file->symbols ? symbols_find(r->file->symbols, b->pc - r->lo + r->offset, &distance) : NULL;
-    int n = snprintf(line, sizeof line, "%" PRIx64 " %" PRIx64 " ", (u64)b->code, size);
-    const char *tier = b->tier == TIER_STATIC ? "static" : b->tier == TIER_LLVM ? "llvm" : "baseline";
-    if (name)
-        n += snprintf(line + n, sizeof line - (size_t)n, "%.400s [%s]\n", name, tier);
-    else
-        n += snprintf(line + n, sizeof line - (size_t)n, "0x%" PRIx64 " [%s]\n", b->pc, tier);
+    perf_function(b->pc, name, sizeof name);
+    int n = snprintf(line, sizeof line, "%" PRIx64 " %" PRIx64 " %s [%s]\n", (u64)b->code, size, name,
+                     b->tier == TIER_STATIC ? "static" : b->tier == TIER_LLVM ? "llvm" : "baseline");
     int fd = open_map(O_APPEND);
     if (fd < 0)
         return;

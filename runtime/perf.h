@@ -13,4 +13,7 @@ void perf_add(const Block *b);
 /* In a forked child, under the cache's lock: its code has a map of its own, which starts with what the parent's had. */
 void perf_after_fork(void);
 
+/* The guest function at a guest address, or the address if none is known. The translation lock is held. */
+void perf_function(u64 pc, char *name, size_t size);
+
 #endif

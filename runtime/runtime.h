@@ -18,6 +18,7 @@ typedef struct Options {
     u64 stack_size;            /* -s, bytes; 0: from RLIMIT_STACK */
     u64 reserved_va;           /* -R */
     u64 code_size;             /* --code-size, bytes; 0: as much as there is room for */
+    bool check;                /* --check: tier is TIER_LLVM then */
     int cpus;                  /* --cpus: 0 for the host's */
     int tier;                  /* Tier, or TIER_AUTO */
     int hot;                   /* --hot: entries of a block until LLVM gets it, -1 for the default */
@@ -126,6 +127,11 @@ u64 mem_fixup(u64 rip);
 _Noreturn void task_loop(Task *t);
 /* A Task with fresh registers, on Process.tasks; NULL without memory. */
 Task *task_new(Process *p);
+/* The task's jump cache, also while --check has Task.jump_cache show another one. */
+static inline JumpEntry *task_jumps(Task *t)
+{
+    return (JumpEntry *)(t + 1);
+}
 /* Takes it off the list and frees it. */
 void task_free(Task *t);
 /* Adds what it has executed to the log's counters, once. Process.lock is held. */

@@ -10,6 +10,7 @@
 
 #include "../lifter/orc.h"
 #include "cache.h"
+#include "check.h"
 #include "mem.h"
 #include "perf.h"
 #include "signal.h"
@@ -57,16 +58,32 @@ static void set_counters(const Job *job, i32 first, i32 others)
             atomic_store(&job->members[i]->counter, i ? others : first);
 }
 
-static void compile_job(const Job *job)
+/* Compiles a region; NULL with a line in `why` if it can't be had. Under --check the blocks take the region over. */
+static Block *compile(Region **region, char *why, size_t size)
+{
+    Block *b = orc_compile(*region, why, size);
+    if (!b || !the_process->options.check)
+        return b;
+    if (!check_new(*region, b)) {
+        snprintf(why, size, "it can't be checked");
+        return NULL;
+    }
+    *region = NULL;
+    return b;
+}
+
+static void compile_job(Job *job)
 {
     char why[200];
     u64 pc = job->region->pc;
+    bool exact = job->region->exact;
     i32 threshold = tier_threshold();
-    Block *b = orc_compile(job->region, why, sizeof why);
+    Block *b = compile(&job->region, why, sizeof why);
     if (!b) {
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": LLVM: %s\n", pc, why);
-    } else if (!cache_publish_region(b, job->region->exact, job->members, job->nmembers)) {
+    } else if (!cache_publish_region(b, exact, job->members, job->nmembers)) {
+        check_free(b->check);
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": code changed meanwhile\n", pc);
         set_counters(job, threshold, threshold);
@@ -228,9 +245,10 @@ Block *tier_translate_now(Task *t, u64 pc)
         r->exact = cache_is_exact();
         r->flushes = t->fp_mode & FP_FLUSH;
         arena_use();
-        Block *made = orc_compile(r, why, sizeof why);
+        Block *made = compile(&r, why, sizeof why);
         arena_unuse();
-        region_free(r);
+        if (r)
+            region_free(r);
         if (!made) {
             if (log_on(tier))
                 log_printf("tier: 0x%" PRIx64 ": LLVM: %s\n", pc, why);
@@ -247,6 +265,8 @@ Block *tier_translate_now(Task *t, u64 pc)
                     cache_insert(s);
         }
         cache_unlock();
+        if (b != made)
+            check_free(made->check);
         if (b)
             return b;
     }

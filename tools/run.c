@@ -278,6 +278,12 @@ static void opt_stats(Args *a, const char *arg, bool from_env)
     lift_counting();
 }
 
+static void opt_check(Args *a, const char *arg, bool from_env)
+{
+    a->options.check = true;
+    lift_counting();
+}
+
 static void opt_perf(Args *a, const char *arg, bool from_env)
 {
     a->options.perf = true;
@@ -358,7 +364,9 @@ static Args defaults(const Guest *guest)
 static int start(const Args *a, const Ahead *payload, const char *path, char **guest_argv, char **command)
 {
     char why[512];
-    bool translated = a->options.tier == TIER_AUTO || a->options.tier == TIER_LLVM;
+    bool both = a->options.tier == TIER_AUTO || a->options.tier == TIER_LLVM, translated = both && !a->options.check;
+    if (a->options.check && !both)
+        fail("--check compares the baseline's code with LLVM's; --tier leaves it only one");
     if (payload && translated && !ahead_map(payload, a->options.perf, why, sizeof why))
         fprintf(stderr, "dragoman: %s: %s; it is translated anew\n", path, why);
     if (payload && log_.stats && !payload->counts)
@@ -373,6 +381,8 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
         fail("out of memory");
     p->options = a->options;
     p->command = command;
+    if (p->options.check)
+        p->options.tier = TIER_LLVM;
     p->argv = guest_argv;
     p->exe_fd = -1;
     pthread_mutex_init(&p->lock, NULL);

@@ -218,6 +218,7 @@ const Guest guest_aarch64 = {
     .off_sp = OFF_SP,
     .helpers = helpers,
     .nhelpers = LEN(helpers),
+    .unrepeatable_helpers = 1u << HELPER_counter,
     .lift = lift,
     .reset = reset,
 };

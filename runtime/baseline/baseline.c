@@ -505,7 +505,7 @@ static void consume(Gen *g, const Operands *o)
 static void general(Gen *g, Val n, u32 row, Operands *o, const OpInfo *info)
 {
     bool to_a = info->result == TYPE_W || info->result == TYPE_X;
-    bool loses_va = info->result == TYPE_Q || info->fx & FX_CALL || row == IR_helper;
+    bool loses_va = info->result == TYPE_Q || info->fx & FX_CALL || row == IR_helper || row == IR_wrote;
     u32 variant = prepare(g, row, o, info->fx & FX_COMM);
     /* Saving doesn't disturb what prepare found: it writes to a fresh slot and changes D alone. */
     u64 s0 = g->holes[HOLE_S0_];
@@ -793,6 +793,12 @@ static void one_op(Gen *g, Val n, Block *block)
         g->holes[HOLE_PC64_] = g->pc;
         value(g, n, op);
         return;
+    case IR_wrote: {
+        Operands o = operands(g, op);
+        g->holes[HOLE_IMM_] = (u64)op->imm;
+        general(g, n, IR_wrote, &o, &ir_ops[IR_wrote]);
+        return;
+    }
     case IR_jump:
     case IR_call:
         g->holes[HOLE_LINK0_] = (u64)&block->links[0];

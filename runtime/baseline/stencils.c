@@ -559,6 +559,17 @@ STENCIL(count__)
     NEXT;
 }
 
+/* HOLE_IMM is the number of bytes. */
+#define WROTE(L) \
+    STENCIL(wrote__##L) \
+    { \
+        check_wrote(t, ARG(X, L, 0), (u64)HOLE_IMM); \
+        va = undefined(); \
+        NEXT; \
+    }
+WROTE(A)
+WROTE(S)
+
 STENCIL(jump__)
 {
     EXIT_THROUGH(HOLE_LINK0);

@@ -203,6 +203,8 @@ static i64 exec_guest(Exec *x)
     STRING("-d", log_list(items, sizeof items))
     if (log_.stats)
         argv[--at] = (char *)"--stats";
+    if (o->check)
+        argv[--at] = (char *)"--check";
     if (o->perf)
         argv[--at] = (char *)"--perf";
     argv[--at] = (char *)"run";
