@@ -221,6 +221,15 @@ static const struct {
     [RINT] = {"rint", false, true},       [NEARBYINT] = {"nearbyint", false, true}, [ROUNDEVEN] = {"roundeven", false, false},
 };
 
+/* LLVM computes with operands that it knows, and takes a zero sum for exact; but its sign is the rounding mode's (x - x is
+ * -0 if that is downwards). Hides the first operand where all may turn out to be known. */
+static void hide_constant(Fp *f, LLVMValueRef *operand)
+{
+    bool sum = f->param == FADD || f->param == FSUB || f->param == FMA;
+    if (sum && (f->arg[0] == f->arg[1] || LLVMIsConstant(operand[0]) || LLVMIsConstant(operand[1])))
+        operand[0] = llvm_intrinsic(f->g, "llvm.arithmetic.fence", f->type, operand, 1);
+}
+
 /* One host operation on one to three operands of the result's format. */
 static LLVMValueRef arithmetic(Fp *f, LLVMValueRef *slow)
 {
@@ -230,6 +239,7 @@ static LLVMValueRef arithmetic(Fp *f, LLVMValueRef *slow)
         return NULL;
     for (u32 i = 0; i < n; i++)
         operand[i] = in(f, i);
+    hide_constant(f, operand);
     LLVMValueRef r = constrained(f->g, host_op[f->param].name, f->type, NULL, operand, n, NULL, host_op[f->param].rounds);
     *slow = host_op[f->param].edge ? is_edge(f, r) : is_nan(f, r);
     return out(f, r);
