@@ -54,7 +54,8 @@ enum {
     COUNTER(baseline_ns, "ns in the baseline's code generation") \
     COUNTER(llvm_ir_ns, "ns building LLVM IR") \
     COUNTER(llvm_opt_ns, "ns in LLVM's passes") \
-    COUNTER(llvm_codegen_ns, "ns in LLVM's code generation and linking") \
+    COUNTER(llvm_codegen_ns, "ns in LLVM's code generation") \
+    COUNTER(llvm_link_ns, "ns linking what LLVM made") \
     COUNTER(dispatches, "returns to the dispatcher") \
     COUNTER(exit_link, "exits to connect a direct link") \
     COUNTER(exit_lookup, "exits for an indirect target not in the jump cache") \

@@ -303,11 +303,13 @@ static Block *compile(Orc *orc, LLVMContextRef ctx, const Region *r, char *why, 
         ok = false;
     }
     LLVMDisposeModule(mod);
-    u64 code = ok ? link_object(orc, object, name, why, size) : 0;
     u64 t3 = log_clock();
+    u64 code = ok ? link_object(orc, object, name, why, size) : 0;
+    u64 t4 = log_clock();
     count(llvm_ir_ns, t1 - t0);
     count(llvm_opt_ns, t2 - t1);
     count(llvm_codegen_ns, t3 - t2);
+    count(llvm_link_ns, t4 - t3);
     return code ? make_blocks(orc, r, &exits, name, code, why, size) : NULL;
 }
 

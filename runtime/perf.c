@@ -1,4 +1,5 @@
-/* /tmp/perf-PID.map: one line for each block and region with the guest function it belongs to.
+/* Who is told of translated code, and /tmp/perf-PID.map: one line for each block and region with the guest function it
+ * belongs to.
  *
  * The file is opened for each line: a descriptor that stayed open would be in the guest's way. What the guest unmaps or
  * maps anew invalidates code, so the mappings found are good until the cache's next generation. */
@@ -30,6 +31,7 @@ typedef struct Range {
 enum { RANGES = 64 };
 
 static struct {
+    int wanted;    /* PERF_* */
     char path[64]; /* the map's; "" if none is wanted */
     off_t size;    /* of the map so far */
     File *files;
@@ -43,21 +45,25 @@ static int open_map(int flags)
     return open(perf.path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0644);
 }
 
-void perf_start(void)
+static void start_map(void)
 {
     snprintf(perf.path, sizeof perf.path, "/tmp/perf-%d.map", getpid());
     int fd = open_map(O_TRUNC);
     if (fd < 0) {
         fprintf(stderr, "dragoman: --perf: %s can't be written: %m\n", perf.path);
-        perf.path[0] = 0;
+        perf.wanted &= ~PERF_MAP;
         return;
     }
     close(fd);
 }
 
-bool perf_on(void)
+void perf_start(int wanted)
 {
-    return perf.path[0];
+    perf.wanted = wanted;
+    if (wanted & PERF_MAP)
+        start_map();
+    if (wanted & PERF_DUMP)
+        jitdump_start();
 }
 
 static const File *file_of(const char *path)
@@ -106,17 +112,10 @@ void perf_function(u64 pc, char *name, size_t size)
         snprintf(name, size, "0x%" PRIx64, pc);
 }
 
-void perf_add(const Block *b)
+static void add_to_map(const char *name, const void *code, u64 size)
 {
-    char line[512], name[400];
-    u64 size = 0;
-    if (likely(!perf_on()))
-        return;
-    for (const Block *s = b; s; s = s->sibling)
-        size += s->code_size;
-    perf_function(b->pc, name, sizeof name);
-    int n = snprintf(line, sizeof line, "%" PRIx64 " %" PRIx64 " %s [%s]\n", (u64)b->code, size, name,
-                     b->tier == TIER_STATIC ? "static" : b->tier == TIER_LLVM ? "llvm" : "baseline");
+    char line[512];
+    int n = snprintf(line, sizeof line, "%" PRIx64 " %" PRIx64 " %s\n", (u64)code, size, name);
     int fd = open_map(O_APPEND);
     if (fd < 0)
         return;
@@ -125,13 +124,34 @@ void perf_add(const Block *b)
     close(fd);
 }
 
+void perf_add(const Block *b)
+{
+    char function[400], name[420];
+    u64 size = 0;
+    if (likely(!perf.wanted))
+        return;
+    for (const Block *s = b; s; s = s->sibling)
+        size += s->code_size;
+    perf_function(b->pc, function, sizeof function);
+    snprintf(name, sizeof name, "%s [%s]", function,
+             b->tier == TIER_STATIC ? "static" : b->tier == TIER_LLVM ? "llvm" : "baseline");
+    if (perf.wanted & PERF_MAP)
+        add_to_map(name, b->code, size);
+    if (perf.wanted & PERF_DUMP)
+        jitdump_add(name, b->code, size);
+    if (perf.wanted & PERF_GDB)
+        gdb_add(name, b->code, size);
+}
+
 void perf_after_fork(void)
 {
-    if (!perf_on())
+    if (perf.wanted & PERF_DUMP)
+        jitdump_start();
+    if (!(perf.wanted & PERF_MAP))
         return;
     int from = open(perf.path, O_RDONLY | O_CLOEXEC);
-    perf_start();
-    int to = perf_on() ? open_map(0) : -1;
+    start_map();
+    int to = perf.wanted & PERF_MAP ? open_map(0) : -1;
     char buf[65536];
     off_t copied = 0;
     while (from >= 0 && to >= 0 && copied < perf.size) {

@@ -4,14 +4,23 @@
 
 #include "../include/translate.h"
 
-/* --perf: from here on /tmp/perf-PID.map is written, which perf reads the names of generated code from (Linux,
- * tools/perf/Documentation/jit-interface.txt). */
-void perf_start(void);
-bool perf_on(void);
-/* Writes one line for new host code; a region's entries (Block.sibling) are all given. Under the cache's lock. */
+/* What is told the names of translated code; bits of Options.perf. */
+enum {
+    PERF_MAP = 1,  /* --perf: /tmp/perf-PID.map, which perf reads such names from (Linux,
+                      tools/perf/Documentation/jit-interface.txt) */
+    PERF_DUMP = 2, /* --jitdump: /tmp/jit-PID.dump, with the code itself (jitdump.c) */
+    PERF_GDB = 4,  /* --gdb-names: a gdb that looks at this process (gdb.c) */
+};
+void perf_start(int wanted);
+/* Tells of new host code; a region's entries (Block.sibling) are all given. Under the cache's lock. */
 void perf_add(const Block *b);
 /* In a forked child, under the cache's lock: its code has a map of its own, which starts with what the parent's had. */
 void perf_after_fork(void);
+
+/* One name and its code for jitdump.c and gdb.c. */
+void jitdump_start(void);
+void jitdump_add(const char *name, const void *code, u64 size);
+void gdb_add(const char *name, const void *code, u64 size);
 
 /* The guest function at a guest address, or the address if none is known. The translation lock is held. */
 void perf_function(u64 pc, char *name, size_t size);

@@ -23,7 +23,7 @@ typedef struct Options {
     int tier;                  /* Tier, or TIER_AUTO */
     int hot;                   /* --hot: entries of a block until LLVM gets it, -1 for the default */
     bool strace;
-    bool perf;                 /* --perf */
+    int perf;                  /* --perf, --jitdump, --gdb-names: PERF_* bits */
     u64 seed;                  /* -seed: AT_RANDOM and getrandom made repeatable */
     bool has_seed;
 } Options;

@@ -286,7 +286,17 @@ static void opt_check(Args *a, const char *arg, bool from_env)
 
 static void opt_perf(Args *a, const char *arg, bool from_env)
 {
-    a->options.perf = true;
+    a->options.perf |= PERF_MAP;
+}
+
+static void opt_jitdump(Args *a, const char *arg, bool from_env)
+{
+    a->options.perf |= PERF_DUMP;
+}
+
+static void opt_gdb_names(Args *a, const char *arg, bool from_env)
+{
+    a->options.perf |= PERF_GDB;
 }
 
 static const struct Option {
@@ -404,7 +414,7 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
     }
     signal_init(p, t);
     if (p->options.perf) {
-        perf_start();
+        perf_start(p->options.perf);
         ahead_perf();
     }
     task_loop(t);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../load.h"
+#include "../perf.h"
 #include "../signal.h"
 #include "../thread.h"
 #include "linux.h"
@@ -205,8 +206,12 @@ static i64 exec_guest(Exec *x)
         argv[--at] = (char *)"--stats";
     if (o->check)
         argv[--at] = (char *)"--check";
-    if (o->perf)
+    if (o->perf & PERF_MAP)
         argv[--at] = (char *)"--perf";
+    if (o->perf & PERF_DUMP)
+        argv[--at] = (char *)"--jitdump";
+    if (o->perf & PERF_GDB)
+        argv[--at] = (char *)"--gdb-names";
     argv[--at] = (char *)"run";
     argv[--at] = (char *)"dragoman";
 #undef NUMBER
