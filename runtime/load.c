@@ -276,7 +276,7 @@ static int open_guest(Task *t, const char *name, char **host)
     if (error)
         errno = -error;
     else
-        fd = openat(path->dir, path->name, O_RDONLY | O_CLOEXEC);
+        fd = openat(path->dir, path->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* it may be a pipe */
     if (fd >= 0 && host)
         *host = strdup(path->name);
     free(path);

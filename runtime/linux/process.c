@@ -236,7 +236,7 @@ static i64 exec_host_script(Exec *x, const Script *s, const Path *interp)
 /* A new descriptor for what execveat means, or -errno. */
 static int dup_or_open(int dir, const char *name, u64 flags)
 {
-    u64 how = O_RDONLY | O_CLOEXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0);
+    u64 how = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0);
     if ((flags & AT_EMPTY_PATH) && !*name)
         return (int)raw_syscall(__NR_fcntl, (u64)dir, F_DUPFD_CLOEXEC, 0, 0, 0, 0);
     return (int)raw_syscall(__NR_openat, (u64)dir, (u64)name, how, 0, 0, 0);
