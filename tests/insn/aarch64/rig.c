@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -244,7 +245,7 @@ static void rig_run(Tier tier, const Case *c, Outcome *out)
 
 void rig_run_all(Tier tier, const Case *cases, Outcome *outcomes, size_t n)
 {
-    /* Keeps what compiled tiers produce below the arena's size, and LLVM within the alarm. */
+    /* Keeps what compiled tiers produce below the arena's size, and LLVM within the limit of CPU time, which ends a loop. */
     const size_t per_child = tier == TIER_LLVM ? 512 : 4096;
     size_t *at = mmap(NULL, sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     Outcome *shared = mmap(NULL, n * sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -261,7 +262,7 @@ void rig_run_all(Tier tier, const Case *cases, Outcome *outcomes, size_t n)
         pid_t pid = fork();
 
         if (pid == 0) {
-            alarm(60);
+            setrlimit(RLIMIT_CPU, &(struct rlimit){60, 60});
             rig_init();
             for (; *at < end; ++*at)
                 rig_run(tier, &cases[*at], &shared[*at]);
