@@ -99,7 +99,7 @@ typedef struct Region {
     u64 *entries;     /* owned; addresses of blocks where it may be entered, pc first; NULL: at pc alone */
     size_t nentries;
     bool exact;       /* registers and pc exact at every faulting access */
-    bool flushes;     /* made for a thread that flushes denormals (FP_FLUSH); right for others, too, but bigger */
+    bool flushes;     /* right for threads that flush denormals (FP_FLUSH), too, but bigger */
     bool ahead;       /* made ahead of time: counts as TIER_STATIC, otherwise TIER_LLVM */
     int opt;          /* 1: the short pipeline, 2: O2 */
 } Region;
@@ -195,5 +195,8 @@ void cache_invalidate(u64 addr, u64 size);
 /* The guest says that it changed code at [addr, addr+size), at most a page (IC IVAU and its like): forgets the translations of that
  * memory wherever it is mapped. */
 void code_written(Task *t, u64 addr, u64 size);
+/* A thread has FP_FLUSH in its fp_mode: from now on no region runs, in any thread, that isn't made for that. Helpers call it:
+ * the region that called leaves afterwards. Idempotent and cheap the second time. */
+void code_flushes_denormals(void);
 
 #endif

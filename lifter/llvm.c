@@ -183,6 +183,11 @@ static void write_slot(Gen *g, const Component *c, LLVMValueRef v)
     }
 }
 
+void llvm_write_component(Gen *g, u32 component, LLVMValueRef v)
+{
+    write_slot(g, &g->comps[component], v);
+}
+
 static LLVMValueRef state_field(Gen *g, const Component *c)
 {
     return task_field(g, offsetof(Task, state) + c->offset);
@@ -380,6 +385,7 @@ static LLVMValueRef call_helper(Gen *g, const Op *op)
         LLVMBuildCall2(g->b, LLVMFunctionType(g->i64, params, 3, false), llvm_address(g, helper), args, 3, "");
     /* All variables are stale. */
     load_fp_mode(g);
+    g->fp_unsure = g->has_fp && !g->region->flushes;
     g->valid = (Set){0};
     for (u32 c = 0; c < g->ncomps; c++)
         if (set_has(&g->loop_state[g->block], c))
@@ -410,13 +416,11 @@ static void exit_indirect(Gen *g, LLVMValueRef target)
     LLVMBuildBr(g->b, g->indirect_bb);
 }
 
-/* Leaves for the dispatcher if Task.attention is set; the guest goes on at pc. */
-static void check_attention(Gen *g, u64 pc)
+/* Leaves for the dispatcher if cond; the guest goes on at pc. */
+static void leave_if(Gen *g, LLVMValueRef cond, u64 pc)
 {
-    LLVMValueRef attention = LLVMBuildLoad2(g->b, g->i32, task_field(g, offsetof(Task, attention)), "");
-    LLVMSetVolatile(attention, true);
     LLVMBasicBlockRef leave = new_bb(g);
-    branch_rarely(g, LLVMBuildICmp(g->b, LLVMIntNE, attention, const32(g, 0), ""), leave);
+    branch_rarely(g, cond, leave);
     LLVMBasicBlockRef stay = LLVMGetInsertBlock(g->b);
 
     LLVMPositionBuilderAtEnd(g->b, leave);
@@ -424,6 +428,25 @@ static void check_attention(Gen *g, u64 pc)
     store_field(g, offsetof(Task, pc), const64(g, pc));
     tail_call(g, llvm_address(g, (const void *)signal_stub), NULL);
     LLVMPositionBuilderAtEnd(g->b, stay);
+}
+
+/* ... if Task.attention is set. */
+static void check_attention(Gen *g, u64 pc)
+{
+    LLVMValueRef attention = LLVMBuildLoad2(g->b, g->i32, task_field(g, offsetof(Task, attention)), "");
+    LLVMSetVolatile(attention, true);
+    leave_if(g, LLVMBuildICmp(g->b, LLVMIntNE, attention, const32(g, 0), ""), pc);
+}
+
+/* ... if a helper may just have made this a thread that flushes, which the region isn't made for. */
+static void check_fp_mode(Gen *g, u64 pc)
+{
+    if (!g->fp_unsure)
+        return;
+    LLVMValueRef mode = LLVMBuildLoad2(g->b, g->i32, task_field(g, offsetof(Task, fp_mode)), "");
+    LLVMValueRef flush = LLVMBuildAnd(g->b, mode, const32(g, FP_FLUSH), "");
+    leave_if(g, LLVMBuildICmp(g->b, LLVMIntNE, flush, const32(g, 0), ""), pc);
+    g->fp_unsure = false;
 }
 
 /* Goes on at a guest address; `which` of the terminator's targets it is. */
@@ -434,6 +457,7 @@ static void go(Gen *g, u64 target, u32 which)
         exit_direct(g, target);
         return;
     }
+    check_fp_mode(g, target);
     if (!flow_keeps_state(g, g->block, target)) {
         Set live = flow_live_after(g, g->block, target, which);
         set_meet(&g->dirty, &live);
@@ -471,9 +495,11 @@ static void branch(Gen *g, const Op *op)
     LLVMBuildCondBr(g->b, cond, yes, no);
     LLVMPositionBuilderAtEnd(g->b, yes);
     Set dirty = g->dirty, valid = g->valid;
+    bool fp_unsure = g->fp_unsure;
     go(g, (u64)op->imm, 0);
     g->dirty = dirty;
     g->valid = valid;
+    g->fp_unsure = fp_unsure;
     LLVMPositionBuilderAtEnd(g->b, no);
     go(g, op->imm2, 1);
 }
@@ -575,6 +601,8 @@ static void put_state(Gen *g, const Op *op)
         v = with_part(g, c, v, bytes, (u32)op->imm - c->offset);
     }
     write_slot(g, c, v);
+    if (op->code == IR_put128)
+        llvm_open_put(g, (u32)(c - g->comps), op->arg[0]);
     set_add(&g->valid, (u32)(c - g->comps));
     set_add(&g->dirty, (u32)(c - g->comps));
     if (op->code == IR_put32 && op->imm == g->region->guest->off_flag_kind) {
@@ -602,6 +630,7 @@ static LLVMValueRef build_op(Gen *g, Val v, const Op *op)
         return NULL;
     case IR_insn:
         g->pc = (u64)op->imm;
+        check_fp_mode(g, g->pc);
         return NULL;
     case IR_count:
         count_executed(g, op);
@@ -737,9 +766,12 @@ static bool build_block(Gen *g, u32 n)
     g->val = calloc(g->ir->count, sizeof *g->val);
     g->nzcv = calloc(g->ir->count, sizeof *g->nzcv);
     bool ok = g->val && g->nzcv;
+    g->fp_unsure = false;
     LLVMPositionBuilderAtEnd(g->b, g->bb[n]);
-    for (u32 v = 0; ok && v < g->ir->count; v++)
+    for (u32 v = 0; ok && v < g->ir->count; v++) {
+        llvm_open_before(g, &g->ir->ops[v]);
         g->val[v] = build_op(g, v, &g->ir->ops[v]);
+    }
     free(g->val);
     free(g->nzcv);
     return ok;
@@ -834,7 +866,8 @@ static void build_entry(Gen *g)
     LLVMPositionBuilderAtEnd(g->b, entry);
     for (u32 i = 0; i < g->ncomps; i++)
         new_slots(g, &g->comps[i]);
-    if (has_fp(g->region))
+    g->has_fp = has_fp(g->region);
+    if (g->has_fp && g->region->flushes)
         g->fp_flush = LLVMBuildAlloca(g->b, g->i1, "");
     for (size_t i = 0; i < g->region->nblocks; i++) {
         char at[32];

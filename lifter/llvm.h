@@ -9,12 +9,13 @@
 #include "../include/translate.h"
 #include "ops.h"
 
-enum { CC_PRESERVE_NONE = 21 };
+enum { CC_PRESERVE_ALL = 15, CC_PRESERVE_NONE = 21 };
 
 /* What the host's code generator can do, as far as lowering depends on it. */
 typedef struct HostInfo {
     const char *triple, *layout; /* for the module */
     bool fma;                    /* fused multiply-add is an instruction, not a library call */
+    bool avx;                    /* vector registers have 32 bytes */
     bool lane_shifts;            /* 32- and 64-bit lanes are shifted by counts of their own in integer instructions */
     const char
         *byte_shuffle; /* intrinsic: bytes of the first operand by the second's low 4 bits, 0 for bit 7; or NULL */
@@ -51,7 +52,26 @@ typedef struct NzcvOf {
     u8 kind;      /* NZCV_INT: FlagKind */
     u8 predicate; /* NZCV_FP_CONDITION: sum of 1 equal, 2 greater, 4 less, 8 unordered, as in LLVMRealPredicate */
     LLVMValueRef a, b;
+    Val compared;        /* of FP bits: the comparison; its own NzcvOf has: */
+    LLVMValueRef raises; /* the one that raises flags, */
+    /* and in `predicate` the one that it is for, 0 for none so far */
 } NzcvOf;
+
+/* A floating-point result of the block being built that nobody has looked at yet, see llvm_open.c. */
+typedef struct OpenResult {
+    Val v;
+    u8 bits; /* of its lanes */
+    bool vector;
+    bool edge;    /* may be the least normal number with a flag missing */
+    bool covered; /* a later open result is a NaN if this one is */
+    bool moved;   /* not made by arithmetic, but from one that is */
+} OpenResult;
+
+/* The state has an open result. */
+typedef struct OpenPut {
+    u16 component;
+    Val v;
+} OpenPut;
 
 /* Building one region's function. */
 typedef struct Gen {
@@ -80,7 +100,8 @@ typedef struct Gen {
 
     LLVMBasicBlockRef link_bb, indirect_bb;
     LLVMValueRef link_phi, indirect_phi;
-    LLVMValueRef fp_flush;        /* alloca: i1, FP_FLUSH is set; NULL if the region has no floating point */
+    LLVMValueRef fp_flush; /* alloca: i1, FP_FLUSH is set; in regions with floating point that `flushes` */
+    bool has_fp;
     LLVMBasicBlockRef fp_slow_bb; /* of the floating-point op being built */
     unsigned md_prof;
     LLVMValueRef rare; /* branch weights: the first way is hardly ever taken */
@@ -94,6 +115,10 @@ typedef struct Gen {
     Set dirty;         /* of them, those that the Task doesn't have yet */
     int kind;          /* FlagKind in the state now, -1 unknown */
     u64 pc;            /* of the current guest instruction */
+    bool fp_unsure;    /* a helper has been called, which may have set FP_FLUSH */
+    OpenResult open[16];
+    OpenPut open_puts[16];
+    u32 nopen, nopen_puts;
 } Gen;
 
 /* Builds the module for a region: a function `name` of type Code and, if it has several entries, a symbol `name.N` for
@@ -108,18 +133,33 @@ LLVMValueRef llvm_value(Gen *g, Val v, const Op *op);
  */
 LLVMValueRef llvm_vector(Gen *g, const Op *op, const LLVMValueRef *arg);
 
-/* The call of dg_NAME. */
-LLVMValueRef llvm_call_body(Gen *g, const Op *op, const LLVMValueRef *arg);
+/* The same for any value op, but conditions; given its operands. */
+LLVMValueRef llvm_op_value(Gen *g, Val v, const Op *op, const LLVMValueRef *arg);
+/* The call of dg_NAME; one that is `cold` leaves all registers as they are. */
+LLVMValueRef llvm_call_body(Gen *g, const Op *op, const LLVMValueRef *arg, bool cold);
 /* llvm_fp.c: whether the floating-point op has a rule, and its value (NULL if the host lacks what the rule needs). */
 bool llvm_fp_has(u16 code);
 /* The width of the one floating-point lane that the op reads of all its operands (llvm_fp_reads) or makes, with zeros
  * above (llvm_fp_makes); 0 if it isn't that kind of op. */
 u32 llvm_fp_reads(u16 code);
 u32 llvm_fp_makes(u16 code);
+/* The width of the lanes that a floating-point op with a rule works on, 0 for others. */
+u32 llvm_fp_lane(u16 code);
 LLVMValueRef llvm_fp(Gen *g, Val v, const Op *op, const LLVMValueRef *arg);
 
 /* An i1: whether the comparison comes out as of->predicate says. */
 LLVMValueRef llvm_fp_predicate(Gen *g, const NzcvOf *of);
+
+/* llvm_open.c: leaves an op's result open; the same for v, which is another op's, if it only moves an open result; says
+ * that a component's variable has v now. */
+void llvm_open(Gen *g, Val v, const Op *op, u32 bits, bool vector, bool edge);
+void llvm_open_moved(Gen *g, Val v, const Op *op);
+void llvm_open_put(Gen *g, u32 component, Val v);
+/* Looks at all open results; at least if the op, which comes next, must not find any. */
+void llvm_open_settle(Gen *g);
+void llvm_open_before(Gen *g, const Op *op);
+/* llvm.c: v becomes the value of a component's variable. */
+void llvm_write_component(Gen *g, u32 component, LLVMValueRef v);
 
 /* Host address as a pointer constant. */
 LLVMValueRef llvm_address(Gen *g, const void *p);

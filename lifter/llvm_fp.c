@@ -1,36 +1,35 @@
-/* Floating-point ops as LLVM IR: the fast part of their bodies (ops_fp.h, which says when the host's result is the guest's),
- * and a call of dg_NAME for the rest. The host's instructions are constrained intrinsics: rounding is MXCSR's, and each may
- * raise flags that the guest reads, so none may be dropped, moved across another or folded.
+/* Floating-point ops as LLVM IR: the fast part of their bodies (ops_fp.h, which says when the host's result is the
+ * guest's), and a call of dg_NAME for the rest. The host's instructions are constrained intrinsics: rounding is
+ * MXCSR's, and each may raise flags that the guest reads, so none may be dropped, moved across another or folded.
  *
- * Whether FP_FLUSH is set, in which case dg_NAME does it all, is an SSA value too: read on entry and after each helper. */
+ * A result is looked at later (llvm_open.c) in regions for threads that don't flush denormals. In others each op looks
+ * whether FP_FLUSH is set, in which case dg_NAME does it all; that is an SSA value, read on entry and after helpers. */
 #include <assert.h>
 #include <string.h>
 
-#include "llvm.h"
+#include "llvm_fp.h"
 
-/* One op's fast part. Emits code for the result, and sets *slow to an i1 that says that dg_NAME must make it instead (NULL for
- * never); blocks that end early on the way go to `slow_bb`. */
+/* One op's fast part. Emits code for the result, and sets *slow to an i1 that says that dg_NAME must make it instead
+ * (NULL for never); blocks that end early on the way go to `slow_bb`. */
 typedef struct Fp {
     Gen *g;
     const Op *op;
     const LLVMValueRef *arg;
-    u32 bits;          /* of the floating-point lanes: 32 or 64 */
+    u32 bits; /* of the floating-point lanes: 32 or 64 */
     bool vector;
-    LLVMTypeRef lane;  /* float or double */
-    LLVMTypeRef type;  /* what is operated on: lane, or a vector of lanes */
-    LLVMTypeRef wide;  /* vector of lanes */
-    LLVMTypeRef ints;  /* integer(s) of the same shape as type */
+    LLVMTypeRef lane; /* float or double */
+    LLVMTypeRef type; /* what is operated on: lane, or a vector of lanes */
+    LLVMTypeRef wide; /* vector of lanes */
+    LLVMTypeRef ints; /* integer(s) of the same shape as type */
     u32 param;
     LLVMValueRef scalar; /* a scalar result before `out` made it a v128 */
+    bool edge;           /* the result may be the least normal number without a flag */
+    u32 result_bits;
 } Fp;
 typedef LLVMValueRef FpRule(Fp *f, LLVMValueRef *slow);
 
-static LLVMTypeRef lane_type(Gen *g, u32 bits)
-{
-    return bits == 32 ? LLVMFloatTypeInContext(g->ctx) : LLVMDoubleTypeInContext(g->ctx);
-}
-
-/* -- constrained intrinsics ------------------------------------------------------------------------------------------------ */
+/* -- constrained intrinsics -----------------------------------------------------------------------------------------
+ */
 
 static LLVMValueRef text(Gen *g, const char *s)
 {
@@ -38,8 +37,8 @@ static LLVMValueRef text(Gen *g, const char *s)
 }
 
 /* Calls llvm.experimental.constrained.NAME, overloaded on the result type and, if `from` is given, the operand's. */
-static LLVMValueRef constrained_as(Gen *g, const char *name, LLVMTypeRef to, LLVMTypeRef from, LLVMValueRef *operand, u32 n,
-                                   const char *predicate, bool rounds, const char *flags)
+static LLVMValueRef constrained_as(Gen *g, const char *name, LLVMTypeRef to, LLVMTypeRef from, LLVMValueRef *operand,
+                                   u32 n, const char *predicate, bool rounds, const char *flags)
 {
     char full[64] = "llvm.experimental.constrained.";
     strcat(full, name);
@@ -61,8 +60,8 @@ static LLVMValueRef constrained_as(Gen *g, const char *name, LLVMTypeRef to, LLV
     return call;
 }
 
-static LLVMValueRef constrained(Gen *g, const char *name, LLVMTypeRef to, LLVMTypeRef from, LLVMValueRef *operand, u32 n,
-                                const char *predicate, bool rounds)
+static LLVMValueRef constrained(Gen *g, const char *name, LLVMTypeRef to, LLVMTypeRef from, LLVMValueRef *operand,
+                                u32 n, const char *predicate, bool rounds)
 {
     return constrained_as(g, name, to, from, operand, n, predicate, rounds, "fpexcept.strict");
 }
@@ -73,7 +72,8 @@ static LLVMValueRef compare(Fp *f, LLVMValueRef a, LLVMValueRef b, const char *p
     return constrained(f->g, signals ? "fcmps" : "fcmp", f->type, NULL, operand, 2, predicate, false);
 }
 
-/* -- shapes -------------------------------------------------------------------------------------------------------------------- */
+/* -- shapes ---------------------------------------------------------------------------------------------------------
+ */
 
 static LLVMValueRef as(Gen *g, LLVMValueRef v, LLVMTypeRef type)
 {
@@ -85,22 +85,35 @@ static LLVMValueRef index_const(Gen *g, u32 i)
     return LLVMConstInt(g->i32, i, false);
 }
 
+LLVMValueRef fp_lanes(Gen *g, LLVMValueRef v, u32 bits)
+{
+    return as(g, v, LLVMVectorType(fp_lane_type(g, bits), 128 / bits));
+}
+
+LLVMValueRef fp_scalar(Gen *g, LLVMValueRef v, u32 bits)
+{
+    return LLVMBuildExtractElement(g->b, fp_lanes(g, v, bits), index_const(g, 0), "");
+}
+
+LLVMValueRef fp_from_scalar(Gen *g, LLVMValueRef v)
+{
+    LLVMTypeRef wide = LLVMVectorType(LLVMTypeOf(v), LLVMTypeOf(v) == fp_lane_type(g, 32) ? 4 : 2);
+    return as(g, LLVMBuildInsertElement(g->b, LLVMConstNull(wide), v, index_const(g, 0), ""), g->q);
+}
+
 /* Lane 0 of a v128, or all its lanes. */
 static LLVMValueRef in(Fp *f, u32 n)
 {
-    LLVMValueRef v = as(f->g, f->arg[n], f->wide);
-    return f->vector ? v : LLVMBuildExtractElement(f->g->b, v, index_const(f->g, 0), "");
+    return f->vector ? fp_lanes(f->g, f->arg[n], f->bits) : fp_scalar(f->g, f->arg[n], f->bits);
 }
 
 /* A v128 of a result: zeros above a scalar. */
 static LLVMValueRef out(Fp *f, LLVMValueRef v)
 {
-    if (!f->vector) {
-        LLVMTypeRef wide = LLVMVectorType(LLVMTypeOf(v), LLVMTypeOf(v) == lane_type(f->g, 32) ? 4 : 2);
-        f->scalar = v;
-        v = LLVMBuildInsertElement(f->g->b, LLVMConstNull(wide), v, index_const(f->g, 0), "");
-    }
-    return as(f->g, v, f->g->q);
+    if (f->vector)
+        return as(f->g, v, f->g->q);
+    f->scalar = v;
+    return fp_from_scalar(f->g, v);
 }
 
 /* The same constant in every lane of `type`, given as bits. */
@@ -125,8 +138,7 @@ static LLVMValueRef real(Fp *f, double v)
     return LLVMConstVector(lane, 128 / f->bits);
 }
 
-/* An i1: whether any lane's i1 is set. */
-static LLVMValueRef any(Gen *g, LLVMValueRef is)
+LLVMValueRef fp_any(Gen *g, LLVMValueRef is)
 {
     LLVMTypeRef type = LLVMTypeOf(is);
     if (type == g->i1)
@@ -141,42 +153,37 @@ static LLVMValueRef fabs_(Fp *f, LLVMValueRef v)
     return llvm_intrinsic(f->g, "llvm.fabs", LLVMTypeOf(v), args, 1);
 }
 
-/* -- when the host's result may differ ---------------------------------------------------------------------------------------------- */
+/* -- when the host's result may differ ------------------------------------------------------------------------------
+ */
 
-/* These comparisons are plain ones, free to be combined: on results, which are never signalling NaNs, they raise nothing. */
-static LLVMValueRef is_nan(Fp *f, LLVMValueRef r)
+/* These comparisons are plain ones, free to be combined: on results, which are never signalling NaNs, they raise
+ * nothing. */
+LLVMValueRef fp_is_nan(Gen *g, LLVMValueRef r)
 {
-    return any(f->g, LLVMBuildFCmp(f->g->b, LLVMRealUNO, r, r, ""));
+    return LLVMBuildFCmp(g->b, LLVMRealUNO, r, r, "");
 }
 
-/* NaN, or the least normal number: one comparison, unordered or equal. */
-static LLVMValueRef is_edge(Fp *f, LLVMValueRef r)
+/* One comparison, unordered or equal. */
+LLVMValueRef fp_is_edge(Gen *g, LLVMValueRef r, u32 bits)
 {
-    LLVMValueRef least = LLVMConstReal(f->lane, f->bits == 32 ? 0x1p-126 : 0x1p-1022), lane[4] = {least, least, least, least};
-    if (f->vector)
-        least = LLVMConstVector(lane, LLVMGetVectorSize(LLVMTypeOf(r)));
-    return any(f->g, LLVMBuildFCmp(f->g->b, LLVMRealUEQ, fabs_(f, r), least, ""));
-}
-
-static void rare_branch(Gen *g, LLVMValueRef cond, LLVMBasicBlockRef rare, LLVMBasicBlockRef other)
-{
-    LLVMSetMetadata(LLVMBuildCondBr(g->b, cond, rare, other), g->md_prof, g->rare);
-}
-
-static LLVMBasicBlockRef new_bb(Gen *g)
-{
-    return LLVMAppendBasicBlockInContext(g->ctx, g->fn, "");
+    LLVMValueRef least = LLVMConstReal(fp_lane_type(g, bits), bits == 32 ? 0x1p-126 : 0x1p-1022);
+    LLVMValueRef lane[4] = {least, least, least, least};
+    LLVMTypeRef type = LLVMTypeOf(r);
+    if (LLVMGetTypeKind(type) == LLVMVectorTypeKind)
+        least = LLVMConstVector(lane, LLVMGetVectorSize(type));
+    return LLVMBuildFCmp(g->b, LLVMRealUEQ, llvm_intrinsic(g, "llvm.fabs", type, &r, 1), least, "");
 }
 
 /* Leaves the rest to the body before anything that would raise flags has run. */
 static void slow_if(Fp *f, LLVMValueRef cond)
 {
-    LLVMBasicBlockRef fine = new_bb(f->g);
-    rare_branch(f->g, cond, f->g->fp_slow_bb, fine);
+    LLVMBasicBlockRef fine = fp_new_bb(f->g);
+    fp_rare_branch(f->g, cond, f->g->fp_slow_bb, fine);
     LLVMPositionBuilderAtEnd(f->g->b, fine);
 }
 
-/* -- denormals to be flushed ------------------------------------------------------------------------------------------------------ */
+/* -- denormals to be flushed ----------------------------------------------------------------------------------------
+ */
 
 /* a - low < span: of unsigned lanes, whether low <= a < low + span. */
 static LLVMValueRef within(Fp *f, LLVMValueRef a, u64 low, u64 span)
@@ -191,7 +198,11 @@ static LLVMValueRef may_flush(Fp *f, Need need)
 {
     Gen *g = f->g;
     u32 fraction = f->bits == 32 ? 23 : 52;
-    u64 low = need == NARROW ? 898 : f->bits == 32 ? 88 : 640, high = need == NARROW ? 2048 : f->bits == 32 ? 167 : 1408;
+    u64 low = f->bits == 32 ? 88 : 640, high = f->bits == 32 ? 167 : 1408;
+    if (need == NARROW) {
+        low = 898;
+        high = 2048;
+    }
     LLVMValueRef may = NULL;
     for (u32 i = 0; i < ir_ops[f->op->code].nargs; i++) {
         LLVMValueRef bits = as(g, in(f, i), f->ints), is;
@@ -205,20 +216,29 @@ static LLVMValueRef may_flush(Fp *f, Need need)
         }
         may = may ? LLVMBuildOr(g->b, may, is, "") : is;
     }
-    return any(g, may);
+    return fp_any(g, may);
 }
 
-/* -- rules ------------------------------------------------------------------------------------------------------------------------------- */
+/* -- rules ----------------------------------------------------------------------------------------------------------
+ */
 
 enum { FADD, FSUB, FMUL, FDIV, FSQRT, FMA, FLOOR, CEIL, TRUNC, RINT, NEARBYINT, ROUNDEVEN };
 static const struct {
     const char *name;
     bool edge, rounds; /* may hit the least normal number; takes a rounding mode */
 } host_op[] = {
-    [FADD] = {"fadd", false, true},       [FSUB] = {"fsub", false, true},           [FMUL] = {"fmul", true, true},
-    [FDIV] = {"fdiv", true, true},        [FSQRT] = {"sqrt", false, true},          [FMA] = {"fma", true, true},
-    [FLOOR] = {"floor", false, false},    [CEIL] = {"ceil", false, false},          [TRUNC] = {"trunc", false, false},
-    [RINT] = {"rint", false, true},       [NEARBYINT] = {"nearbyint", false, true}, [ROUNDEVEN] = {"roundeven", false, false},
+    [FADD] = {"fadd", false, true},
+    [FSUB] = {"fsub", false, true},
+    [FMUL] = {"fmul", true, true},
+    [FDIV] = {"fdiv", true, true},
+    [FSQRT] = {"sqrt", false, true},
+    [FMA] = {"fma", true, true},
+    [FLOOR] = {"floor", false, false},
+    [CEIL] = {"ceil", false, false},
+    [TRUNC] = {"trunc", false, false},
+    [RINT] = {"rint", false, true},
+    [NEARBYINT] = {"nearbyint", false, true},
+    [ROUNDEVEN] = {"roundeven", false, false},
 };
 
 /* LLVM computes with operands that it knows, and takes a zero sum for exact; but its sign is the rounding mode's (x - x is
@@ -235,13 +255,13 @@ static LLVMValueRef arithmetic(Fp *f, LLVMValueRef *slow)
 {
     LLVMValueRef operand[3];
     u32 n = ir_ops[f->op->code].nargs;
-    if (f->param == FMA && !f->g->host->fma)
-        return NULL;
     for (u32 i = 0; i < n; i++)
         operand[i] = in(f, i);
     hide_constant(f, operand);
-    LLVMValueRef r = constrained(f->g, host_op[f->param].name, f->type, NULL, operand, n, NULL, host_op[f->param].rounds);
-    *slow = host_op[f->param].edge ? is_edge(f, r) : is_nan(f, r);
+    LLVMValueRef r =
+        constrained(f->g, host_op[f->param].name, f->type, NULL, operand, n, NULL, host_op[f->param].rounds);
+    /* A square, unlike other products, is the least normal number only if that is exact. */
+    f->edge = host_op[f->param].edge && !(f->param == FMUL && f->op->arg[0] == f->op->arg[1]);
     return out(f, r);
 }
 
@@ -255,12 +275,13 @@ static LLVMValueRef neg(Fp *f, LLVMValueRef *slow)
     return out(f, LLVMBuildFNeg(f->g->b, in(f, 0), ""));
 }
 
-/* NaNs are the body's. Of equal operands, which differ only if they are zeros, + is the maximum. param: is it the minimum? */
+/* NaNs are the body's. Of equal operands, which differ only if they are zeros, + is the maximum. param: is it the
+ * minimum? */
 static LLVMValueRef max_min(Fp *f, LLVMValueRef *slow)
 {
     Gen *g = f->g;
     LLVMValueRef a = in(f, 0), b = in(f, 1), ia = as(g, a, f->ints), ib = as(g, b, f->ints);
-    slow_if(f, any(g, LLVMBuildFCmp(g->b, LLVMRealUNO, a, b, "")));
+    slow_if(f, fp_any(g, LLVMBuildFCmp(g->b, LLVMRealUNO, a, b, "")));
     LLVMValueRef zero = f->param ? LLVMBuildOr(g->b, ia, ib, "") : LLVMBuildAnd(g->b, ia, ib, "");
     LLVMValueRef below = compare(f, a, b, f->param ? "ogt" : "olt", true);
     LLVMValueRef above = compare(f, a, b, f->param ? "olt" : "ogt", true);
@@ -289,7 +310,7 @@ static LLVMValueRef convert(Fp *f, LLVMValueRef *slow)
     static const int low[] = {0, 1, 2, 3};
     Gen *g = f->g;
     bool narrows = f->bits == 64;
-    LLVMTypeRef to = lane_type(g, narrows ? 32 : 64), from = f->type;
+    LLVMTypeRef to = fp_lane_type(g, narrows ? 32 : 64), from = f->type;
     LLVMValueRef v = in(f, 0);
     if (f->vector) {
         to = LLVMVectorType(to, 2);
@@ -300,23 +321,15 @@ static LLVMValueRef convert(Fp *f, LLVMValueRef *slow)
         }
     }
     LLVMValueRef r = constrained(g, narrows ? "fptrunc" : "fpext", to, from, &v, 1, NULL, narrows);
-    Fp result = *f;
-    result.bits = narrows ? 32 : 64;
-    result.lane = lane_type(g, result.bits);
-    result.type = to;
-    result.ints = LLVMIntTypeInContext(g->ctx, result.bits);
-    if (f->vector)
-        result.ints = LLVMVectorType(result.ints, 2);
-    *slow = narrows ? is_edge(&result, r) : is_nan(&result, r);
+    f->result_bits = narrows ? 32 : 64;
+    f->edge = narrows;
     if (f->vector && narrows) {
         LLVMValueRef pick[4];
         for (u32 i = 0; i < 4; i++)
             pick[i] = index_const(g, (u32)low[i]);
         r = LLVMBuildShuffleVector(g->b, r, LLVMConstNull(to), LLVMConstVector(pick, 4), "");
     }
-    r = out(&result, r);
-    f->scalar = result.scalar;
-    return r;
+    return out(f, r);
 }
 
 /* Towards zero to a signed integer: the host gives the least one for what doesn't fit. */
@@ -326,7 +339,7 @@ static LLVMValueRef to_signed(Fp *f, LLVMValueRef *slow)
     LLVMTypeRef to = f->vector ? f->ints : llvm_type(g, ir_ops[f->op->code].result);
     LLVMValueRef v = in(f, 0), r = constrained(g, "fptosi", to, f->type, &v, 1, NULL, false);
     u32 bits = LLVMGetIntTypeWidth(f->vector ? LLVMGetElementType(to) : to);
-    *slow = any(g, LLVMBuildICmp(g->b, LLVMIntEQ, r, same_in(g, to, 1ull << (bits - 1)), ""));
+    *slow = fp_any(g, LLVMBuildICmp(g->b, LLVMIntEQ, r, same_in(g, to, 1ull << (bits - 1)), ""));
     return f->vector ? as(g, r, g->q) : r;
 }
 
@@ -360,7 +373,8 @@ static LLVMValueRef from_integer(Fp *f, LLVMValueRef *slow)
     return out(f, r);
 }
 
-/* -- comparison to flags -------------------------------------------------------------------------------------------------------------------- */
+/* -- comparison to flags --------------------------------------------------------------------------------------------
+ */
 
 static LLVMValueRef flag(Gen *g, LLVMRealPredicate p, LLVMValueRef a, LLVMValueRef b, u32 bit)
 {
@@ -368,37 +382,50 @@ static LLVMValueRef flag(Gen *g, LLVMRealPredicate p, LLVMValueRef a, LLVMValueR
     return LLVMBuildShl(g->b, is, LLVMConstInt(g->i32, bit, false), "");
 }
 
+/* The comparison that raises flags can be any: it is the first one that somebody wants the outcome of, or its contrary.
+ * Others are quiet ones; a plain one may be selected as an instruction that signals. */
 LLVMValueRef llvm_fp_predicate(Gen *g, const NzcvOf *of)
 {
-    static const char *const name[] = {NULL, "oeq", "ogt", "oge", "olt", "ole", "one", "ord",
+    static const char *const name[] = {NULL,  "oeq", "ogt", "oge", "olt", "ole", "one", "ord",
                                        "uno", "ueq", "ugt", "uge", "ult", "ule", "une", NULL};
     if (!name[of->predicate])
         return LLVMConstInt(g->i1, of->predicate != 0, false);
+    NzcvOf *compared = &g->nzcv[of->compared];
+    if (!compared->predicate) {
+        compared->predicate = of->predicate;
+        LLVMSetOperand(compared->raises, 2, text(g, name[of->predicate]));
+    }
+    if (of->predicate == compared->predicate)
+        return compared->raises;
+    if ((of->predicate ^ compared->predicate) == 15)
+        return LLVMBuildNot(g->b, compared->raises, "");
     LLVMValueRef operand[] = {of->a, of->b};
-    return constrained_as(g, "fcmp", LLVMTypeOf(of->a), NULL, operand, 2, name[of->predicate], false, "fpexcept.ignore");
+    return constrained_as(g, "fcmp", LLVMTypeOf(of->a), NULL, operand, 2, name[of->predicate], false,
+                          "fpexcept.ignore");
 }
 
-/* One constrained comparison raises what is to be raised. The bits come from plain ones, since mostly nobody wants them;
- * conditions made of the bits become quiet comparisons of a and b (llvm_fp_predicate): a plain one may be selected as an
- * instruction that signals. Flushing changes no result here (MXCSR has DAZ then) but has a flag, for which the body is called. */
+/* The bits come from plain comparisons, since mostly nobody wants them: conditions made of the bits become comparisons
+ * of a and b (llvm_fp_predicate). Flushing changes no result here (MXCSR has DAZ then) but has a flag, for which the
+ * body is called. */
 static LLVMValueRef compare_to_flags(Fp *f, Val v)
 {
     Gen *g = f->g;
     LLVMValueRef a = in(f, 0), b = in(f, 1);
-    compare(f, a, b, "uno", f->param);
+    LLVMValueRef raises = compare(f, a, b, "uno", f->param);
     LLVMValueRef bits = flag(g, LLVMRealOLT, a, b, 31);
     bits = LLVMBuildOr(g->b, bits, flag(g, LLVMRealOEQ, a, b, 30), "");
     bits = LLVMBuildOr(g->b, bits, flag(g, LLVMRealUGE, a, b, 29), "");
     bits = LLVMBuildOr(g->b, bits, flag(g, LLVMRealUNO, a, b, 28), "");
-    g->nzcv[v] = (NzcvOf){.is = NZCV_FP, .a = a, .b = b};
+    g->nzcv[v] = (NzcvOf){.is = NZCV_FP, .a = a, .b = b, .compared = v, .raises = raises};
     return bits;
 }
 
-/* -- the table ---------------------------------------------------------------------------------------------------------------------------------- */
+/* -- the table ------------------------------------------------------------------------------------------------------
+ */
 
-#define SCALAR(name, rule, param) \
+#define SCALAR(name, rule, param)                                                                                      \
     [IR_f##name##32] = {rule, 32, false, param}, [IR_f##name##64] = {rule, 64, false, param}
-#define VECTOR(name, rule, param) \
+#define VECTOR(name, rule, param)                                                                                      \
     [IR_vf##name##32] = {rule, 32, true, param}, [IR_vf##name##64] = {rule, 64, true, param}
 #define BOTH(name, rule, param) SCALAR(name, rule, param), VECTOR(name, rule, param)
 
@@ -477,9 +504,24 @@ u32 llvm_fp_makes(u16 code)
     return rules[code].rule == convert ? 96 - rules[code].bits : rules[code].bits;
 }
 
+u32 llvm_fp_lane(u16 code)
+{
+    return rules[code].rule ? rules[code].bits : llvm_fp_reads(code);
+}
+
+NanEffect llvm_fp_nan(u16 code)
+{
+    FpRule *rule = rules[code].rule;
+    if (rule == arithmetic || rule == convert)
+        return NAN_PASSES;
+    bool counts = rule == mask || rule == to_signed || rule == to_unsigned || (code >= IR_fcmp32 && code <= IR_fcmpe64);
+    return counts ? NAN_COUNTS : NAN_MATTERS;
+}
+
 static Fp shape(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, bool vector, u32 param)
 {
-    Fp f = {.g = g, .op = op, .arg = arg, .bits = bits, .vector = vector, .param = param, .lane = lane_type(g, bits)};
+    Fp f = {.g = g, .op = op, .arg = arg, .bits = bits, .vector = vector, .param = param, .result_bits = bits};
+    f.lane = fp_lane_type(g, bits);
     f.wide = LLVMVectorType(f.lane, 128 / bits);
     f.type = vector ? f.wide : f.lane;
     f.ints = LLVMIntTypeInContext(g->ctx, bits);
@@ -488,34 +530,89 @@ static Fp shape(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, bool ve
     return f;
 }
 
+LLVMValueRef fp_cold_body(Gen *g, const Op *op, const LLVMValueRef *arg)
+{
+    LLVMValueRef cold[3];
+    u32 bits = llvm_fp_reads(op->code);
+    for (u32 i = 0; i < ir_ops[op->code].nargs; i++)
+        cold[i] = bits ? fp_from_scalar(g, fp_scalar(g, arg[i], bits)) : arg[i];
+    return llvm_call_body(g, op, cold, true);
+}
+
 static LLVMValueRef flush_mode(Gen *g)
 {
     return LLVMBuildLoad2(g->b, g->i1, g->fp_flush, "");
 }
 
-/* With FP_FLUSH set to `slow`, unless (in code for threads that flush) the operands are seen to be harmless, else to `fast`. */
+/* In code for threads that flush: with FP_FLUSH set to `slow`, unless the operands are seen to be harmless, else to
+ * `fast`. */
 static void flush_branch(Fp *f, Need need, LLVMBasicBlockRef slow, LLVMBasicBlockRef fast)
 {
     Gen *g = f->g;
-    LLVMBasicBlockRef look = g->region->flushes ? new_bb(g) : slow;
-    rare_branch(g, flush_mode(g), look, fast);
-    if (look == slow)
-        return;
+    LLVMBasicBlockRef look = fp_new_bb(g);
+    fp_rare_branch(g, flush_mode(g), look, fast);
     LLVMPositionBuilderAtEnd(g->b, look);
-    rare_branch(g, may_flush(f, need), slow, fast);
+    fp_rare_branch(g, may_flush(f, need), slow, fast);
 }
 
 static LLVMValueRef fcmp(Gen *g, Val v, const Op *op, const LLVMValueRef *arg)
 {
-    u32 bits = op->code == IR_fcmp32 || op->code == IR_fcmpe32 ? 32 : 64;
-    Fp f = shape(g, op, arg, bits, false, op->code == IR_fcmpe32 || op->code == IR_fcmpe64);
-    LLVMBasicBlockRef slow = new_bb(g), go_on = new_bb(g);
-    flush_branch(&f, NORMAL, slow, go_on);
-    LLVMPositionBuilderAtEnd(g->b, slow);
-    llvm_call_body(g, op, arg);
-    LLVMBuildBr(g->b, go_on);
-    LLVMPositionBuilderAtEnd(g->b, go_on);
+    Fp f = shape(g, op, arg, llvm_fp_lane(op->code), false, op->code == IR_fcmpe32 || op->code == IR_fcmpe64);
+    if (g->region->flushes) {
+        LLVMBasicBlockRef slow = fp_new_bb(g), go_on = fp_new_bb(g);
+        flush_branch(&f, NORMAL, slow, go_on);
+        LLVMPositionBuilderAtEnd(g->b, slow);
+        fp_cold_body(g, op, arg);
+        LLVMBuildBr(g->b, go_on);
+        LLVMPositionBuilderAtEnd(g->b, go_on);
+    }
     return compare_to_flags(&f, v);
+}
+
+/* The operands that an op can't do on the host under FP_FLUSH. */
+static Need flush_need(const Fp *f)
+{
+    FpRule *rule = rules[f->op->code].rule;
+    if (rule == convert && f->bits == 64)
+        return NARROW;
+    return rule == arithmetic && (f->param <= FDIV || f->param == FMA) ? MODERATE : NORMAL;
+}
+
+/* Both ways of an op that doesn't leave its result open. */
+static LLVMValueRef two_ways(Fp *f)
+{
+    Gen *g = f->g;
+    FpRule *rule = rules[f->op->code].rule;
+    LLVMBasicBlockRef slow_bb = fp_new_bb(g), done = fp_new_bb(g);
+    if (g->region->flushes && rule != from_integer) { /* no denormals come of that */
+        LLVMBasicBlockRef fast_bb = fp_new_bb(g);
+        flush_branch(f, flush_need(f), slow_bb, fast_bb);
+        LLVMPositionBuilderAtEnd(g->b, fast_bb);
+    }
+    LLVMValueRef slow = NULL;
+    g->fp_slow_bb = slow_bb;
+    LLVMValueRef value[2] = {rule(f, &slow)};
+    if (llvm_fp_nan(f->op->code) == NAN_PASSES) {
+        LLVMValueRef r = f->scalar ? f->scalar : fp_lanes(g, value[0], f->result_bits);
+        slow = fp_any(g, f->edge ? fp_is_edge(g, r, f->result_bits) : fp_is_nan(g, r));
+    }
+    LLVMBasicBlockRef way[2] = {LLVMGetInsertBlock(g->b), slow_bb};
+    if (slow)
+        fp_rare_branch(g, slow, slow_bb, done);
+    else
+        LLVMBuildBr(g->b, done);
+
+    LLVMPositionBuilderAtEnd(g->b, slow_bb);
+    value[1] = fp_cold_body(g, f->op, f->arg);
+    if (f->scalar) { /* the ways join as scalars, so that the next op on this one needs no vector around it */
+        value[0] = f->scalar;
+        value[1] = fp_scalar(g, value[1], f->result_bits);
+    }
+    LLVMBuildBr(g->b, done);
+    LLVMPositionBuilderAtEnd(g->b, done);
+    LLVMValueRef phi = LLVMBuildPhi(g->b, LLVMTypeOf(value[0]), "");
+    LLVMAddIncoming(phi, value, way, 2);
+    return f->scalar ? fp_from_scalar(g, phi) : phi;
 }
 
 LLVMValueRef llvm_fp(Gen *g, Val v, const Op *op, const LLVMValueRef *arg)
@@ -523,47 +620,14 @@ LLVMValueRef llvm_fp(Gen *g, Val v, const Op *op, const LLVMValueRef *arg)
     if (op->code >= IR_fcmp32 && op->code <= IR_fcmpe64)
         return fcmp(g, v, op, arg);
     Fp f = shape(g, op, arg, rules[op->code].bits, rules[op->code].vector, rules[op->code].param);
-    LLVMValueRef slow = NULL;
+    LLVMValueRef slow;
+    if (rules[op->code].rule == arithmetic && f.param == FMA && !g->host->fma)
+        return NULL;
     if (!ir_ops[op->code].task) /* sign bits: nothing can go wrong */
         return rules[op->code].rule(&f, &slow);
-
-    LLVMBasicBlockRef fast_bb = new_bb(g), slow_bb = new_bb(g), done = new_bb(g);
-    LLVMBasicBlockRef from = LLVMGetInsertBlock(g->b);
-    g->fp_slow_bb = slow_bb;
-    LLVMPositionBuilderAtEnd(g->b, fast_bb);
-    LLVMValueRef value[2] = {rules[op->code].rule(&f, &slow)};
-    if (!value[0]) { /* not on this host */
-        LLVMDeleteBasicBlock(fast_bb);
-        LLVMDeleteBasicBlock(slow_bb);
-        LLVMDeleteBasicBlock(done);
-        LLVMPositionBuilderAtEnd(g->b, from);
-        return NULL;
-    }
-    LLVMBasicBlockRef way[2] = {LLVMGetInsertBlock(g->b), slow_bb};
-    if (slow)
-        rare_branch(g, slow, slow_bb, done);
-    else
-        LLVMBuildBr(g->b, done);
-    LLVMPositionBuilderAtEnd(g->b, from);
-    FpRule *rule = rules[op->code].rule;
-    if (rule == from_integer) /* no denormals come of that */
-        LLVMBuildBr(g->b, fast_bb);
-    else if (rule == convert && f.bits == 64)
-        flush_branch(&f, NARROW, slow_bb, fast_bb);
-    else
-        flush_branch(&f, rule == arithmetic && (f.param <= FDIV || f.param == FMA) ? MODERATE : NORMAL, slow_bb, fast_bb);
-
-    LLVMPositionBuilderAtEnd(g->b, slow_bb);
-    value[1] = llvm_call_body(g, op, arg);
-    if (f.scalar) { /* the ways join as scalars, so that the next op on this one needs no vector around it */
-        LLVMTypeRef type = LLVMTypeOf(f.scalar);
-        value[0] = f.scalar;
-        value[1] = as(g, value[1], LLVMVectorType(type, type == lane_type(g, 32) ? 4 : 2));
-        value[1] = LLVMBuildExtractElement(g->b, value[1], index_const(g, 0), "");
-    }
-    LLVMBuildBr(g->b, done);
-    LLVMPositionBuilderAtEnd(g->b, done);
-    LLVMValueRef phi = LLVMBuildPhi(g->b, LLVMTypeOf(value[0]), "");
-    LLVMAddIncoming(phi, value, way, 2);
-    return f.scalar ? out(&f, phi) : phi;
+    if (g->region->flushes || llvm_fp_nan(op->code) != NAN_PASSES)
+        return two_ways(&f);
+    LLVMValueRef r = rules[op->code].rule(&f, &slow);
+    llvm_open(g, v, op, f.result_bits, f.vector, f.edge);
+    return r;
 }

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "cold.h"
 #include "llvm.h"
 
 /* Builds one op's value from its operands; `param` is the row's. */
@@ -906,12 +907,19 @@ static void set_effects(Gen *g, LLVMValueRef call, const OpInfo *info)
     LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(g->ctx, kind, effects));
 }
 
-LLVMValueRef llvm_call_body(Gen *g, const Op *op, const LLVMValueRef *arg)
+LLVMValueRef llvm_call_body(Gen *g, const Op *op, const LLVMValueRef *arg, bool cold)
 {
     const OpInfo *info = &ir_ops[op->code];
-    LLVMTypeRef params[5];
-    LLVMValueRef args[5];
+    LLVMTypeRef params[6];
+    LLVMValueRef args[6];
     unsigned n = 0;
+    assert(op_body[op->code]);
+    const void *body = op_body[op->code];
+    if (cold) {
+        params[n] = g->ptr;
+        args[n++] = llvm_address(g, body);
+        body = cold_call(g->host->avx, info->result == TYPE_Q);
+    }
     if (info->task) {
         params[n] = g->ptr;
         args[n++] = g->task;
@@ -924,11 +932,27 @@ LLVMValueRef llvm_call_body(Gen *g, const Op *op, const LLVMValueRef *arg)
         params[n] = g->i64;
         args[n++] = LLVMConstInt(g->i64, (u64)op->imm, false);
     }
-    assert(op_body[op->code]);
     LLVMTypeRef type = LLVMFunctionType(llvm_type(g, info->result), params, n, false);
-    LLVMValueRef call = LLVMBuildCall2(g->b, type, llvm_address(g, op_body[op->code]), args, n, "");
+    LLVMValueRef call = LLVMBuildCall2(g->b, type, llvm_address(g, body), args, n, "");
     set_effects(g, call, info);
+    if (cold) {
+        LLVMSetInstructionCallConv(call, CC_PRESERVE_ALL);
+        unsigned kind = LLVMGetEnumAttributeKindForName("nest", 4);
+        LLVMAddCallSiteAttribute(call, 1, LLVMCreateEnumAttribute(g->ctx, kind, 0));
+    }
     return call;
+}
+
+LLVMValueRef llvm_op_value(Gen *g, Val v, const Op *op, const LLVMValueRef *arg)
+{
+    LLVMValueRef result = NULL;
+    if (rules[op->code].rule)
+        result = rules[op->code].rule(g, op, arg, rules[op->code].param);
+    else if (llvm_fp_has(op->code))
+        result = llvm_fp(g, v, op, arg);
+    else
+        result = llvm_vector(g, op, arg);
+    return result ? result : llvm_call_body(g, op, arg, false);
 }
 
 LLVMValueRef llvm_value(Gen *g, Val v, const Op *op)
@@ -944,11 +968,8 @@ LLVMValueRef llvm_value(Gen *g, Val v, const Op *op)
         g->nzcv[v] = of;
         result = LLVMBuildZExt(g->b, llvm_fp_predicate(g, &of), g->i32, "");
     }
-    if (!result && rules[op->code].rule)
-        result = rules[op->code].rule(g, op, arg, rules[op->code].param);
-    else if (!result && llvm_fp_has(op->code))
-        result = llvm_fp(g, v, op, arg);
-    else if (!result)
-        result = llvm_vector(g, op, arg);
-    return result ? result : llvm_call_body(g, op, arg);
+    if (!result)
+        result = llvm_op_value(g, v, op, arg);
+    llvm_open_moved(g, v, op);
+    return result;
 }

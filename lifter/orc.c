@@ -145,9 +145,11 @@ static LLVMTargetMachineRef make_machine(const char *triple, const char *cpu, co
 
 static bool has_feature(const char *features, const char *name)
 {
-    const char *at = strstr(features, name);
     size_t n = strlen(name);
-    return at && (at[n] == ',' || !at[n]);
+    for (const char *at = strstr(features, name); at; at = strstr(at + n, name))
+        if (at[n] == ',' || !at[n])
+            return true;
+    return false;
 }
 
 static bool make_jit(Orc *orc, char *why, size_t size)
@@ -180,6 +182,7 @@ static Orc *orc_new(char *why, size_t size)
     orc->host.triple = LLVMGetDefaultTargetTriple();
     bool v3 = state.cpu && !strcmp(state.cpu, "x86-64-v3");
     orc->host.fma = state.cpu ? v3 : has_feature(features, "+fma");
+    orc->host.avx = state.cpu ? v3 : has_feature(features, "+avx");
     orc->host.lane_shifts = state.cpu ? v3 : has_feature(features, "+avx2");
     orc->host.byte_shuffle = state.cpu || has_feature(features, "+ssse3") ? "llvm.x86.ssse3.pshuf.b.128" : NULL;
     orc->machine = make_machine(orc->host.triple, state.cpu ? state.cpu : cpu, state.cpu ? "" : features, why, size);

@@ -43,6 +43,7 @@ static struct Cache {
     HostIndex baseline, regions;
     _Atomic u64 generation, flushes;
     _Atomic bool exact;
+    _Atomic bool flushing; /* some thread flushes denormals */
     _Atomic bool stopping; /* no task may enter translated code; changes with the lock held */
     pthread_cond_t going_on; /* it is over */
 } cache = {.lock = PTHREAD_MUTEX_INITIALIZER, .going_on = PTHREAD_COND_INITIALIZER};
@@ -205,10 +206,10 @@ static Block *replaceable(Block *const *members, size_t n, u64 pc)
     return NULL;
 }
 
-bool cache_publish_region(Block *region, bool exact, Block *const *members, size_t n)
+bool cache_publish_region(Block *region, bool exact, bool flushes, Block *const *members, size_t n)
 {
     cache_lock();
-    bool current = exact || !cache.exact;
+    bool current = (exact || !cache.exact) && (flushes || !cache.flushing);
     for (size_t i = 0; i < n; i++)
         current &= !members[i]->dead;
     for (Block *entry = region; entry && current; entry = entry->sibling) {
@@ -394,14 +395,15 @@ bool cache_is_exact(void)
     return atomic_load_explicit(&cache.exact, memory_order_relaxed);
 }
 
-void cache_require_exact(void)
+/* From now on regions must be such; drops the others, which all are. */
+static void require(_Atomic bool *such)
 {
-    if (cache_is_exact())
+    if (atomic_load_explicit(such, memory_order_relaxed))
         return;
     cache_lock();
-    if (!cache.exact) {
-        cache.exact = true;
-        cache.generation++; /* regions being compiled now aren't exact */
+    if (!*such) {
+        *such = true;
+        cache.generation++; /* regions being compiled now aren't such */
         u32 n = cache.regions.count;
         for (u32 i = 0; i < n; i++) {
             Block *b = host_get(&cache.regions, i);
@@ -417,6 +419,21 @@ void cache_require_exact(void)
         pthread_mutex_unlock(&the_process->lock);
     }
     cache_unlock();
+}
+
+void cache_require_exact(void)
+{
+    require(&cache.exact);
+}
+
+bool cache_is_flushing(void)
+{
+    return atomic_load_explicit(&cache.flushing, memory_order_relaxed);
+}
+
+void code_flushes_denormals(void)
+{
+    require(&cache.flushing);
 }
 
 static Block *host_find(const HostIndex *x, const void *host)

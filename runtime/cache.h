@@ -19,9 +19,9 @@ void cache_connect(Link *link, Block *to);
 /* Enters pc into the task's own jump cache. Lock held. */
 void cache_fill_jump(Task *t, const Block *b);
 /* Puts a region's entries in the place of baseline blocks: their links and jump-cache entries move over. `members` are the blocks
- * whose code the region was made from; false if one is dead by now, or if regions must be exact and this one isn't: then the
- * region must be forgotten. Takes the lock. */
-bool cache_publish_region(Block *region, bool exact, Block *const *members, size_t n);
+ * whose code the region was made from; false if one is dead by now, or if regions must be exact (or flush) and this one doesn't:
+ * then the region must be forgotten. Takes the lock. */
+bool cache_publish_region(Block *region, bool exact, bool flushes, Block *const *members, size_t n);
 /* Counts flushes: a Block found before one is gone after it. */
 u64 cache_flushes(void);
 /* Counts invalidations that dropped a block. */
@@ -42,5 +42,7 @@ void cache_after_fork(bool child);
  * that aren't. Idempotent and cheap the second time. */
 void cache_require_exact(void);
 bool cache_is_exact(void);
+/* Whether regions must be such that do for threads that flush denormals; see code_flushes_denormals. */
+bool cache_is_flushing(void);
 
 #endif

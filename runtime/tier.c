@@ -76,13 +76,13 @@ static void compile_job(Job *job)
 {
     char why[200];
     u64 pc = job->region->pc;
-    bool exact = job->region->exact;
+    bool exact = job->region->exact, flushes = job->region->flushes;
     i32 threshold = tier_threshold();
     Block *b = compile(&job->region, why, sizeof why);
     if (!b) {
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": LLVM: %s\n", pc, why);
-    } else if (!cache_publish_region(b, exact, job->members, job->nmembers)) {
+    } else if (!cache_publish_region(b, exact, flushes, job->members, job->nmembers)) {
         check_free(b->check);
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": code changed meanwhile\n", pc);
@@ -202,7 +202,7 @@ static Job *form_job(const Task *t)
         job->region = region_form(t->guest, b->pc, is_warm, NULL);
         if (job->region) {
             job->region->exact = cache_is_exact();
-            job->region->flushes = t->fp_mode & FP_FLUSH;
+            job->region->flushes = cache_is_flushing();
         }
         if (!job->region || !hold_members(job, b)) {
             free_job(job);
@@ -243,7 +243,7 @@ Block *tier_translate_now(Task *t, u64 pc)
         if (!r)
             return NULL;
         r->exact = cache_is_exact();
-        r->flushes = t->fp_mode & FP_FLUSH;
+        r->flushes = cache_is_flushing();
         arena_use();
         Block *made = compile(&r, why, sizeof why);
         arena_unuse();

@@ -95,18 +95,25 @@ u32 a64_fpcr(const Task *t)
     return (u32)((const A64State *)t->state)->fpcr;
 }
 
+static void set_fp_mode(Task *t)
+{
+    t->fp_mode = fp_mode_of_fpcr(a64_fpcr(t));
+    if (t->fp_mode & FP_FLUSH)
+        code_flushes_denormals();
+}
+
 void a64_set_fpcr(Task *t, u32 fpcr)
 {
     A64State *s = a64(t);
     s->fpcr = fpcr & FPCR_MASK;
-    t->fp_mode = fp_mode_of_fpcr((u32)s->fpcr);
+    set_fp_mode(t);
     _mm_setcsr(mxcsr_of_fpcr((u32)s->fpcr) | (_mm_getcsr() & MX_FLAGS));
 }
 
 void a64_enter_thread(Task *t)
 {
     _mm_setcsr(mxcsr_of_fpcr(a64_fpcr(t)));
-    t->fp_mode = fp_mode_of_fpcr(a64_fpcr(t));
+    set_fp_mode(t);
 }
 
 /* -- helpers -- */

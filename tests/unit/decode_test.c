@@ -18,6 +18,10 @@ __attribute__((weak)) void code_written(Task *t, u64 addr, u64 size)
 {
 }
 
+__attribute__((weak)) void code_flushes_denormals(void)
+{
+}
+
 /* xorshift64* */
 static u32 next_random(u64 *state)
 {

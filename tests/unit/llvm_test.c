@@ -54,13 +54,19 @@ static u64 mix_registers(Task *t, u64 a, u64 b)
     return r;
 }
 
-static GuestHelper *const helpers[] = {mix_registers};
+static u64 start_flushing(Task *t, u64 a, u64 b)
+{
+    t->fp_mode |= FP_FLUSH;
+    return 0;
+}
+
+static GuestHelper *const helpers[] = {mix_registers, start_flushing};
 static const Guest guest = {.name = "test",
                             .off_flag_kind = OFF_KIND,
                             .off_flag_a = OFF_A,
                             .off_flag_b = OFF_B,
                             .helpers = helpers,
-                            .nhelpers = 1};
+                            .nhelpers = 2};
 
 /* -- random IR ---------------------------------------------------------------------------------------------- */
 
@@ -274,7 +280,52 @@ static void free_task(Task *t)
     free(t);
 }
 
-static void random_state(Rng *rng, World *w, u8 *memory)
+/* Numbers around those for which the host's results differ from the guest's: NaNs of both kinds, products that round up
+ * to the least normal number. */
+static u64 interesting_double(Rng *r)
+{
+    static const u64 special[] = {0x7ff8000000000001,
+                                  0xfff8000000000002,
+                                  0x7ff0000000000003,
+                                  0xfff4000000000004,
+                                  0x7ff0000000000000,
+                                  0xfff0000000000000,
+                                  0x0010000000000000,
+                                  0x0010000000000001,
+                                  0x001fffffffffffff,
+                                  0x000fffffffffffff,
+                                  0x3fefffffffffffff,
+                                  0x3ff0000000000001,
+                                  0x3ff0000000000000,
+                                  0xbfe0000000000000,
+                                  0x2000000000000000,
+                                  0x1ff0000000000000,
+                                  0x3810000000000000,
+                                  0x380fffffffffffff,
+                                  0,
+                                  1};
+    return below(r, 4) ? 0x3fe0000000000000 + (next(r) >> 10) : special[below(r, LEN(special))];
+}
+
+static u32 interesting_float(Rng *r)
+{
+    static const u32 special[] = {0x7fc00001, 0xffc00002, 0x7f800003, 0xffa00004, 0x7f800000, 0xff800000,
+                                  0x00800000, 0x00800001, 0x00ffffff, 0x007fffff, 0x3f7fffff, 0x3f800001,
+                                  0x3f800000, 0xbf000000, 0x20000000, 0x1f800000, 0,          1};
+    return below(r, 4) ? 0x3f000000 + (u32)(next(r) >> 41) : special[below(r, LEN(special))];
+}
+
+static void floating_state(Rng *rng, World *w)
+{
+    for (u32 reg = 0; reg < 8; reg++) {
+        u64 d[2] = {interesting_double(rng), interesting_double(rng)};
+        u32 s[4] = {interesting_float(rng), interesting_float(rng), interesting_float(rng), interesting_float(rng)};
+        memcpy(w->task->state + OFF_V + 16 * reg, reg < 4 ? (void *)d : s, 16);
+    }
+}
+
+/* flush: may the thread flush denormals? */
+static void random_state(Rng *rng, World *w, u8 *memory, bool flush)
 {
     memset(w->task->state, 0, STATE_BYTES);
     for (u32 i = 0; i < STATE_BYTES; i += 8) {
@@ -286,7 +337,7 @@ static void random_state(Rng *rng, World *w, u8 *memory)
     for (u32 i = 0; i < MEMORY; i++)
         memory[i] = (u8)next(rng);
     w->task->saturated = 0;
-    bool flush = below(rng, 4) == 0;
+    flush &= below(rng, 4) == 0;
     w->task->fp_status = 0;
     w->task->fp_mode = (flush ? FP_FLUSH : 0) | (below(rng, 4) == 0 ? FP_DEFAULT_NAN : 0);
     w->mxcsr = 0x1f80 | below(rng, 4) << 13 | (flush ? 0x8040 : 0);
@@ -353,8 +404,9 @@ static void compare(const Region *r, const World *want, const World *have)
              have->task->fp_status, (unsigned long long)counted);
 }
 
-/* Compiles the region and runs it `times` times both ways, from its entries in turn. */
-static void check(Region *r, Rng *rng, u8 *memory, int times)
+/* Compiles the region and runs it `times` times both ways, from its entries in turn. floating: vector registers hold
+ * numbers, doubles in the lower four, floats in the upper. */
+static void check_with(Region *r, Rng *rng, u8 *memory, int times, bool floating)
 {
     char why[200] = "";
     r->ahead = below(rng, 2);
@@ -368,7 +420,9 @@ static void check(Region *r, Rng *rng, u8 *memory, int times)
     compiled.task = new_task();
     const Block *entry = b;
     for (int i = 0; i < times; i++, entry = entry->sibling ? entry->sibling : b) {
-        random_state(rng, &interpreted, memory);
+        random_state(rng, &interpreted, memory, r->flushes);
+        if (floating)
+            floating_state(rng, &interpreted);
         memcpy(compiled.task->state, interpreted.task->state, STATE_BYTES);
         compiled.task->saturated = 0;
         compiled.task->fp_status = 0;
@@ -385,6 +439,11 @@ static void check(Region *r, Rng *rng, u8 *memory, int times)
     }
     free_task(interpreted.task);
     free_task(compiled.task);
+}
+
+static void check(Region *r, Rng *rng, u8 *memory, int times)
+{
+    check_with(r, rng, memory, times, false);
 }
 
 static _Alignas(64) u8 memory_[MEMORY];
@@ -436,7 +495,13 @@ static void random_blocks(bool exact, u64 seed, int rounds)
             g.ir->ops[end].imm2 = OUTSIDE + 16;
         }
         finish(&g);
-        Region r = {.guest = &guest, .pc = BASE_PC, .blocks = &g.ir, .nblocks = 1, .opt = 1, .exact = exact, .flushes = round & 1};
+        Region r = {.guest = &guest,
+                    .pc = BASE_PC,
+                    .blocks = &g.ir,
+                    .nblocks = 1,
+                    .opt = 1,
+                    .exact = exact,
+                    .flushes = round & 1};
         check(&r, &rng, memory_, 16);
         ir_free(g.ir);
     }
@@ -506,11 +571,108 @@ static void loops(void **unused)
                     .entries = entries,
                     .nentries = nentries,
                     .exact = below(&rng, 4) == 0,
+                    .flushes = below(&rng, 2),
                     .opt = 1 + round % 2};
         check(&r, &rng, memory_, 16);
         for (u32 n = 0; n < NBLOCKS; n++)
             ir_free(irs[n]);
     }
+}
+
+/* One step of a calculation: on a value made before or a register, doubles or floats. */
+static void floating_op(Gen *g, Val *last, bool wide)
+{
+    static const OpCode op[][2] = {
+        {IR_fadd32, IR_fadd64},       {IR_fsub32, IR_fsub64},         {IR_fmul32, IR_fmul64},
+        {IR_fdiv32, IR_fdiv64},       {IR_fma32, IR_fma64},           {IR_fmul32, IR_fmul64},
+        {IR_fadd32, IR_fadd64},       {IR_fma32, IR_fma64},           {IR_fsqrt32, IR_fsqrt64},
+        {IR_fneg32, IR_fneg64},       {IR_fabs32, IR_fabs64},         {IR_frintn32, IR_frintn64},
+        {IR_vfadd32, IR_vfadd64},     {IR_vfmul32, IR_vfmul64},       {IR_vfma32, IR_vfma64},
+        {IR_vfsub32, IR_vfsub64},     {IR_vfneg32, IR_vfneg64},       {IR_vfdiv32, IR_vfdiv64},
+        {IR_vlow32, IR_vlow64},       {IR_vduplane32, IR_vduplane64}, {IR_fmax32, IR_fmax64},
+        {IR_fminnm32, IR_fminnm64},   {IR_vfcmgt32, IR_vfcmgt64},     {IR_fcmp32, IR_fcmpe64},
+        {IR_f32tos32z, IR_f64tou64z}, {IR_f32to64, IR_f64to32},       {IR_vf32to64, IR_vf64to32},
+        {IR_select128, IR_select128},
+    };
+    OpCode code = op[below(g->rng, below(g->rng, 3) ? 9 : LEN(op))][wide];
+    Val arg[3] = {NO_VAL, NO_VAL, NO_VAL};
+    for (u32 i = 0; i < ir_ops[code].nargs; i++) {
+        if (ir_ops[code].arg[i] != TYPE_Q)
+            arg[i] = operand(g, ir_ops[code].arg[i]);
+        else if (*last != NO_VAL && below(g->rng, 2))
+            arg[i] = *last;
+        else
+            arg[i] = emit(g, IR_get128, NO_VAL, NO_VAL, NO_VAL, OFF_V + 16 * (below(g->rng, 4) + (wide ? 0 : 4)));
+    }
+    Val v = emit(g, code, arg[0], arg[1], arg[2], ir_ops[code].imm ? below(g->rng, 2) : 0);
+    if (ir_ops[code].result == TYPE_Q)
+        *last = v;
+    if (below(g->rng, 3) == 0)
+        put(g, v);
+    if (below(g->rng, 8) == 0 && ir_ops[code].result == TYPE_Q)
+        emit(g, IR_st128, emit(g, IR_const64, NO_VAL, NO_VAL, NO_VAL, (i64)g->memory), v, NO_VAL,
+             16 * below(g->rng, 8));
+}
+
+/* Chains of floating-point ops, where what is wrong about one result must not be seen in another's, in a loop. */
+static void chains(void **unused)
+{
+    Rng rng = {0x1234fedc5678ba98ull};
+    for (int round = 0; round < 150; round++) {
+        Gen g = {ir_new(), &rng, memory_};
+        Val last = NO_VAL;
+        begin(&g, BASE_PC);
+        bool wide = below(&rng, 2);
+        for (u32 n = 2 + below(&rng, 30); n > 0; n--)
+            floating_op(&g, &last, below(&rng, 10) ? wide : !wide);
+        Val counter = emit(&g, IR_get64, NO_VAL, NO_VAL, NO_VAL, OFF_X + 8 * 31);
+        counter = emit(&g, IR_and64, counter, emit(&g, IR_const64, NO_VAL, NO_VAL, NO_VAL, 3), NO_VAL, 0);
+        Val one = emit(&g, IR_const64, NO_VAL, NO_VAL, NO_VAL, 1);
+        Val going = emit(&g, IR_ult64, one, counter, NO_VAL, 0);
+        emit(&g, IR_put64, emit(&g, IR_sub64, counter, one, NO_VAL, 0), NO_VAL, NO_VAL, OFF_X + 8 * 31);
+        Val end = emit(&g, IR_branch, going, NO_VAL, NO_VAL, BASE_PC);
+        g.ir->ops[end].imm2 = OUTSIDE;
+        finish(&g);
+        Region r = {.guest = &guest,
+                    .pc = BASE_PC,
+                    .blocks = &g.ir,
+                    .nblocks = 1,
+                    .exact = below(&rng, 8) == 0,
+                    .flushes = below(&rng, 6) == 0,
+                    .opt = 1 + (round % 8 == 0)};
+        check_with(&r, &rng, memory_, 200, true);
+        ir_free(g.ir);
+    }
+}
+
+/* A thread that begins to flush denormals leaves a region that isn't made for it, before the next instruction. */
+static void flushing(void **unused)
+{
+    Rng rng = {1};
+    Gen g = {ir_new(), &rng, memory_};
+    begin(&g, BASE_PC);
+    Val k = emit(&g, IR_const64, NO_VAL, NO_VAL, NO_VAL, 7);
+    emit(&g, IR_helper, k, k, NO_VAL, 1);
+    emit(&g, IR_put64, k, NO_VAL, NO_VAL, OFF_X);
+    emit(&g, IR_insn, NO_VAL, NO_VAL, NO_VAL, BASE_PC + 4);
+    Val v = emit(&g, IR_get128, NO_VAL, NO_VAL, NO_VAL, OFF_V);
+    emit(&g, IR_put128, emit(&g, IR_fadd64, v, v, NO_VAL, 0), NO_VAL, NO_VAL, OFF_V);
+    emit(&g, IR_jump, NO_VAL, NO_VAL, NO_VAL, OUTSIDE);
+    finish(&g);
+    for (int flushes = 0; flushes < 2; flushes++) {
+        Region r = {.guest = &guest, .pc = BASE_PC, .blocks = &g.ir, .nblocks = 1, .opt = 1, .flushes = flushes};
+        char why[200] = "";
+        Block *b = orc_compile(&r, why, sizeof why);
+        assert_non_null(b);
+        Task *t = new_task();
+        code_enter(t, b->code, (u64)b);
+        assert_int_equal(t->exit, flushes ? EXIT_LINK : EXIT_SIGNAL);
+        if (!flushes)
+            assert_int_equal(t->pc, BASE_PC + 4);
+        assert_int_equal(((u64 *)t->state)[0], 7);
+        free_task(t);
+    }
+    ir_free(g.ir);
 }
 
 /* A loop that never ends by itself leaves when the task is wanted elsewhere. */
@@ -566,8 +728,9 @@ static void misaligned(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_value_op), cmocka_unit_test(blocks),    cmocka_unit_test(exact_blocks),
-        cmocka_unit_test(loops),         cmocka_unit_test(attention), cmocka_unit_test(misaligned),
+        cmocka_unit_test(each_value_op), cmocka_unit_test(blocks),     cmocka_unit_test(exact_blocks),
+        cmocka_unit_test(loops),         cmocka_unit_test(chains),     cmocka_unit_test(flushing),
+        cmocka_unit_test(attention),     cmocka_unit_test(misaligned),
     };
     log_.file = stderr;
     if (getenv("LLVM_TEST_LOG"))

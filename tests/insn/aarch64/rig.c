@@ -11,7 +11,8 @@
 #include "../../../runtime/runtime.h"
 #include "rig.h"
 
-__attribute__((weak)) Process *the_process;
+static Process process = {.lock = PTHREAD_MUTEX_INITIALIZER};
+__attribute__((weak)) Process *the_process = &process;
 
 /* Where the rig's own instructions run: those that set and read the system registers, so that it need not know how the
  * guest keeps them. */
