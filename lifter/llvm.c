@@ -464,7 +464,7 @@ static void go(Gen *g, u64 target, u32 which)
         store_state(g);
         g->dirty = (Set){0};
     }
-    if (g->retreating[g->block * 2 + which]) {
+    if (g->edges[g->block].retreating >> which & 1) {
         check_attention(g, target);
         LLVMBuildFence(g->b, LLVMAtomicOrderingSequentiallyConsistent, true, "");
     }
@@ -502,6 +502,25 @@ static void branch(Gen *g, const Op *op)
     g->fp_unsure = fp_unsure;
     LLVMPositionBuilderAtEnd(g->b, no);
     go(g, op->imm2, 1);
+}
+
+/* To where the region's own calls come back to, or elsewhere. */
+static void return_(Gen *g, LLVMValueRef target)
+{
+    const Edges *e = &g->edges[g->block];
+    for (u32 k = 0; k < e->n; k++) {
+        LLVMBasicBlockRef yes = new_bb(g), no = new_bb(g);
+        LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntEQ, target, const64(g, e->target[k]), ""), yes, no);
+        LLVMPositionBuilderAtEnd(g->b, yes);
+        Set dirty = g->dirty, valid = g->valid;
+        bool fp_unsure = g->fp_unsure;
+        go(g, e->target[k], k);
+        g->dirty = dirty;
+        g->valid = valid;
+        g->fp_unsure = fp_unsure;
+        LLVMPositionBuilderAtEnd(g->b, no);
+    }
+    exit_indirect(g, target);
 }
 
 static void exit_to_dispatcher(Gen *g, const Op *op)
@@ -743,8 +762,10 @@ static LLVMValueRef build_op(Gen *g, Val v, const Op *op)
         return NULL;
     case IR_jumpi:
     case IR_calli:
-    case IR_ret:
         exit_indirect(g, g->val[op->arg[0]]);
+        return NULL;
+    case IR_ret:
+        return_(g, g->val[op->arg[0]]);
         return NULL;
     case IR_exit:
         exit_to_dispatcher(g, op);
@@ -918,7 +939,6 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     g.dirty_in = calloc(n, sizeof *g.dirty_in);
     g.kind_in = calloc(n, sizeof *g.kind_in);
     g.bb = calloc(n, sizeof *g.bb);
-    g.retreating = calloc(n, 2);
     g.is_entry = calloc(n, sizeof *g.is_entry);
     g.mod = LLVMModuleCreateWithNameInContext(name, ctx);
     g.b = LLVMCreateBuilderInContext(ctx);
@@ -926,7 +946,7 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     LLVMSetTarget(g.mod, host->triple);
     LLVMSetDataLayout(g.mod, host->layout);
 
-    bool ok = g.live_in && g.dirty_in && g.kind_in && g.bb && g.retreating && g.is_entry;
+    bool ok = g.live_in && g.dirty_in && g.kind_in && g.bb && g.is_entry;
     if (ok) {
         find_types(&g);
         ok = flow_analyse(&g) && build_function(&g, name);
@@ -947,7 +967,6 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     free(g.dirty_in);
     free(g.kind_in);
     free(g.bb);
-    free(g.retreating);
     free(g.is_entry);
     if (ok)
         return g.mod;

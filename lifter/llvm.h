@@ -32,6 +32,13 @@ typedef struct Set {
     u64 word[STATE_BYTES / 4 / 64];
 } Set;
 
+/* Where a block goes in guest addresses, in or out of the region. A return may go elsewhere, too. */
+typedef struct Edges {
+    u32 n;
+    u64 target[8];
+    u32 retreating; /* by edge: closes a cycle */
+} Edges;
+
 /* A piece of Task.state that a region keeps in one SSA variable: what its widest access there covers. Task.executed is
  * one, too, in regions that count. */
 typedef struct Component {
@@ -96,7 +103,7 @@ typedef struct Gen {
     u64 loop[REGION_BLOCKS];       /* one per block: the blocks of the loop it is in, bit by bit */
     Set loop_state[REGION_BLOCKS]; /* one per block: what its loop touches; that is in variables all the time */
     bool *is_entry;                /* one per block */
-    u8 *retreating;                /* [from * 2 + which]: the edge closes a cycle */
+    Edges edges[REGION_BLOCKS];    /* one per block */
 
     LLVMBasicBlockRef link_bb, indirect_bb;
     LLVMValueRef link_phi, indirect_phi;

@@ -45,30 +45,70 @@ static bool flushes(const Gen *g, u16 code)
     return code == IR_helper || (g->region->exact && ir_ops[code].fx & (FX_READ | FX_WRITE) && code != IR_fence);
 }
 
-/* Guest addresses that a terminator names; returns how many. */
-static u32 direct_targets(const Ir *ir, u64 target[2])
-{
-    const Op *op = &ir->ops[ir->count - 1];
-    switch (op->code) {
-    case IR_branch:
-        target[0] = (u64)op->imm;
-        target[1] = op->imm2;
-        return 2;
-    case IR_jump:
-    case IR_call:
-        target[0] = (u64)op->imm;
-        return 1;
-    default:
-        return 0;
-    }
-}
-
 int flow_block_at(const Region *r, u64 pc)
 {
     for (size_t i = 0; i < r->nblocks; i++)
         if (r->blocks[i]->pc == pc)
             return (int)i;
     return -1;
+}
+
+/* -- edges -------------------------------------------------------------------------------------------------- */
+
+static const Op *last_op(const Region *r, size_t n)
+{
+    return &r->blocks[n]->ops[r->blocks[n]->count - 1];
+}
+
+static void add_edge(Gen *g, size_t from, u64 target)
+{
+    Edges *e = &g->edges[from];
+    for (u32 k = 0; k < e->n; k++)
+        if (e->target[k] == target)
+            return;
+    if (e->n < LEN(e->target))
+        e->target[e->n++] = target;
+}
+
+/* Returns reached from the block at `entry` without going into what is called on the way may go to `site`. */
+static void add_returns(Gen *g, size_t entry, u64 site)
+{
+    u64 seen = 1ull << entry, todo = seen;
+    while (todo) {
+        size_t n = (size_t)__builtin_ctzll(todo);
+        todo &= todo - 1;
+        const Op *op = last_op(g->region, n);
+        if (op->code == IR_ret)
+            add_edge(g, n, site);
+        u64 next[2] = {op->code == IR_branch || op->code == IR_jump ? (u64)op->imm : op->imm2, op->imm2};
+        bool goes_on = op->code == IR_branch || op->code == IR_jump || op->code == IR_call || op->code == IR_calli;
+        for (u32 k = 0; goes_on && k < 2; k++) {
+            int to = flow_block_at(g->region, next[k]);
+            if (to >= 0 && !(seen >> to & 1)) {
+                seen |= 1ull << to;
+                todo |= 1ull << to;
+            }
+        }
+    }
+}
+
+/* Where blocks go: what their last op names, and for returns also where a call of the region's comes back to. */
+static void find_edges(Gen *g)
+{
+    for (size_t i = 0; i < g->region->nblocks; i++) {
+        const Op *op = last_op(g->region, i);
+        Edges *e = &g->edges[i];
+        if (op->code == IR_branch)
+            *e = (Edges){.n = 2, .target = {(u64)op->imm, op->imm2}};
+        else if (op->code == IR_jump || op->code == IR_call)
+            *e = (Edges){.n = 1, .target = {(u64)op->imm}};
+    }
+    for (size_t i = 0; i < g->region->nblocks; i++) {
+        const Op *op = last_op(g->region, i);
+        int entry = op->code == IR_call ? flow_block_at(g->region, (u64)op->imm) : -1;
+        if (entry >= 0 && flow_block_at(g->region, op->imm2) >= 0)
+            add_returns(g, (size_t)entry, op->imm2);
+    }
 }
 
 /* -- analysis ----------------------------------------------------------------------------------------------- */
@@ -180,33 +220,30 @@ static void find_lanes(Gen *g)
 /* Marks edges to a block that a depth-first walk from the entry is still inside of: every cycle has one. */
 static void find_retreating(Gen *g, u32 n, u8 *mark)
 {
-    u64 target[2];
-    u32 ntargets = direct_targets(g->region->blocks[n], target);
+    const Edges *e = &g->edges[n];
     mark[n] = 1;
-    for (u32 k = 0; k < ntargets; k++) {
-        int to = flow_block_at(g->region, target[k]);
+    for (u32 k = 0; k < e->n; k++) {
+        int to = flow_block_at(g->region, e->target[k]);
         if (to < 0)
             continue;
         if (mark[to] == 1)
-            g->retreating[n * 2 + k] = 1;
+            g->edges[n].retreating |= 1u << k;
         else if (!mark[to])
             find_retreating(g, (u32)to, mark);
     }
     mark[n] = 2;
 }
 
-/* Which blocks are in one loop, nested ones together: those that reach each other. A call's edge, to a block of the
- * region that is a function's entry, is no loop's. */
+/* Which blocks are in one loop, nested ones together: those that reach each other. So is a function that a loop calls,
+ * and one that calls itself. */
 static void find_loops(Gen *g)
 {
     u64 reach[REGION_BLOCKS] = {0};
     size_t n = g->region->nblocks;
     for (size_t i = 0; i < n; i++) {
-        u64 target[2];
-        const Ir *ir = g->region->blocks[i];
-        u32 ntargets = ir->ops[ir->count - 1].code == IR_call ? 0 : direct_targets(ir, target);
-        for (u32 k = 0; k < ntargets; k++) {
-            int to = flow_block_at(g->region, target[k]);
+        const Edges *e = &g->edges[i];
+        for (u32 k = 0; k < e->n; k++) {
+            int to = flow_block_at(g->region, e->target[k]);
             if (to >= 0)
                 reach[i] |= 1ull << to;
         }
@@ -244,8 +281,7 @@ static void find_loop_state(Gen *g)
 bool flow_keeps_state(const Gen *g, size_t from, u64 target)
 {
     int to = flow_block_at(g->region, target);
-    const Ir *ir = g->region->blocks[from];
-    return to >= 0 && g->loop[from] >> to & 1 && ir->ops[ir->count - 1].code != IR_call;
+    return to >= 0 && g->loop[from] >> to & 1;
 }
 
 /* What a block reads of the state as it finds it, and what it writes before anybody could read it. */
@@ -272,7 +308,7 @@ static void uses_and_kills(const Gen *g, const Ir *ir, Set *uses, Set *kills)
 Set flow_live_after(const Gen *g, size_t from, u64 target, u32 which)
 {
     int to = flow_block_at(g->region, target);
-    if (to >= 0 && !g->retreating[from * 2 + which])
+    if (to >= 0 && !(g->edges[from].retreating >> which & 1))
         return g->live_in[to];
     Set all = {0};
     for (u32 c = 0; c < g->ncomps; c++)
@@ -289,12 +325,10 @@ static void find_live(Gen *g)
             const Ir *ir = g->region->blocks[i];
             Set uses = {0}, kills = {0};
             uses_and_kills(g, ir, &uses, &kills);
-            u64 target[2];
-            u32 ntargets = direct_targets(ir, target);
-            if (!ntargets)
-                target[ntargets++] = (u64)-1;
-            for (u32 k = 0; k < ntargets; k++) {
-                Set live = flow_live_after(g, i, target[k], k);
+            const Edges *e = &g->edges[i];
+            bool leaves = !e->n || last_op(g->region, i)->code == IR_ret;
+            for (u32 k = 0; k < e->n + leaves; k++) {
+                Set live = flow_live_after(g, i, k < e->n ? e->target[k] : (u64)-1, k);
                 for (size_t w = 0; w < LEN(uses.word); w++)
                     uses.word[w] |= live.word[w] & ~kills.word[w];
             }
@@ -322,14 +356,13 @@ static void find_dirty(Gen *g)
         for (size_t i = 0; i < g->region->nblocks; i++) {
             Set out = g->dirty_in[i];
             through_block(g, g->region->blocks[i], &out);
-            u64 target[2];
-            u32 ntargets = direct_targets(g->region->blocks[i], target);
-            for (u32 k = 0; k < ntargets; k++) {
-                if (!flow_keeps_state(g, i, target[k]))
+            const Edges *e = &g->edges[i];
+            for (u32 k = 0; k < e->n; k++) {
+                if (!flow_keeps_state(g, i, e->target[k]))
                     continue;
-                Set live = flow_live_after(g, i, target[k], k);
+                Set live = flow_live_after(g, i, e->target[k], k);
                 set_meet(&live, &out);
-                changed |= set_join(&g->dirty_in[flow_block_at(g->region, target[k])], &live);
+                changed |= set_join(&g->dirty_in[flow_block_at(g->region, e->target[k])], &live);
             }
         }
     }
@@ -361,10 +394,9 @@ static void find_kinds(Gen *g)
             if (g->kind_in[i] == KIND_UNSEEN)
                 continue;
             int out = kind_after(g, g->region->blocks[i], g->kind_in[i]);
-            u64 target[2];
-            u32 ntargets = direct_targets(g->region->blocks[i], target);
-            for (u32 k = 0; k < ntargets; k++) {
-                int to = flow_block_at(g->region, target[k]);
+            const Edges *e = &g->edges[i];
+            for (u32 k = 0; k < e->n; k++) {
+                int to = flow_block_at(g->region, e->target[k]);
                 if (to < 0 || g->kind_in[to] == out || g->kind_in[to] == KIND_UNKNOWN)
                     continue;
                 g->kind_in[to] = g->kind_in[to] == KIND_UNSEEN ? (i16)out : KIND_UNKNOWN;
@@ -382,14 +414,13 @@ static bool find_exits(Gen *g)
     if (!pc)
         return false;
     for (size_t i = 0; i < g->region->nblocks; i++) {
-        u64 target[2];
-        u32 ntargets = direct_targets(g->region->blocks[i], target);
-        for (u32 k = 0; k < ntargets; k++) {
+        const Edges *e = &g->edges[i];
+        for (u32 k = 0; k < e->n; k++) {
             u32 at = 0;
-            while (at < n && pc[at] != target[k])
+            while (at < n && pc[at] != e->target[k])
                 at++;
-            if (at == n && flow_block_at(g->region, target[k]) < 0)
-                pc[n++] = target[k];
+            if (at == n && flow_block_at(g->region, e->target[k]) < 0)
+                pc[n++] = e->target[k];
         }
     }
     g->exits.count = n;
@@ -407,6 +438,7 @@ bool flow_analyse(Gen *g)
 {
     size_t n = g->region->nblocks;
     u8 mark[REGION_BLOCKS] = {0};
+    find_edges(g);
     find_components(g);
     find_lanes(g);
     find_entries(g);

@@ -1,6 +1,7 @@
 /* The first call into LLVM: its deferred static constructors, then its targets. */
 #include "llvm_init.h"
 
+#include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <pthread.h>
 
@@ -13,6 +14,10 @@ static void init(void)
     static char *no_args[] = {"dragoman", NULL};
     for (Ctor *const *c = __start_llvm_ctors; c != __stop_llvm_ctors; c++)
         (*c)(1, no_args, no_args + 1);
+    /* Two loads and stores of 8 bytes become one of 16 otherwise, and such a load of what was stored in two pieces,
+     * as a function's return does of what its entry saved, waits until the stores are done. */
+    static const char *const options[] = {"dragoman", "-combiner-store-merging=0"};
+    LLVMParseCommandLineOptions(2, options, NULL);
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();

@@ -1,7 +1,8 @@
-/* Region formation: from a hot block along direct jumps and branches, breadth first. Calls, indirect branches and
- * system calls leave the region, but the code that a call returns to belongs to it and is an entry. So are the heads of
- * loops, since some thread may be in one when the region is done. Blocks are cut where another one begins, so that code
- * is in a region once. */
+/* Region formation: from a hot block along direct jumps and branches, breadth first. Indirect branches, system calls and
+ * most calls leave the region, but the code that a call returns to belongs to it and is an entry. So are the heads of
+ * loops, since some thread may be in one when the region is done. Small functions that call nobody else (but perhaps
+ * themselves, or one that is in the region) join it with their callers. Blocks are cut where another one begins, so that
+ * code is in a region once. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -12,6 +13,7 @@
 enum {
     BLOCK_INSNS = 128,
     REGION_ENTRIES = 32,
+    CALLEE_INSNS = 100, /* a function of so many instructions may join its caller's region */
     REACH = 1 << 16, /* bytes either side of the entry: what is farther away is hardly the same function */
 };
 
@@ -103,7 +105,7 @@ static void find_entries(Region *r)
     for (size_t i = 0; i < r->nblocks; i++) {
         const Ir *ir = r->blocks[i];
         const Op *last = &ir->ops[ir->count - 1];
-        if (last->code == IR_call || last->code == IR_calli)
+        if (last->code == IR_calli || (last->code == IR_call && find(r, (u64)last->imm) == r->nblocks))
             add_entry(r, last->imm2);
         if ((last->code == IR_jump || last->code == IR_branch) && (u64)last->imm <= ir->pc)
             add_entry(r, (u64)last->imm);
@@ -120,6 +122,47 @@ static void log_region(const Region *r)
         log_printf("  0x%" PRIx64 "..0x%" PRIx64 "\n", r->blocks[i]->pc, r->blocks[i]->end);
 }
 
+/* Adds what the blocks from number `i` on lead to. */
+static bool follow_all(Region *r, size_t i, RegionFilter *admits, void *context)
+{
+    bool ok = true;
+    for (; ok && i < r->nblocks; i++) {
+        /* Cutting a block later changes its terminator into a jump to a block that is in the region already. */
+        Op last = r->blocks[i]->ops[r->blocks[i]->count - 1];
+        if (last.code == IR_jump || last.code == IR_branch)
+            ok = follow(r, (u64)last.imm, admits, context);
+        if (ok && (last.code == IR_branch || last.code == IR_call || last.code == IR_calli))
+            ok = follow(r, last.imm2, admits, context);
+    }
+    return ok;
+}
+
+/* Whether the blocks from number `first` on do nothing that leaves the region but return and go where nobody goes. */
+static bool is_simple(const Region *r, size_t first)
+{
+    for (size_t i = first; i < r->nblocks; i++) {
+        const Op *last = &r->blocks[i]->ops[r->blocks[i]->count - 1];
+        bool in = last->code == IR_call && find(r, (u64)last->imm) < r->nblocks;
+        if (!in && last->code != IR_jump && last->code != IR_branch && last->code != IR_ret)
+            return false;
+    }
+    return true;
+}
+
+/* Adds the function at `target` if it is small and simple. */
+static bool follow_call(Region *r, u64 target, RegionFilter *admits, void *context)
+{
+    size_t first = r->nblocks;
+    u32 insns = insns_of(r);
+    if (!follow(r, target, admits, context) || !follow_all(r, first, admits, context))
+        return false;
+    if (insns_of(r) - insns <= CALLEE_INSNS && is_simple(r, first))
+        return true;
+    while (r->nblocks > first)
+        ir_free(r->blocks[--r->nblocks]);
+    return true;
+}
+
 Region *region_form(const Guest *guest, u64 pc, RegionFilter *admits, void *context)
 {
     Region *r = calloc(1, sizeof *r);
@@ -130,14 +173,11 @@ Region *region_form(const Guest *guest, u64 pc, RegionFilter *admits, void *cont
     r->opt = 1;
     r->blocks = calloc(REGION_BLOCKS, sizeof *r->blocks);
     r->entries = calloc(REGION_ENTRIES, sizeof *r->entries);
-    bool ok = r->blocks && r->entries && add(r, pc);
-    for (size_t i = 0; ok && i < r->nblocks; i++) {
-        /* Cutting a block later changes its terminator into a jump to a block that is in the region already. */
-        Op last = r->blocks[i]->ops[r->blocks[i]->count - 1];
-        if (last.code == IR_jump || last.code == IR_branch)
-            ok = follow(r, (u64)last.imm, admits, context);
-        if (ok && (last.code == IR_branch || last.code == IR_call || last.code == IR_calli))
-            ok = follow(r, last.imm2, admits, context);
+    bool ok = r->blocks && r->entries && add(r, pc) && follow_all(r, 0, admits, context);
+    for (size_t i = 0, own = ok ? r->nblocks : 0; ok && i < own; i++) {
+        const Op *last = &r->blocks[i]->ops[r->blocks[i]->count - 1];
+        if (last->code == IR_call)
+            ok = follow_call(r, (u64)last->imm, admits, context);
     }
     if (!ok) {
         region_free(r);
