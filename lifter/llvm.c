@@ -458,6 +458,10 @@ static void go(Gen *g, u64 target, u32 which)
         return;
     }
     check_fp_mode(g, target);
+    if (g->next_copy && (u32)to == g->block) {
+        LLVMBuildBr(g->b, g->next_copy);
+        return;
+    }
     if (!flow_keeps_state(g, g->block, target)) {
         Set live = flow_live_after(g, g->block, target, which);
         set_meet(&g->dirty, &live);
@@ -465,8 +469,9 @@ static void go(Gen *g, u64 target, u32 which)
         g->dirty = (Set){0};
     }
     if (g->edges[g->block].retreating >> which & 1) {
-        check_attention(g, target);
+        /* In this order, so that the check's other way is a jump back and not one to the fence before one. */
         LLVMBuildFence(g->b, LLVMAtomicOrderingSequentiallyConsistent, true, "");
+        check_attention(g, target);
     }
     if (!flow_keeps_state(g, g->block, target))
         load_loop_state(g, (u32)to);
@@ -776,25 +781,49 @@ static LLVMValueRef build_op(Gen *g, Val v, const Op *op)
     }
 }
 
-static bool build_block(Gen *g, u32 n)
+/* A small block that loops to itself is built several times in a row: only the last copy looks whether the loop must be
+ * left, and what the copies count they count at once. */
+static u32 copies(const Gen *g, u32 n)
 {
-    g->block = n;
-    g->ir = g->region->blocks[n];
-    g->dirty = g->dirty_in[n];
-    g->valid = g->loop_state[n];
-    g->kind = g->kind_in[n];
+    const Ir *ir = g->region->blocks[n];
+    if (ir->ops[ir->count - 1].code != IR_branch || !flow_keeps_state(g, n, ir->pc) || g->region->exact)
+        return 1;
+    for (u32 k = 0; k < g->edges[n].n; k++)
+        if (g->edges[n].target[k] == ir->pc)
+            return ir->insns <= UNROLL_4 ? 4 : ir->insns <= UNROLL_2 ? 2 : 1;
+    return 1;
+}
+
+static bool build_copy(Gen *g, u32 n)
+{
     g->pc = g->ir->pc;
     g->val = calloc(g->ir->count, sizeof *g->val);
     g->nzcv = calloc(g->ir->count, sizeof *g->nzcv);
     bool ok = g->val && g->nzcv;
+    g->dirty = g->dirty_in[n];
+    g->valid = g->loop_state[n];
     g->fp_unsure = false;
-    LLVMPositionBuilderAtEnd(g->b, g->bb[n]);
     for (u32 v = 0; ok && v < g->ir->count; v++) {
         llvm_open_before(g, &g->ir->ops[v]);
         g->val[v] = build_op(g, v, &g->ir->ops[v]);
     }
     free(g->val);
     free(g->nzcv);
+    return ok;
+}
+
+static bool build_block(Gen *g, u32 n)
+{
+    bool ok = true;
+    g->block = n;
+    g->ir = g->region->blocks[n];
+    g->kind = g->kind_in[n];
+    g->next_copy = g->bb[n];
+    for (u32 left = copies(g, n); ok && left > 0; left--) {
+        LLVMPositionBuilderAtEnd(g->b, g->next_copy);
+        g->next_copy = left > 1 ? new_bb(g) : NULL;
+        ok = build_copy(g, n);
+    }
     return ok;
 }
 

@@ -9,7 +9,12 @@
 #include "../include/translate.h"
 #include "ops.h"
 
-enum { CC_PRESERVE_ALL = 15, CC_PRESERVE_NONE = 21 };
+enum {
+    CC_PRESERVE_ALL = 15,
+    CC_PRESERVE_NONE = 21,
+    UNROLL_4 = 6,  /* a loop of one block of up to so many instructions is built 4 times in a row, */
+    UNROLL_2 = 16, /* or twice */
+};
 
 /* What the host's code generator can do, as far as lowering depends on it. */
 typedef struct HostInfo {
@@ -94,7 +99,7 @@ typedef struct Gen {
 
     Component comps[STATE_BYTES / 4];
     u32 ncomps;
-    u32 executed; /* the component that counts instructions, if the blocks do */
+    u32 executed;                  /* the component that counts instructions, if the blocks do */
     i16 comp_of[STATE_BYTES / 4];  /* by 4-byte unit of state; -1 untouched */
     Set *live_in;                  /* one per block: may be read, as it is when the block is entered */
     Set *dirty_in;                 /* one per block: possibly different from Task.state when the block is entered */
@@ -116,13 +121,14 @@ typedef struct Gen {
     /* The block being built */
     const Ir *ir;
     u32 block;
-    LLVMValueRef *val; /* by Val */
-    NzcvOf *nzcv;      /* by Val */
-    Set valid;         /* components that are in their variables */
-    Set dirty;         /* of them, those that the Task doesn't have yet */
-    int kind;          /* FlagKind in the state now, -1 unknown */
-    u64 pc;            /* of the current guest instruction */
-    bool fp_unsure;    /* a helper has been called, which may have set FP_FLUSH */
+    LLVMBasicBlockRef next_copy; /* NULL, or of a block that loops to itself: where it goes on */
+    LLVMValueRef *val;           /* by Val */
+    NzcvOf *nzcv;                /* by Val */
+    Set valid;                   /* components that are in their variables */
+    Set dirty;                   /* of them, those that the Task doesn't have yet */
+    int kind;                    /* FlagKind in the state now, -1 unknown */
+    u64 pc;                      /* of the current guest instruction */
+    bool fp_unsure;              /* a helper has been called, which may have set FP_FLUSH */
     OpenResult open[16];
     OpenPut open_puts[16];
     u32 nopen, nopen_puts;

@@ -619,7 +619,7 @@ static void chains(void **unused)
 {
     Rng rng = {0x1234fedc5678ba98ull};
     for (int round = 0; round < 150; round++) {
-        Gen g = {ir_new(), &rng, memory_};
+        Gen g = {ir_new(), &rng, memory_, round & 1};
         Val last = NO_VAL;
         begin(&g, BASE_PC);
         bool wide = below(&rng, 2);
@@ -649,7 +649,7 @@ static void chains(void **unused)
 static void flushing(void **unused)
 {
     Rng rng = {1};
-    Gen g = {ir_new(), &rng, memory_};
+    Gen g = {ir_new(), &rng, memory_, false};
     begin(&g, BASE_PC);
     Val k = emit(&g, IR_const64, NO_VAL, NO_VAL, NO_VAL, 7);
     emit(&g, IR_helper, k, k, NO_VAL, 1);
