@@ -517,7 +517,8 @@ static void exact_blocks(void **unused)
     random_blocks(true, 0x123456789abcdefull, 50);
 }
 
-/* Several blocks that jump among each other at random until a counter in x31, which every block steps, runs out. */
+/* Several blocks that jump, call and return among each other at random until a counter in x31, which every block steps,
+ * runs out. */
 static void loops(void **unused)
 {
     enum { NBLOCKS = 6, OFF_COUNTER = OFF_X + 8 * 31 };
@@ -550,12 +551,20 @@ static void loops(void **unused)
             Val going = emit(&g, IR_ult64, one, counter, NO_VAL, 0);
             counter = emit(&g, IR_sub64, counter, one, NO_VAL, 0);
             emit(&g, IR_put64, counter, NO_VAL, NO_VAL, OFF_COUNTER);
+            u32 odd = 1 + 2 * below(&rng, NBLOCKS / 2), other = 1 + 2 * below(&rng, NBLOCKS / 2), how = below(&rng, 3);
             if (n % 2) {
                 Val end = emit(&g, IR_branch, going, NO_VAL, NO_VAL, BASE_PC + 64 * below(&rng, NBLOCKS));
                 g.ir->ops[end].imm2 = OUTSIDE;
+            } else if (how == 0) {
+                Val end = emit(&g, IR_branch, ge, NO_VAL, NO_VAL, BASE_PC + 64 * odd);
+                g.ir->ops[end].imm2 = BASE_PC + 64 * other;
+            } else if (how == 1) { /* to whatever it is in x30, mostly what some call has put there */
+                emit(&g, IR_ret, emit(&g, IR_get64, NO_VAL, NO_VAL, NO_VAL, OFF_X + 8 * 30), NO_VAL, NO_VAL, 0);
             } else {
-                Val end = emit(&g, IR_branch, ge, NO_VAL, NO_VAL, BASE_PC + 64 * (1 + 2 * below(&rng, NBLOCKS / 2)));
-                g.ir->ops[end].imm2 = BASE_PC + 64 * (1 + 2 * below(&rng, NBLOCKS / 2));
+                Val link = emit(&g, IR_const64, NO_VAL, NO_VAL, NO_VAL, BASE_PC + 64 * other);
+                emit(&g, IR_put64, link, NO_VAL, NO_VAL, OFF_X + 8 * 30);
+                Val end = emit(&g, IR_call, NO_VAL, NO_VAL, NO_VAL, BASE_PC + 64 * odd);
+                g.ir->ops[end].imm2 = BASE_PC + 64 * other;
             }
             finish(&g);
         }
