@@ -12,8 +12,8 @@
 enum {
     CC_PRESERVE_ALL = 15,
     CC_PRESERVE_NONE = 21,
-    UNROLL_4 = 6,  /* a loop of one block of up to so many instructions is built 4 times in a row, */
-    UNROLL_2 = 16, /* or twice */
+    UNROLL_4 = 5,  /* a loop of one block of up to so many instructions is built 4 times in a row, */
+    UNROLL_2 = 13, /* or twice */
 };
 
 /* What the host's code generator can do, as far as lowering depends on it. */

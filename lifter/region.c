@@ -1,8 +1,8 @@
-/* Region formation: from a hot block along direct jumps and branches, breadth first. Indirect branches, system calls and
- * most calls leave the region, but the code that a call returns to belongs to it and is an entry. So are the heads of
- * loops, since some thread may be in one when the region is done. Small functions that call nobody else (but perhaps
- * themselves, or one that is in the region) join it with their callers. Blocks are cut where another one begins, so that
- * code is in a region once. */
+/* Region formation: from a hot block along direct jumps and branches, breadth first. Indirect branches, system calls
+ * and most calls leave the region, but the code that a call returns to belongs to it and is an entry. So are the heads
+ * of loops, since some thread may be in one when the region is done. Small functions that call nobody else (but perhaps
+ * themselves, or one that is in the region) join it with their callers. Blocks are cut where another one begins, so
+ * that code is in a region once. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -13,8 +13,8 @@
 enum {
     BLOCK_INSNS = 128,
     REGION_ENTRIES = 32,
-    CALLEE_INSNS = 100, /* a function of so many instructions may join its caller's region */
-    REACH = 1 << 16, /* bytes either side of the entry: what is farther away is hardly the same function */
+    CALLEE_INSNS = 60, /* a function of so many instructions may join its caller's region */
+    REACH = 1 << 16,   /* bytes either side of the entry: what is farther away is hardly the same function */
 };
 
 static Ir *lift(const Guest *guest, u64 pc, u32 max_insns)
