@@ -60,9 +60,8 @@ static const Op *last_op(const Region *r, size_t n)
     return &r->blocks[n]->ops[r->blocks[n]->count - 1];
 }
 
-static void add_edge(Gen *g, size_t from, u64 target)
+static void add_edge(Edges *e, u64 target)
 {
-    Edges *e = &g->edges[from];
     for (u32 k = 0; k < e->n; k++)
         if (e->target[k] == target)
             return;
@@ -71,19 +70,19 @@ static void add_edge(Gen *g, size_t from, u64 target)
 }
 
 /* Returns reached from the block at `entry` without going into what is called on the way may go to `site`. */
-static void add_returns(Gen *g, size_t entry, u64 site)
+static void add_returns(const Region *r, Edges *edges, size_t entry, u64 site)
 {
     u64 seen = 1ull << entry, todo = seen;
     while (todo) {
         size_t n = (size_t)__builtin_ctzll(todo);
         todo &= todo - 1;
-        const Op *op = last_op(g->region, n);
+        const Op *op = last_op(r, n);
         if (op->code == IR_ret)
-            add_edge(g, n, site);
+            add_edge(&edges[n], site);
         u64 next[2] = {op->code == IR_branch || op->code == IR_jump ? (u64)op->imm : op->imm2, op->imm2};
         bool goes_on = op->code == IR_branch || op->code == IR_jump || op->code == IR_call || op->code == IR_calli;
         for (u32 k = 0; goes_on && k < 2; k++) {
-            int to = flow_block_at(g->region, next[k]);
+            int to = flow_block_at(r, next[k]);
             if (to >= 0 && !(seen >> to & 1)) {
                 seen |= 1ull << to;
                 todo |= 1ull << to;
@@ -93,22 +92,33 @@ static void add_returns(Gen *g, size_t entry, u64 site)
 }
 
 /* Where blocks go: what their last op names, and for returns also where a call of the region's comes back to. */
-static void find_edges(Gen *g)
+static void find_edges(const Region *r, Edges *edges)
 {
-    for (size_t i = 0; i < g->region->nblocks; i++) {
-        const Op *op = last_op(g->region, i);
-        Edges *e = &g->edges[i];
+    for (size_t i = 0; i < r->nblocks; i++) {
+        const Op *op = last_op(r, i);
+        Edges *e = &edges[i];
         if (op->code == IR_branch)
             *e = (Edges){.n = 2, .target = {(u64)op->imm, op->imm2}};
         else if (op->code == IR_jump || op->code == IR_call)
             *e = (Edges){.n = 1, .target = {(u64)op->imm}};
     }
-    for (size_t i = 0; i < g->region->nblocks; i++) {
-        const Op *op = last_op(g->region, i);
-        int entry = op->code == IR_call ? flow_block_at(g->region, (u64)op->imm) : -1;
-        if (entry >= 0 && flow_block_at(g->region, op->imm2) >= 0)
-            add_returns(g, (size_t)entry, op->imm2);
+    for (size_t i = 0; i < r->nblocks; i++) {
+        const Op *op = last_op(r, i);
+        int entry = op->code == IR_call ? flow_block_at(r, (u64)op->imm) : -1;
+        if (entry >= 0 && flow_block_at(r, op->imm2) >= 0)
+            add_returns(r, edges, (size_t)entry, op->imm2);
     }
+}
+
+bool region_stays(const Region *r, size_t block, u64 target)
+{
+    Edges edges[REGION_BLOCKS] = {0};
+    const Edges *e = &edges[block];
+    find_edges(r, edges);
+    for (u32 k = 0; k < e->n; k++)
+        if (e->target[k] == target)
+            return flow_block_at(r, target) >= 0;
+    return false;
 }
 
 /* -- analysis ----------------------------------------------------------------------------------------------- */
@@ -438,7 +448,7 @@ bool flow_analyse(Gen *g)
 {
     size_t n = g->region->nblocks;
     u8 mark[REGION_BLOCKS] = {0};
-    find_edges(g);
+    find_edges(g->region, g->edges);
     find_components(g);
     find_lanes(g);
     find_entries(g);

@@ -18,5 +18,7 @@ typedef bool RegionFilter(void *context, u64 pc);
  * NULL without memory. Free with region_free. */
 Region *region_form(const Guest *guest, u64 pc, RegionFilter *admits, void *context);
 void region_free(Region *r);
+/* Whether the region's code goes from a block (by index) to a guest address without leaving. */
+bool region_stays(const Region *r, size_t block, u64 target);
 
 #endif

@@ -320,22 +320,24 @@ static size_t block_at(const Region *r, u64 pc)
 }
 
 /* Does the block's end lead to what is in the region rather than out of it? */
-static bool stays(const Region *r, const Ir *ir, u64 pc)
+static bool stays(const Region *r, size_t block, u64 pc)
 {
+    const Ir *ir = r->blocks[block];
     u16 end = ir->ops[ir->count - 1].code;
-    return (end == IR_jump || end == IR_branch || end == IR_call) && block_at(r, pc) < r->nblocks;
+    if (end == IR_jump || end == IR_branch || end == IR_call)
+        return block_at(r, pc) < r->nblocks;
+    return end != IR_exit && block_at(r, pc) < r->nblocks && region_stays(r, block, pc);
 }
 
 static void run_reference(Task *t, const Check *c, struct Writes *w)
 {
     const Region *r = c->region;
-    const Ir *ir;
+    size_t i;
     do {
-        size_t i = block_at(r, t->pc);
-        ir = r->blocks[i];
+        i = block_at(r, t->pc);
         w->trace[w->steps++ % TRACE] = t->pc;
         enter(t, c->reference[i]);
-    } while (t->exit == EXIT_CONTINUE && stays(r, ir, t->pc));
+    } while (t->exit == EXIT_CONTINUE && stays(r, i, t->pc));
 }
 
 static bool alone(const Task *t)
