@@ -303,6 +303,32 @@ static void write_cpus(Task *t, FILE *f, const char *path)
         fprintf(f, "0\n");
 }
 
+/* Under --cpus, the lines of /proc/stat about single processors: each of the guest's shows the one of the host's that it is on. */
+static void write_system_stat(Task *t, FILE *f, const char *path)
+{
+    const Linux *l = linux_state(t->process);
+    size_t size;
+    char *text = read_file(path, &size);
+    bool done = false;
+    for (char *line = text, *next; line && *line; line = next) {
+        next = strchr(line, '\n');
+        next = next ? next + 1 : line + strlen(line);
+        if (strncmp(line, "cpu", 3) != 0 || !isdigit((unsigned char)line[3])) {
+            fwrite(line, 1, (size_t)(next - line), f);
+            continue;
+        }
+        for (int i = 0; !done && i < proc_cpus(t->process); i++) {
+            char name[16];
+            snprintf(name, sizeof name, "\ncpu%d ", l->cpus[i % l->ncpus]);
+            const char *host = strstr(text, name);
+            const char *numbers = host ? host + strlen(name) : "0 0 0 0 0 0 0 0 0 0\n";
+            fprintf(f, "cpu%d %.*s\n", i, (int)strcspn(numbers, "\n"), numbers);
+        }
+        done = true;
+    }
+    free(text);
+}
+
 /* -- the files */
 
 static const struct {
@@ -320,6 +346,7 @@ static const struct {
     {"status", true, false, write_status},
     {"limits", true, false, write_limits},
     {"/proc/cpuinfo", false, false, write_cpuinfo},
+    {"/proc/stat", false, true, write_system_stat},
     {"/sys/devices/system/cpu/online", false, true, write_cpus},
     {"/sys/devices/system/cpu/present", false, true, write_cpus},
     {"/sys/devices/system/cpu/possible", false, true, write_cpus},
