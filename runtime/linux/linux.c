@@ -110,7 +110,7 @@ static i64 run(Task *t, u32 number, Sys call, const u64 args[6])
         return row->run(t, args[0], args[1], args[2], args[3], args[4], args[5]);
     if (row->nr >= 0)
         return host_syscall(t, row->nr, args[0], args[1], args[2], args[3], args[4], args[5]);
-    if (call == CALL_none)
+    if (call == CALL_none || log_on(unimp))
         log_unknown(number);
     return -ENOSYS;
 }
