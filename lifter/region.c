@@ -98,6 +98,13 @@ static void add_entry(Region *r, u64 pc)
         r->entries[r->nentries++] = pc;
 }
 
+/* Whether a block ends in a call of a function that has joined the region. */
+static bool calls_inside(const Region *r, const Ir *ir)
+{
+    const Op *last = &ir->ops[ir->count - 1];
+    return last->code == IR_call && find(r, (u64)last->imm) < r->nblocks;
+}
+
 /* An edge backwards in memory is taken for a loop's. */
 static void find_entries(Region *r)
 {
@@ -105,7 +112,7 @@ static void find_entries(Region *r)
     for (size_t i = 0; i < r->nblocks; i++) {
         const Ir *ir = r->blocks[i];
         const Op *last = &ir->ops[ir->count - 1];
-        if (last->code == IR_calli || (last->code == IR_call && find(r, (u64)last->imm) == r->nblocks))
+        if ((last->code == IR_calli || last->code == IR_call) && !calls_inside(r, ir))
             add_entry(r, last->imm2);
         if ((last->code == IR_jump || last->code == IR_branch) && (u64)last->imm <= ir->pc)
             add_entry(r, (u64)last->imm);
@@ -142,8 +149,7 @@ static bool is_simple(const Region *r, size_t first)
 {
     for (size_t i = first; i < r->nblocks; i++) {
         const Op *last = &r->blocks[i]->ops[r->blocks[i]->count - 1];
-        bool in = last->code == IR_call && find(r, (u64)last->imm) < r->nblocks;
-        if (!in && last->code != IR_jump && last->code != IR_branch && last->code != IR_ret)
+        if (!calls_inside(r, r->blocks[i]) && last->code != IR_jump && last->code != IR_branch && last->code != IR_ret)
             return false;
     }
     return true;
@@ -163,6 +169,27 @@ static bool follow_call(Region *r, u64 target, RegionFilter *admits, void *conte
     return true;
 }
 
+bool region_join_callees(Region *r, RegionFilter *admits, void *context)
+{
+    bool ok = true;
+    for (size_t i = 0, own = r->nblocks; ok && i < own; i++) {
+        const Op *last = &r->blocks[i]->ops[r->blocks[i]->count - 1];
+        if (last->code == IR_call)
+            ok = follow_call(r, (u64)last->imm, admits, context);
+    }
+    return ok;
+}
+
+bool region_returns_inside(const Region *r, u64 pc)
+{
+    for (size_t i = 0; i < r->nblocks; i++) {
+        const Op *last = &r->blocks[i]->ops[r->blocks[i]->count - 1];
+        if (last->code == IR_call && last->imm2 == pc)
+            return calls_inside(r, r->blocks[i]);
+    }
+    return false;
+}
+
 Region *region_form(const Guest *guest, u64 pc, RegionFilter *admits, void *context)
 {
     Region *r = calloc(1, sizeof *r);
@@ -173,12 +200,8 @@ Region *region_form(const Guest *guest, u64 pc, RegionFilter *admits, void *cont
     r->opt = 1;
     r->blocks = calloc(REGION_BLOCKS, sizeof *r->blocks);
     r->entries = calloc(REGION_ENTRIES, sizeof *r->entries);
-    bool ok = r->blocks && r->entries && add(r, pc) && follow_all(r, 0, admits, context);
-    for (size_t i = 0, own = ok ? r->nblocks : 0; ok && i < own; i++) {
-        const Op *last = &r->blocks[i]->ops[r->blocks[i]->count - 1];
-        if (last->code == IR_call)
-            ok = follow_call(r, (u64)last->imm, admits, context);
-    }
+    bool ok = r->blocks && r->entries && add(r, pc) && follow_all(r, 0, admits, context) &&
+              region_join_callees(r, admits, context);
     if (!ok) {
         region_free(r);
         return NULL;

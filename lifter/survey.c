@@ -108,11 +108,14 @@ void survey_seed(Survey *s, u64 pc, u32 flags)
     s->todo[s->ntodo++] = pc;
 }
 
-/* An address that code computes may be a function's, a computed jump's target, or mean nothing. */
+/* An address that code computes may be a function's, a computed jump's target, or mean nothing. (A return address is
+ * seed_targets' business.) */
 static void seed_constants(Survey *s, const Ir *ir)
 {
+    const Op *last = &ir->ops[ir->count - 1];
+    u64 back = last->code == IR_call || last->code == IR_calli ? last->imm2 : 0;
     for (u32 n = 0; n < ir->count; n++)
-        if (ir->ops[n].code == IR_const64)
+        if (ir->ops[n].code == IR_const64 && (u64)ir->ops[n].imm != back)
             survey_seed(s, (u64)ir->ops[n].imm, CODE_ENTRY);
 }
 
@@ -136,7 +139,7 @@ static void seed_targets(Survey *s, const Ir *ir)
         survey_seed(s, (u64)last->imm, CODE_ENTRY | CODE_FUNCTION);
         [[fallthrough]];
     case IR_calli:
-        survey_seed(s, last->imm2, CODE_ENTRY);
+        survey_seed(s, last->imm2, CODE_RETURN);
         break;
     case IR_exit:
         if (last->imm == EXIT_SYSCALL || last->imm == EXIT_CONTINUE)
@@ -167,7 +170,7 @@ static void look(Survey *s, u64 pc, u64 hi)
         *f |= bad && (u64)ir->ops[n].imm == bad ? CODE_NONE : CODE_INSN;
     }
     if (bad == pc) {
-        *flags_at(s, pc) &= (u8) ~(CODE_START | CODE_ENTRY | CODE_FUNCTION);
+        *flags_at(s, pc) &= (u8) ~(CODE_START | CODE_ENTRY | CODE_FUNCTION | CODE_RETURN);
         return;
     }
     seed_constants(s, ir);
@@ -264,6 +267,10 @@ static void mark_entries(Survey *s, const Outline *o)
         const Op *last = &s->ir->ops[s->ir->count - 1];
         u64 target[] = {(u64)last->imm, last->imm2};
         u32 n = last->code == IR_branch ? 2 : last->code == IR_jump ? 1 : 0;
+        if (last->code == IR_call || last->code == IR_calli) {
+            n = 1;
+            target[0] = last->imm2;
+        }
         for (u32 k = 0; k < n; k++) {
             u8 *f = has(o, target[k]) ? NULL : flags_at(s, target[k]);
             if (f)
@@ -309,6 +316,11 @@ u64 survey_bytes(const Survey *s, const Outline *o)
     return bytes;
 }
 
+static bool is_start(void *survey, u64 pc)
+{
+    return survey_flags(survey, pc) & CODE_START;
+}
+
 Region *survey_region(const Survey *s, const Outline *o)
 {
     assert(o->nblocks && o->nblocks <= REGION_BLOCKS);
@@ -319,7 +331,7 @@ Region *survey_region(const Survey *s, const Outline *o)
     r->pc = o->blocks[0];
     r->opt = 1;
     r->ahead = true;
-    r->blocks = calloc(o->nblocks, sizeof *r->blocks);
+    r->blocks = calloc(REGION_BLOCKS, sizeof *r->blocks);
     r->entries = calloc(o->nblocks, sizeof *r->entries);
     bool ok = r->blocks && r->entries;
     for (u32 i = 0; ok && i < o->nblocks; i++) {
@@ -329,8 +341,13 @@ Region *survey_region(const Survey *s, const Outline *o)
             break;
         lift_block(s->guest, o->blocks[i], block_insns(s, o->blocks[i]), ir);
         r->blocks[r->nblocks++] = ir;
-        if (i == 0 || survey_flags(s, o->blocks[i]) & CODE_ENTRY)
-            r->entries[r->nentries++] = o->blocks[i];
+    }
+    ok = ok && region_join_callees(r, is_start, (void *)s);
+    for (u32 i = 0; ok && i < o->nblocks; i++) {
+        u64 pc = o->blocks[i];
+        u32 flags = survey_flags(s, pc);
+        if (i == 0 || flags & CODE_ENTRY || (flags & CODE_RETURN && !region_returns_inside(r, pc)))
+            r->entries[r->nentries++] = pc;
     }
     if (ok)
         return r;

@@ -16,6 +16,7 @@ enum {
     CODE_ENTRY = 4,    /* control may come here from elsewhere than a direct edge of the same function */
     CODE_FUNCTION = 8, /* a function begins here */
     CODE_NONE = 16,    /* not an instruction the guest knows */
+    CODE_RETURN = 32,  /* a call returns here */
 };
 
 typedef struct Survey Survey;
@@ -48,7 +49,7 @@ typedef struct Outline {
 i64 survey_outline(Survey *s, const Outline **out);
 /* Bytes of guest code in it. */
 u64 survey_bytes(const Survey *s, const Outline *outline);
-/* Lifts the outline's blocks; how they are to be compiled is the caller's to say (opt 1, not exact). Free with region_free.
+/* Lifts the outline's blocks, and those of small functions that they call; how they are to be compiled is the caller's to say (opt 1, not exact). Free with region_free.
  * NULL without memory. */
 Region *survey_region(const Survey *s, const Outline *outline);
 

@@ -12,7 +12,6 @@ static struct {
     const Ahead *payload; /* NULL: none, or not to be used */
     const AheadEntry *index;
     Block *const *hosts;
-    u64 lo, hi; /* hull of the guest code */
 } ahead;
 
 /* Nothing reads the note: the linker gives it a program header of its own, and `aot` needs one. */
@@ -85,18 +84,14 @@ bool ahead_map(const Ahead *a, bool copy, char *why, size_t size)
     ahead.payload = a;
     ahead.index = part(a, a->index);
     ahead.hosts = part(a, a->hosts);
-    if (a->nblocks) {
-        ahead.lo = ahead.index[0].pc;
-        ahead.hi = ahead.index[a->nblocks - 1].block->end;
-    }
     return true;
 }
 
 void ahead_perf(void)
 {
-    /* A region's first entry is its lowest address. */
+    /* A region's instructions are its first entry's. */
     for (u64 i = 0; ahead.payload && i < ahead.payload->nblocks; i++)
-        if (ahead.index[i].pc == ahead.index[i].block->low)
+        if (ahead.index[i].block->insns)
             perf_add(ahead.index[i].block);
 }
 
@@ -131,7 +126,7 @@ Block *ahead_find_host(const void *host)
 
 Block *ahead_next(u64 lo, u64 hi, u64 *at)
 {
-    if (!ahead.payload || lo >= ahead.hi || hi <= ahead.lo)
+    if (!ahead.payload || lo >= ahead.payload->hi || hi <= ahead.payload->lo)
         return NULL;
     while (*at < ahead.payload->nblocks) {
         Block *b = ahead.index[(*at)++].block;

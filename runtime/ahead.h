@@ -24,6 +24,7 @@ typedef struct Ahead {
     char magic[16];
     u64 size;                   /* bytes of the payload */
     u64 image, image_size;      /* the guest's file: offset and bytes */
+    u64 lo, hi;                 /* hull of the guest code that has been translated */
     u64 bias;                   /* that the image was mapped with */
     u64 extents, nextents;      /* the arena's: ArenaPart[] */
     u64 index, nblocks;         /* AheadEntry[] */

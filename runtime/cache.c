@@ -396,7 +396,7 @@ bool cache_is_exact(void)
 }
 
 /* From now on regions must be such; drops the others, which all are. */
-static void require(_Atomic bool *such)
+static void require(_Atomic bool *such, bool ahead_is_such)
 {
     if (atomic_load_explicit(such, memory_order_relaxed))
         return;
@@ -410,7 +410,7 @@ static void require(_Atomic bool *such)
             if (!b->dead)
                 drop(b);
         }
-        if (!ahead_is_exact())
+        if (!ahead_is_such)
             drop_ahead(0, UINT64_MAX);
         /* Other threads may be inside a region's loop: have them leave at its back-edge. */
         pthread_mutex_lock(&the_process->lock);
@@ -423,7 +423,7 @@ static void require(_Atomic bool *such)
 
 void cache_require_exact(void)
 {
-    require(&cache.exact);
+    require(&cache.exact, ahead_is_exact());
 }
 
 bool cache_is_flushing(void)
@@ -433,7 +433,7 @@ bool cache_is_flushing(void)
 
 void code_flushes_denormals(void)
 {
-    require(&cache.flushing);
+    require(&cache.flushing, false);
 }
 
 static Block *host_find(const HostIndex *x, const void *host)

@@ -427,7 +427,14 @@ static int finish(Aot *a, Ahead *head)
         hosts[i] = index[i].block;
     qsort(hosts, n, sizeof *hosts, by_code);
     connect_links(index, n);
-    *head = (Ahead){
+    u64 lo = UINT64_MAX, hi = 0;
+    for (u64 i = 0; i < n; i++) {
+        lo = index[i].block->low < lo ? index[i].block->low : lo;
+        hi = index[i].block->end > hi ? index[i].block->end : hi;
+    }
+    *head = (Ahead){.lo = lo,
+                    .hi = hi,
+                    
         .magic = AHEAD_MAGIC, .bias = a->process.load_bias, .nblocks = n, .code_bytes = a->bytes, .counts = a->counts,
                     .exact = a->exact};
     head->insn_bytes = translated_bytes(a, index, n);

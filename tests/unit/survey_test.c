@@ -53,7 +53,7 @@ static void follows_edges(void **state)
         assert_int_equal(survey_flags(s, at(n)) & CODE_START, is ? CODE_START : 0);
     }
     assert_true(survey_flags(s, at(8)) & CODE_FUNCTION);                              /* it is called */
-    assert_true(survey_flags(s, at(2)) & CODE_ENTRY);                                 /* the call returns there */
+    assert_true(survey_flags(s, at(2)) & CODE_RETURN);                                /* the call returns there */
     assert_true(survey_flags(s, at(10)) & CODE_ENTRY);                                /* and the system call */
     assert_true(survey_flags(s, at(13)) & CODE_ENTRY);                                /* its address is computed */
     assert_false(survey_flags(s, at(5)) & (CODE_ENTRY | CODE_FUNCTION));              /* a branch's target */
@@ -103,6 +103,37 @@ static void cuts_at_functions(void **state)
     survey_free(s);
 }
 
+/* A function that is small and calls nobody joins its caller's region: nobody comes from outside to where it returns. */
+static void callees_join(void **state)
+{
+    _Alignas(64) static const u32 words[] = {
+        0xa9bf7bfd, /* stp x29, x30, [sp, #-16]! */
+        0x94000004, /* bl leaf */
+        0xa8c17bfd, /* ldp x29, x30, [sp], #16 */
+        0xd65f03c0, /* ret */
+        0xd503201f, /* nop */
+        0x11000400, /* leaf: add w0, w0, #1 */
+        0xd65f03c0, /* ret */
+    };
+    CodeRange range = {(u64)words, (u64)(words + LEN(words))};
+    Survey *s = survey_new(&guest_aarch64, &range, 1);
+    assert_non_null(s);
+    survey_seed(s, range.lo, CODE_ENTRY | CODE_FUNCTION);
+    assert_true(survey_follow(s));
+    const Outline *outlines;
+    assert_int_equal(survey_outline(s, &outlines), 2);
+    Region *r = survey_region(s, &outlines[0]);
+    assert_non_null(r);
+    assert_int_equal(r->nblocks, 3);
+    assert_int_equal(r->blocks[2]->pc, (u64)&words[5]);
+    assert_int_equal(r->nentries, 1);
+    region_free(r);
+    r = survey_region(s, &outlines[1]);
+    assert_int_equal(r->nblocks, 1); /* and has a region of its own for other callers */
+    region_free(r);
+    survey_free(s);
+}
+
 /* A function of more blocks than a region takes: each is in one region, and those that another one leads to are
  * entries. */
 static void cuts_what_is_too_large(void **state)
@@ -140,7 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_edges),          cmocka_unit_test(sweeps_the_rest),
         cmocka_unit_test(seeds_are_not_believed), cmocka_unit_test(cuts_at_functions),
-        cmocka_unit_test(cuts_what_is_too_large),
+        cmocka_unit_test(cuts_what_is_too_large), cmocka_unit_test(callees_join),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
