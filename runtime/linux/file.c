@@ -267,7 +267,7 @@ SYSCALL(getdents64)
     do {
         size = kept = host_syscall(t, __NR_getdents64, a, b, c, 0, 0, 0);
         if (size > 0)
-            kept = proc_filter(t, (int)a, b, size);
+            kept = proc_filter(t, (int)a, b, size, (i64)c);
     } while (size > 0 && kept == 0); /* 0 would mean the end */
     return kept;
 }

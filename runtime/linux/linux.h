@@ -135,9 +135,9 @@ bool proc_is_exe(Process *p, const char *path);
 bool proc_is_name(const char *name);
 /* Number of processors the guest sees (--cpus, else the host's online ones). */
 int proc_cpus(Process *p);
-/* Takes threads and descriptors that aren't the guest's out of what getdents64 gave for a directory of /proc; new
- * size. */
-i64 proc_filter(Task *t, int fd, u64 entries, i64 size);
+/* Makes what getdents64 gave, `size` bytes in a buffer of `room`, the guest's: takes its translator's threads and descriptors
+ * out of directories of /proc, and lists as many processors in /sys as it has. The new size. */
+i64 proc_filter(Task *t, int fd, u64 entries, i64 size, i64 room);
 
 /* -- strace.c ------------------------------------------------------------------------------------------------------ */
 

@@ -418,9 +418,9 @@ static bool guest_tid(Process *p, i32 tid)
     return found;
 }
 
-typedef enum Listing { OTHER_DIR, TASK_DIR, FD_DIR } Listing;
+typedef enum Listing { OTHER_DIR, TASK_DIR, FD_DIR, CPU_DIR } Listing;
 
-/* What a directory of this process's in /proc lists. */
+/* What a directory lists. */
 static Listing listing(int fd)
 {
     char link[32], target[64];
@@ -429,6 +429,8 @@ static Listing listing(int fd)
     if (n <= 0)
         return OTHER_DIR;
     target[n] = 0;
+    if (strcmp(target, "/sys/devices/system/cpu") == 0)
+        return CPU_DIR;
     int pid, end = 0;
     if (sscanf(target, "/proc/%d/%n", &pid, &end) != 1 || !end || pid != getpid())
         return OTHER_DIR;
@@ -445,28 +447,64 @@ typedef struct Entry { /* struct linux_dirent64 */
     char name[];
 } Entry;
 
-i64 proc_filter(Task *t, int fd, u64 entries, i64 size)
+/* The processor that an entry of CPU_DIR is the directory of; -1 for none. */
+static int cpu_of(const char *name)
+{
+    return strncmp(name, "cpu", 3) == 0 && is_number(name + 3) ? atoi(name + 3) : -1;
+}
+
+static bool kept_in(Task *t, Listing what, const char *name)
+{
+    if (what == CPU_DIR)
+        return cpu_of(name) < proc_cpus(t->process);
+    if (!is_number(name))
+        return true;
+    return what == TASK_DIR ? guest_tid(t->process, atoi(name)) : !fd_hidden(t->process, (u32)atoi(name));
+}
+
+/* Behind `size` bytes of entries, of which `like` is one: processors that --cpus has and the host hasn't, as far as there is
+ * room. The new size. */
+static i64 add_cpus(Task *t, const Entry *like, u64 entries, i64 size, i64 room)
+{
+    enum { BYTES = 32 };
+    _Alignas(Entry) char buf[BYTES];
+    Entry *entry = (Entry *)buf;
+    for (int cpu = (int)sysconf(_SC_NPROCESSORS_CONF); cpu < proc_cpus(t->process) && size + BYTES <= room; cpu++) {
+        memset(buf, 0, sizeof buf);
+        *entry = (Entry){.ino = like->ino + (u64)cpu, .off = like->off, .size = BYTES, .type = like->type};
+        snprintf(entry->name, BYTES - offsetof(Entry, name), "cpu%d", cpu);
+        if (mem_write(entries + (u64)size, buf, BYTES))
+            break;
+        size += BYTES;
+    }
+    return size;
+}
+
+i64 proc_filter(Task *t, int fd, u64 entries, i64 size, i64 room)
 {
     bool numbers = false;
     for (i64 at = 0; at < size && !numbers;) {
         const Entry *entry = (const Entry *)(entries + (u64)at);
-        numbers = is_number(entry->name);
+        numbers = is_number(entry->name) || (t->process->options.cpus && cpu_of(entry->name) >= 0);
         at += entry->size;
     }
     Listing what = numbers ? listing(fd) : OTHER_DIR;
     if (what == OTHER_DIR)
         return size;
     i64 kept = 0;
+    bool first = false; /* the batch that has cpu0 gets those that are missing, too */
+    Entry like = {0};
     for (i64 at = 0; at < size;) {
         Entry *entry = (Entry *)(entries + (u64)at);
         u16 n = entry->size;
-        int number = atoi(entry->name);
-        if (!is_number(entry->name) ||
-            (what == TASK_DIR ? guest_tid(t->process, number) : !fd_hidden(t->process, (u32)number))) {
+        if (what == CPU_DIR && cpu_of(entry->name) == 0)
+            first = true;
+        like = *entry;
+        if (kept_in(t, what, entry->name)) {
             memmove((void *)(entries + (u64)kept), entry, n);
             kept += n;
         }
         at += n;
     }
-    return kept;
+    return first ? add_cpus(t, &like, entries, kept, room) : kept;
 }

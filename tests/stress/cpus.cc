@@ -1,5 +1,6 @@
 /* How many processors a program finds, asked in every way there is: one number if all agree. With an argument: threads that spin
  * for that many milliseconds, and the processor time they got in percent of the time that passed. */
+#include <dirent.h>
 #include <omp.h>
 #include <sched.h>
 #include <stdio.h>
@@ -23,6 +24,17 @@ static int lines(const char *file, const char *prefix)
         n += !strncmp(line, prefix, strlen(prefix));
     if (f)
         fclose(f);
+    return n;
+}
+
+static int directories()
+{
+    int n = 0, cpu, end;
+    DIR *d = opendir("/sys/devices/system/cpu");
+    for (struct dirent *e; d && (e = readdir(d));)
+        n += sscanf(e->d_name, "cpu%d%n", &cpu, &end) == 1 && !e->d_name[end];
+    if (d)
+        closedir(d);
     return n;
 }
 
@@ -71,7 +83,7 @@ int main(int argc, char **argv)
     std::set<int> counts = {(int)sysconf(_SC_NPROCESSORS_ONLN), (int)sysconf(_SC_NPROCESSORS_CONF), get_nprocs(), CPU_COUNT(&set),
                             lines("/proc/cpuinfo", "processor"), listed("/sys/devices/system/cpu/online"),
                             listed("/sys/devices/system/cpu/present"), (int)std::thread::hardware_concurrency(),
-                            omp_get_num_procs(), omp_get_max_threads(), lines("/proc/stat", "cpu") - 1};
+                            directories(), omp_get_num_procs(), omp_get_max_threads(), lines("/proc/stat", "cpu") - 1};
     int used = 0;
 #pragma omp parallel
 #pragma omp atomic
