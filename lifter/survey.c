@@ -156,12 +156,18 @@ static bool undefined(const Ir *ir)
     return last->code == IR_exit && last->imm == EXIT_UNDEF;
 }
 
+/* The block at pc, whose bytes end at `hi` at the latest, in the survey's own memory. */
+static const Ir *lift_before(Survey *s, u64 pc, u64 hi)
+{
+    u64 room = (hi - pc) / s->guest->insn_align;
+    lift_block(s->guest, pc, room < BLOCK_INSNS ? (u32)room : BLOCK_INSNS, s->ir);
+    return s->ir;
+}
+
 /* Looks at the block at pc, whose bytes end at `hi` at the latest. */
 static void look(Survey *s, u64 pc, u64 hi)
 {
-    Ir *ir = s->ir;
-    u64 room = (hi - pc) / s->guest->insn_align;
-    lift_block(s->guest, pc, room < BLOCK_INSNS ? (u32)room : BLOCK_INSNS, ir);
+    const Ir *ir = lift_before(s, pc, hi);
     u64 bad = undefined(ir) ? ir->ops[ir->count - 1].imm2 : 0;
     for (u32 n = 0; n < ir->count; n++) {
         if (ir->ops[n].code != IR_insn)
@@ -189,9 +195,7 @@ bool survey_follow(Survey *s)
 /* The first instruction at or behind pc, within the block there, that does anything: padding does nothing. */
 static u64 behind_padding(Survey *s, u64 pc, u64 hi)
 {
-    Ir *ir = s->ir;
-    u64 room = (hi - pc) / s->guest->insn_align;
-    lift_block(s->guest, pc, room < BLOCK_INSNS ? (u32)room : BLOCK_INSNS, ir);
+    const Ir *ir = lift_before(s, pc, hi);
     for (u32 n = 0; n + 1 < ir->count; n++) {
         if (ir->ops[n].code == IR_insn && ir->ops[n + 1].code != IR_insn)
             return (u64)ir->ops[n].imm;
@@ -236,6 +240,12 @@ static u32 block_insns(const Survey *s, u64 pc)
     return n;
 }
 
+/* The block at pc, up to where another one begins. */
+static void lift_whole(const Survey *s, u64 pc, Ir *out)
+{
+    lift_block(s->guest, pc, block_insns(s, pc), out);
+}
+
 static i64 count_starts(const Survey *s)
 {
     i64 n = 0;
@@ -263,7 +273,7 @@ static bool has(const Outline *o, u64 pc)
 static void mark_entries(Survey *s, const Outline *o)
 {
     for (u32 i = 0; i < o->nblocks; i++) {
-        lift_block(s->guest, o->blocks[i], block_insns(s, o->blocks[i]), s->ir);
+        lift_whole(s, o->blocks[i], s->ir);
         const Op *last = &s->ir->ops[s->ir->count - 1];
         u64 target[] = {(u64)last->imm, last->imm2};
         u32 n = last->code == IR_branch ? 2 : last->code == IR_jump ? 1 : 0;
@@ -310,7 +320,7 @@ u64 survey_bytes(const Survey *s, const Outline *o)
 {
     u64 bytes = 0;
     for (u32 i = 0; i < o->nblocks; i++) {
-        lift_block(s->guest, o->blocks[i], block_insns(s, o->blocks[i]), s->ir);
+        lift_whole(s, o->blocks[i], s->ir);
         bytes += s->ir->end - s->ir->pc;
     }
     return bytes;
@@ -339,7 +349,7 @@ Region *survey_region(const Survey *s, const Outline *o)
         ok = ir != NULL;
         if (!ok)
             break;
-        lift_block(s->guest, o->blocks[i], block_insns(s, o->blocks[i]), ir);
+        lift_whole(s, o->blocks[i], ir);
         r->blocks[r->nblocks++] = ir;
     }
     ok = ok && region_join_callees(r, is_start, (void *)s);
