@@ -93,15 +93,15 @@ static void seed_symbol(void *context, u64 offset)
     }
 }
 
-/* The image's bytes at an unrelocated address, if there are so many in the file. */
-static const u8 *bytes_at(const Scan *scan, u64 vaddr, u64 size)
+/* Reads the image's bytes at an unrelocated address, if there are so many in the file. */
+static bool read_at(const Scan *scan, u64 vaddr, void *bytes, u64 size)
 {
     for (size_t i = 0; i < scan->image->nsegments; i++) {
         const Segment *s = &scan->image->segments[i];
         if (s->prot && vaddr >= s->vaddr && vaddr - s->vaddr < s->filesz && size <= s->filesz - (vaddr - s->vaddr))
-            return (const u8 *)(vaddr + scan->bias);
+            return code_read(bytes, vaddr + scan->bias, size) == size;
     }
-    return NULL;
+    return false;
 }
 
 /* The sorted table that unwinders search (LSB Core, "DWARF Extensions", .eh_frame_hdr), in the form that linkers write:
@@ -109,14 +109,15 @@ static const u8 *bytes_at(const Scan *scan, u64 vaddr, u64 size)
 static void seed_unwind_index(const Scan *scan, u64 vaddr, u64 size)
 {
     enum { HEAD = 12, ENTRY = 8, PCREL_S4 = 0x1b, UDATA4 = 0x03, DATAREL_S4 = 0x3b };
-    const u8 *table = size >= HEAD ? bytes_at(scan, vaddr, size) : NULL;
+    u8 table[HEAD];
     u32 n;
-    if (!table || table[0] != 1 || table[1] != PCREL_S4 || table[2] != UDATA4 || table[3] != DATAREL_S4)
+    if (!read_at(scan, vaddr, table, sizeof table) || table[0] != 1 || table[1] != PCREL_S4 || table[2] != UDATA4 || table[3] != DATAREL_S4)
         return;
     memcpy(&n, table + 8, sizeof n);
     for (u64 at = HEAD; n-- > 0 && at + ENTRY <= size; at += ENTRY) {
         i32 offset;
-        memcpy(&offset, table + at, sizeof offset);
+        if (!read_at(scan, vaddr + at, &offset, sizeof offset))
+            break;
         survey_seed(scan->survey, vaddr + scan->bias + (u64)(i64)offset, CODE_ENTRY | CODE_FUNCTION);
     }
 }
@@ -143,7 +144,8 @@ static void seed_pointers(const Scan *scan)
         u64 lo = (s->vaddr + scan->bias + step - 1) & -step;
         for (u64 at = lo; at + step <= s->vaddr + scan->bias + s->filesz; at += step) {
             u64 word = 0;
-            memcpy(&word, (const void *)at, step);
+            if (code_read(&word, at, step) < step)
+                break;
             survey_seed(scan->survey, word, CODE_ENTRY);
             if (scan->bias)
                 survey_seed(scan->survey, word + scan->bias, CODE_ENTRY);

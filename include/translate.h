@@ -57,9 +57,10 @@ struct Block {
 
 /* -- lifter/discover.c: guest code to IR ------------------------------------------------------------------------------ */
 
-/* Lifts the block at pc: up to max_insns instructions, ending at the first control transfer or page whose code can't be
- * read. An undecodable first instruction gives EXIT_UNDEF at pc. The result has been through ir_finish. */
-void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out);
+/* Lifts the block at pc: up to max_insns instructions, ending at the first control transfer or page, or where the code can't be
+ * read. False if that is at pc already; then there is no block. An undecodable first instruction gives EXIT_UNDEF at pc. The
+ * result has been through ir_finish. */
+bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out);
 
 /* From now on blocks clear the tags (Guest.tag_bits) of the addresses they access. Tags are rare, so nothing pays for
  * them until a tagged address, which is never a canonical one of the host's, has faulted. True the first time: the
@@ -88,6 +89,7 @@ void interp_run(Task *t, const Ir *ir);
 enum {
     REGION_BLOCKS = 64, /* at most this many blocks in a region; a set of them is an u64 */
     REGION_INSNS = 600, /* and about as many guest instructions */
+    REGION_REACH = 1 << 16, /* bytes either side of the entry: what is farther away is hardly the same function */
 };
 
 /* A region: blocks of one function, entry first. */
@@ -190,6 +192,8 @@ static inline void jump_cache_clear(JumpEntry *entries)
         entries[slot] = (JumpEntry){jump_empty(slot), NULL};
 }
 
+/* Copies guest code, which another thread may be unmapping: as much of it as can be read, `size` bytes at most. (runtime/mem.c) */
+size_t code_read(void *bytes, u64 pc, size_t size);
 /* Forgets every translation that overlaps [addr, addr+size), in all threads. */
 void cache_invalidate(u64 addr, u64 size);
 /* The guest says that it changed code at [addr, addr+size), at most a page (IC IVAU and its like): forgets the translations of that

@@ -9,7 +9,10 @@
 #include "../include/translate.h"
 #include "build.h"
 
-enum { PAGE = 4096 };
+enum {
+    PAGE = 4096,
+    LONGEST = 16, /* bytes of an instruction, on any guest */
+};
 
 /* Set once, for the process: what has begun to use tags goes on. */
 static _Atomic bool ignore_tags;
@@ -27,7 +30,27 @@ void lift_counting(void)
     counting = true;
 }
 
-void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
+/* A piece of guest code, copied: decoders look at an instruction more than once, and another thread may change or unmap it at any
+ * time. */
+typedef struct Window {
+    u64 at;
+    size_t size;
+    u8 bytes[512];
+} Window;
+
+/* The code at pc, with as much as an instruction may have behind it, if that can be read before `end`; *size is how much. */
+static const u8 *look_at(Window *w, u64 pc, u64 end, size_t *size)
+{
+    u64 want = end - pc < LONGEST ? end - pc : LONGEST;
+    if (pc - w->at + want > w->size) {
+        w->at = pc;
+        w->size = code_read(w->bytes, pc, end - pc < sizeof w->bytes ? end - pc : sizeof w->bytes);
+    }
+    *size = w->size - (pc - w->at);
+    return w->bytes + (pc - w->at);
+}
+
+bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
 {
     Lift l = {.ir = out, .guest = guest};
     if (guest->tag_bits && atomic_load(&ignore_tags))
@@ -40,14 +63,19 @@ void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
     /* A block that runs on into the next page could fault in the middle of being read, or be made of two mappings: it ends
      * at the page's end, and the next one begins there. */
     u64 page_end = (pc | (PAGE - 1)) + 1;
+    Window window = {.at = pc};
     for (l.pc = pc; !l.ended; l.pc = l.next) {
-        if (out->insns == max_insns || l.pc >= page_end) {
+        size_t size = 0;
+        const u8 *bytes = out->insns < max_insns && l.pc < page_end ? look_at(&window, l.pc, page_end, &size) : NULL;
+        if (!size) {
+            if (!out->insns)
+                return false;
             end_jump(&l, l.pc);
             break;
         }
         u32 mark = out->count;
         Val head = ir_emit(out, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)l.pc);
-        guest->lift(&l, (const u8 *)l.pc, page_end - l.pc);
+        guest->lift(&l, bytes, size);
         if (l.unimplemented) {
             out->count = mark;
             ir_emit(out, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)l.pc);
@@ -71,4 +99,5 @@ void lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
         abort();
     }
 #endif
+    return true;
 }

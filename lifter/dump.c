@@ -68,7 +68,9 @@ static size_t disassemble(const char *triple, const char *features, const u8 *by
 
 size_t dump_guest_insn(const Guest *guest, u64 pc, size_t size, char *text, size_t text_size)
 {
-    return disassemble(guest->llvm_triple, guest->llvm_features, (const u8 *)pc, size, pc, text, text_size);
+    u8 bytes[16];
+    size = code_read(bytes, pc, size < sizeof bytes ? size : sizeof bytes);
+    return disassemble(guest->llvm_triple, guest->llvm_features, bytes, size, pc, text, text_size);
 }
 
 /* -- what host code refers to ------------------------------------------------------------------------------- */
@@ -190,8 +192,8 @@ static void dump_guest(const Guest *guest, u64 pc, u64 end)
     while (pc < end) {
         char text[128];
         size_t n = dump_guest_insn(guest, pc, end - pc, text, sizeof text);
-        u32 word;
-        memcpy(&word, (const void *)pc, 4);
+        u32 word = 0;
+        code_read(&word, pc, sizeof word);
         log_printf("  0x%08" PRIx64 ": %08x  %s\n", pc, word, text);
         pc += n ? n : guest->insn_align;
     }

@@ -14,16 +14,7 @@ enum {
     BLOCK_INSNS = 128,
     REGION_ENTRIES = 32,
     CALLEE_INSNS = 60, /* a function of so many instructions may join its caller's region */
-    REACH = 1 << 16,   /* bytes either side of the entry: what is farther away is hardly the same function */
 };
-
-static Ir *lift(const Guest *guest, u64 pc, u32 max_insns)
-{
-    Ir *ir = ir_new();
-    if (ir)
-        lift_block(guest, pc, max_insns, ir);
-    return ir;
-}
 
 /* How many instructions of the block come before the one at pc; 0 if none begins there but perhaps the first. */
 static u32 insns_before(const Ir *ir, u64 pc)
@@ -41,12 +32,11 @@ static u32 insns_before(const Ir *ir, u64 pc)
     return 0;
 }
 
-/* Cuts block n short where the block at pc begins, if that is inside it. */
-static void cut(Region *r, size_t n, u64 pc)
+/* Cuts block n short where the block at pc begins, if that is inside it. False if its code is gone meanwhile. */
+static bool cut(Region *r, size_t n, u64 pc)
 {
     u32 insns = insns_before(r->blocks[n], pc);
-    if (insns)
-        lift_block(r->guest, r->blocks[n]->pc, insns, r->blocks[n]);
+    return !insns || lift_block(r->guest, r->blocks[n]->pc, insns, r->blocks[n]);
 }
 
 static size_t find(const Region *r, u64 pc)
@@ -57,18 +47,22 @@ static size_t find(const Region *r, u64 pc)
     return i;
 }
 
+/* Adds the block at pc, if there is code. */
 static bool add(Region *r, u64 pc)
 {
-    Ir *ir = lift(r->guest, pc, BLOCK_INSNS);
+    Ir *ir = ir_new();
     if (!ir)
         return false;
+    if (!lift_block(r->guest, pc, BLOCK_INSNS, ir)) {
+        ir_free(ir);
+        return true;
+    }
     size_t n = r->nblocks++;
     r->blocks[n] = ir;
-    for (size_t i = 0; i < n; i++) {
-        cut(r, i, pc);
-        cut(r, n, r->blocks[i]->pc);
-    }
-    return true;
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = cut(r, i, pc) && cut(r, n, r->blocks[i]->pc);
+    return ok;
 }
 
 static u32 insns_of(const Region *r)
@@ -82,7 +76,7 @@ static u32 insns_of(const Region *r)
 /* Adds the target if it may join. */
 static bool follow(Region *r, u64 target, RegionFilter *admits, void *context)
 {
-    if (target - r->pc + REACH > 2 * REACH || r->nblocks == REGION_BLOCKS || insns_of(r) >= REGION_INSNS)
+    if (target - r->pc + REGION_REACH > 2 * REGION_REACH || r->nblocks == REGION_BLOCKS || insns_of(r) >= REGION_INSNS)
         return true;
     if (find(r, target) < r->nblocks || !admits(context, target))
         return true;
@@ -200,7 +194,7 @@ Region *region_form(const Guest *guest, u64 pc, RegionFilter *admits, void *cont
     r->opt = 1;
     r->blocks = calloc(REGION_BLOCKS, sizeof *r->blocks);
     r->entries = calloc(REGION_ENTRIES, sizeof *r->entries);
-    bool ok = r->blocks && r->entries && add(r, pc) && follow_all(r, 0, admits, context) &&
+    bool ok = r->blocks && r->entries && add(r, pc) && r->nblocks && follow_all(r, 0, admits, context) &&
               region_join_callees(r, admits, context);
     if (!ok) {
         region_free(r);

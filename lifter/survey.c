@@ -156,28 +156,28 @@ static bool undefined(const Ir *ir)
     return last->code == IR_exit && last->imm == EXIT_UNDEF;
 }
 
-/* The block at pc, whose bytes end at `hi` at the latest, in the survey's own memory. */
+/* The block at pc, whose bytes end at `hi` at the latest, in the survey's own memory; NULL if they can't be read. */
 static const Ir *lift_before(Survey *s, u64 pc, u64 hi)
 {
     u64 room = (hi - pc) / s->guest->insn_align;
-    lift_block(s->guest, pc, room < BLOCK_INSNS ? (u32)room : BLOCK_INSNS, s->ir);
-    return s->ir;
+    return lift_block(s->guest, pc, room < BLOCK_INSNS ? (u32)room : BLOCK_INSNS, s->ir) ? s->ir : NULL;
 }
 
 /* Looks at the block at pc, whose bytes end at `hi` at the latest. */
 static void look(Survey *s, u64 pc, u64 hi)
 {
     const Ir *ir = lift_before(s, pc, hi);
-    u64 bad = undefined(ir) ? ir->ops[ir->count - 1].imm2 : 0;
+    u64 bad = !ir ? pc : undefined(ir) ? ir->ops[ir->count - 1].imm2 : 0;
+    if (bad == pc) {
+        u8 *f = flags_at(s, pc);
+        *f = (u8)((*f & ~(CODE_START | CODE_ENTRY | CODE_FUNCTION | CODE_RETURN)) | CODE_NONE);
+        return;
+    }
     for (u32 n = 0; n < ir->count; n++) {
         if (ir->ops[n].code != IR_insn)
             continue;
         u8 *f = flags_at(s, (u64)ir->ops[n].imm);
         *f |= bad && (u64)ir->ops[n].imm == bad ? CODE_NONE : CODE_INSN;
-    }
-    if (bad == pc) {
-        *flags_at(s, pc) &= (u8) ~(CODE_START | CODE_ENTRY | CODE_FUNCTION | CODE_RETURN);
-        return;
     }
     seed_constants(s, ir);
     seed_targets(s, ir);
@@ -196,13 +196,13 @@ bool survey_follow(Survey *s)
 static u64 behind_padding(Survey *s, u64 pc, u64 hi)
 {
     const Ir *ir = lift_before(s, pc, hi);
-    for (u32 n = 0; n + 1 < ir->count; n++) {
+    for (u32 n = 0; ir && n + 1 < ir->count; n++) {
         if (ir->ops[n].code == IR_insn && ir->ops[n + 1].code != IR_insn)
             return (u64)ir->ops[n].imm;
         if (ir->ops[n].code == IR_insn)
             *flags_at(s, (u64)ir->ops[n].imm) |= CODE_INSN;
     }
-    return ir->end;
+    return ir ? ir->end : pc;
 }
 
 bool survey_sweep(Survey *s)
@@ -240,10 +240,10 @@ static u32 block_insns(const Survey *s, u64 pc)
     return n;
 }
 
-/* The block at pc, up to where another one begins. */
-static void lift_whole(const Survey *s, u64 pc, Ir *out)
+/* The block at pc, up to where another one begins. False if it can't be read (any more). */
+static bool lift_whole(const Survey *s, u64 pc, Ir *out)
 {
-    lift_block(s->guest, pc, block_insns(s, pc), out);
+    return lift_block(s->guest, pc, block_insns(s, pc), out);
 }
 
 static i64 count_starts(const Survey *s)
@@ -273,7 +273,8 @@ static bool has(const Outline *o, u64 pc)
 static void mark_entries(Survey *s, const Outline *o)
 {
     for (u32 i = 0; i < o->nblocks; i++) {
-        lift_whole(s, o->blocks[i], s->ir);
+        if (!lift_whole(s, o->blocks[i], s->ir))
+            continue;
         const Op *last = &s->ir->ops[s->ir->count - 1];
         u64 target[] = {(u64)last->imm, last->imm2};
         u32 n = last->code == IR_branch ? 2 : last->code == IR_jump ? 1 : 0;
@@ -320,8 +321,8 @@ u64 survey_bytes(const Survey *s, const Outline *o)
 {
     u64 bytes = 0;
     for (u32 i = 0; i < o->nblocks; i++) {
-        lift_whole(s, o->blocks[i], s->ir);
-        bytes += s->ir->end - s->ir->pc;
+        if (lift_whole(s, o->blocks[i], s->ir))
+            bytes += s->ir->end - s->ir->pc;
     }
     return bytes;
 }
@@ -349,8 +350,8 @@ Region *survey_region(const Survey *s, const Outline *o)
         ok = ir != NULL;
         if (!ok)
             break;
-        lift_whole(s, o->blocks[i], ir);
         r->blocks[r->nblocks++] = ir;
+        ok = lift_whole(s, o->blocks[i], ir);
     }
     ok = ok && region_join_callees(r, is_start, (void *)s);
     for (u32 i = 0; ok && i < o->nblocks; i++) {

@@ -41,6 +41,7 @@ static struct Cache {
     Page *pages[1 << PAGE_HASH_BITS];
     u32 npages;
     HostIndex baseline, regions;
+    Watch *watches;
     _Atomic u64 generation, flushes;
     _Atomic bool exact;
     _Atomic bool flushing; /* some thread flushes denormals */
@@ -283,6 +284,32 @@ static bool drop_ahead(u64 lo, u64 hi)
     return any;
 }
 
+void cache_watch(Watch *w)
+{
+    cache_lock();
+    w->next = cache.watches;
+    cache.watches = w;
+    cache_unlock();
+}
+
+void cache_unwatch(Watch *w)
+{
+    Watch **at = &cache.watches;
+    while (*at != w)
+        at = &(*at)->next;
+    *at = w->next;
+}
+
+/* Links and jump caches lead to dropped blocks no more, but a task may be in a loop within one: has it leave at the loop's
+ * safepoint. */
+static void interrupt_tasks(void)
+{
+    pthread_mutex_lock(&the_process->lock);
+    for (Task *t = the_process->tasks; t; t = t->next_task)
+        atomic_store(&t->attention, 1);
+    pthread_mutex_unlock(&the_process->lock);
+}
+
 void cache_invalidate(u64 addr, u64 size)
 {
     if (!size)
@@ -305,8 +332,11 @@ void cache_invalidate(u64 addr, u64 size)
                     any |= drop_on_page(p, addr, hi);
     }
     any |= drop_ahead(addr, hi);
+    for (Watch *w = cache.watches; w; w = w->next)
+        w->hit |= w->lo < hi && w->hi > addr;
     if (any) {
         cache.generation++;
+        interrupt_tasks();
         count(invalidations, 1);
         if (log_on(cache))
             log_printf("cache: invalidated 0x%llx..0x%llx\n", (unsigned long long)addr, (unsigned long long)hi);
@@ -412,11 +442,7 @@ static void require(_Atomic bool *such, bool ahead_is_such)
         }
         if (!ahead_is_such)
             drop_ahead(0, UINT64_MAX);
-        /* Other threads may be inside a region's loop: have them leave at its back-edge. */
-        pthread_mutex_lock(&the_process->lock);
-        for (Task *t = the_process->tasks; t; t = t->next_task)
-            atomic_store(&t->attention, 1);
-        pthread_mutex_unlock(&the_process->lock);
+        interrupt_tasks();
     }
     cache_unlock();
 }
@@ -480,6 +506,7 @@ void cache_after_fork(bool child)
     if (child) {
         /* Another thread of the parent's may have been waiting to flush. */
         atomic_store(&cache.stopping, false);
+        cache.watches = NULL;
         pthread_cond_init(&cache.going_on, NULL);
         perf_after_fork();
         check_after_fork();

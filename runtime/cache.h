@@ -22,6 +22,15 @@ void cache_fill_jump(Task *t, const Block *b);
  * whose code the region was made from; false if one is dead by now, or if regions must be exact (or flush) and this one doesn't:
  * then the region must be forgotten. Takes the lock. */
 bool cache_publish_region(Block *region, bool exact, bool flushes, Block *const *members, size_t n);
+/* Guest code that somebody is translating without the lock: [lo, hi), and whether it has been invalidated meanwhile. The caller's
+ * own memory, from cache_watch until cache_unwatch, which is called with the lock held. */
+typedef struct Watch {
+    u64 lo, hi;
+    bool hit;
+    struct Watch *next;
+} Watch;
+void cache_watch(Watch *w);
+void cache_unwatch(Watch *w);
 /* Counts flushes: a Block found before one is gone after it. */
 u64 cache_flushes(void);
 /* Counts invalidations that dropped a block. */

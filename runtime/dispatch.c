@@ -100,15 +100,18 @@ static Block *make_interp_block(const Ir *ir)
     return b;
 }
 
-/* Lifts and compiles the block at pc for the process's tier; lock held. NULL when the arena is full. */
-static Block *make_block(Task *t, u64 pc)
+/* Lifts and compiles the block at pc for the process's tier; lock held. NULL when the arena is full, or with *readable false if
+ * there is no code (any more). */
+static Block *make_block(Task *t, u64 pc, bool *readable)
 {
     static __thread Ir *ir;
     if (!ir)
         ir = ir_new();
     int tier = t->process->options.tier;
     u64 start = log_clock();
-    lift_block(t->guest, pc, MAX_BLOCK_INSNS, ir);
+    *readable = lift_block(t->guest, pc, MAX_BLOCK_INSNS, ir);
+    if (!*readable)
+        return NULL;
     u64 lifted = log_clock();
     Block *b = tier == TIER_INTERP ? make_interp_block(ir) : baseline_compile(ir, tier == TIER_BASELINE ? -1 : tier_threshold());
     if (!b)
@@ -137,8 +140,8 @@ static void log_entry(const Task *t, const Block *b)
 static void log_unimplemented(const Task *t)
 {
     char text[128];
-    u32 word;
-    memcpy(&word, (const void *)t->pc, sizeof word);
+    u32 word = 0;
+    code_read(&word, t->pc, sizeof word);
     cache_lock();
     dump_guest_insn(t->guest, t->pc, sizeof word, text, sizeof text);
     cache_unlock();
@@ -149,9 +152,9 @@ static void log_unimplemented(const Task *t)
 static bool translate(Task *t)
 {
     t->pc = (u64)((i64)(t->pc << t->guest->tag_bits) >> t->guest->tag_bits);
-    int prot = mem_prot(t->process->mem, t->pc);
-    if (prot < 0 || !(prot & PROT_EXEC)) {
-        signal_fault(t, SIGSEGV, prot < 0 ? SEGV_MAPERR : SEGV_ACCERR, t->pc);
+    int code, signo = mem_code_fault(t->process->mem, t->pc, &code);
+    if (signo) {
+        signal_fault(t, signo, code, t->pc);
         return false;
     }
     if (t->pc & (t->guest->insn_align - 1u)) {
@@ -166,9 +169,9 @@ static bool translate(Task *t)
         Block *b = cache_lookup(t->pc);
         if (!b && (b = ahead_find(t->pc)))
             cache_insert(b);
-        bool ok = b || make_block(t, t->pc);
+        bool readable = true, ok = b || make_block(t, t->pc, &readable);
         cache_unlock();
-        if (ok)
+        if (ok || !readable) /* a fault, when the dispatcher comes back with it */
             return true;
         cache_flush(t, flushes);
     }

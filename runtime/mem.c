@@ -18,14 +18,32 @@
 /* -- copies. A fault between mem_copy_begin and mem_copy_end, or in mem_string's loop, goes on at the fixup address:
  * the routines keep nothing on the stack, so they can return from there. */
 i64 mem_copy_asm(void *dst, const void *src, size_t size);
+size_t mem_fetch_asm(void *dst, const void *src, size_t size);
+u64 mem_cas_asm(u32 *at, u32 *expected, u32 desired);
 i64 mem_string_asm(char *dst, const char *src, size_t max);
 i64 mem_strlen_asm(const char *src, size_t max);
-extern const char mem_asm_begin[], mem_asm_end[], mem_asm_fault[];
+extern const char mem_asm_begin[], mem_asm_end[], mem_asm_fault[], mem_fetch_end[], mem_fetch_fault[];
 
 __asm__(".text\n"
         ".balign 16\n"
-        ".globl mem_asm_begin, mem_asm_end, mem_asm_fault, mem_copy_asm, mem_string_asm, mem_strlen_asm\n"
+        ".globl mem_asm_begin, mem_asm_end, mem_asm_fault, mem_copy_asm, mem_string_asm, mem_strlen_asm, mem_cas_asm\n"
+        ".globl mem_fetch_asm, mem_fetch_end, mem_fetch_fault\n"
+        "mem_fetch_asm:\n" /* rdi = dst, rsi = src, rdx = size; how many could be copied */
+        "    mov %rdx, %rcx\n"
+        "    rep movsb\n"
+        "mem_fetch_end:\n"
+        "mem_fetch_fault:\n"
+        "    mov %rdx, %rax\n"
+        "    sub %rcx, %rax\n"
+        "    ret\n"
         "mem_asm_begin:\n"
+        "mem_cas_asm:\n" /* rdi = at, rsi = expected, edx = desired; *expected becomes what there was */
+        "    mov (%rsi), %eax\n"
+        "    lock cmpxchg %edx, (%rdi)\n"
+        "    mov %eax, (%rsi)\n"
+        "    mov $0, %eax\n"
+        "    setz %al\n"
+        "    ret\n"
         "mem_copy_asm:\n" /* rdi = dst, rsi = src, rdx = size */
         "    mov %rdx, %rcx\n"
         "    rep movsb\n"
@@ -67,6 +85,16 @@ int mem_write(u64 guest_dst, const void *src, size_t size)
     return (int)mem_copy_asm((void *)guest_dst, src, size);
 }
 
+int mem_exchange(u64 guest, u32 *expected, u32 desired)
+{
+    return (int)mem_cas_asm((u32 *)guest, expected, desired);
+}
+
+size_t code_read(void *bytes, u64 pc, size_t size)
+{
+    return mem_fetch_asm(bytes, (const void *)pc, size);
+}
+
 ssize_t mem_strlen(u64 guest, size_t max)
 {
     i64 length = mem_strlen_asm((const char *)guest, max);
@@ -81,6 +109,8 @@ i64 mem_string(char *dst, u64 guest_src, size_t max)
 
 u64 mem_fixup(u64 rip)
 {
+    if (rip >= (u64)mem_fetch_asm && rip < (u64)mem_fetch_end)
+        return (u64)mem_fetch_fault;
     return rip >= (u64)mem_asm_begin && rip < (u64)mem_asm_end ? (u64)mem_asm_fault : 0;
 }
 
@@ -641,6 +671,25 @@ i64 mem_shm_detach(struct MemMap *m, u64 addr)
     pthread_mutex_unlock(&m->lock);
     invalidate(code);
     return error;
+}
+
+/* With the lock held nothing can be unmapped between the two questions. */
+int mem_code_fault(struct MemMap *m, u64 pc, int *code)
+{
+    u8 byte;
+    pthread_mutex_lock(&m->lock);
+    size_t i = find(m, pc);
+    bool mapped = i < m->count && m->maps[i].start <= pc;
+    int signo = 0;
+    if (!mapped || !(m->maps[i].prot & PROT_EXEC)) {
+        signo = SIGSEGV;
+        *code = mapped ? SEGV_ACCERR : SEGV_MAPERR;
+    } else if (!code_read(&byte, pc, 1)) { /* beyond the end of the file */
+        signo = SIGBUS;
+        *code = BUS_ADRERR;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return signo;
 }
 
 int mem_prot(struct MemMap *m, u64 addr)

@@ -51,6 +51,8 @@ i64 mem_shm_detach(struct MemMap *m, u64 addr);
 
 /* Guest protection at addr, or -1 where the guest has nothing mapped. */
 int mem_prot(struct MemMap *m, u64 addr);
+/* Why the guest can't execute at pc: the signal, *code is its si_code; 0 if it can. */
+int mem_code_fault(struct MemMap *m, u64 pc, int *code);
 /* The first mapping that ends above addr; false if there is none. For walking: the copy is taken under the lock. */
 bool mem_next(struct MemMap *m, u64 addr, Mapping *out);
 

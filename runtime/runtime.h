@@ -115,10 +115,12 @@ extern const Abi abi_aarch64;
 /* Copies; 0 or -EFAULT. */
 int mem_read(void *dst, u64 guest_src, size_t size);
 int mem_write(u64 guest_dst, const void *src, size_t size);
+/* Compare and swap of a guest word: 1 if it was *expected and is `desired` now, 0 if not, then *expected is what it is; -EFAULT. */
+int mem_exchange(u64 guest, u32 *expected, u32 desired);
 /* Length of a guest string, or -EFAULT; -ENAMETOOLONG past max. */
 ssize_t mem_strlen(u64 guest, size_t max);
 /* Host signal handler's question: if rip is inside one of the copy routines, the address to go on at (which makes the routine
- * return -EFAULT), else 0. */
+ * return -EFAULT, or what code_read got), else 0. */
 u64 mem_fixup(u64 rip);
 
 /* -- dispatch.c ---------------------------------------------------------------------------------------------------------- */

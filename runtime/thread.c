@@ -65,14 +65,11 @@ static void futex_death(const Task *t, u64 addr, bool pi, bool pending)
         futex_wake(addr);
         return;
     }
-    while ((word & FUTEX_TID_MASK) == (u32)t->tid) {
-        u32 dead = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-        if (__atomic_compare_exchange_n((u32 *)addr, &word, dead, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-            if (!pi && (word & FUTEX_WAITERS))
-                futex_wake(addr);
-            return;
-        }
-    }
+    int done = 0;
+    while (!done && (word & FUTEX_TID_MASK) == (u32)t->tid)
+        done = mem_exchange(addr, &word, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
+    if (done > 0 && !pi && (word & FUTEX_WAITERS))
+        futex_wake(addr);
 }
 
 /* The guest's robust list. The kernel would find it too, but only when the host thread is gone, and by then others

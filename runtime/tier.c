@@ -236,28 +236,29 @@ static bool is_code(void *task, u64 pc)
 
 Block *tier_translate_now(Task *t, u64 pc)
 {
+    const u64 reach = REGION_REACH + 4096; /* blocks end with their page */
     for (;;) {
         char why[200];
+        Watch code = {.lo = pc > reach ? pc - reach : 0, .hi = pc + reach};
         u64 generation = cache_generation();
+        cache_watch(&code);
         Region *r = region_form(t->guest, pc, is_code, t);
-        if (!r)
-            return NULL;
-        r->exact = cache_is_exact();
-        r->flushes = cache_is_flushing();
-        arena_use();
-        Block *made = compile(&r, why, sizeof why);
-        arena_unuse();
-        if (r)
-            region_free(r);
-        if (!made) {
-            if (log_on(tier))
-                log_printf("tier: 0x%" PRIx64 ": LLVM: %s\n", pc, why);
-            return NULL;
+        bool formed = r != NULL;
+        Block *made = NULL;
+        if (formed) {
+            r->exact = cache_is_exact();
+            r->flushes = cache_is_flushing();
+            arena_use();
+            made = compile(&r, why, sizeof why);
+            arena_unuse();
+            if (r)
+                region_free(r);
         }
         cache_lock();
-        Block *b = cache_lookup(pc);
-        bool current = generation == cache_generation();
-        if (!b && current) {
+        cache_unwatch(&code);
+        Block *b = made ? cache_lookup(pc) : NULL;
+        bool current = generation == cache_generation() && !code.hit;
+        if (made && !b && current) {
             cache_insert(b = made);
             perf_add(made);
             for (Block *s = made->sibling; s; s = s->sibling)
@@ -265,6 +266,13 @@ Block *tier_translate_now(Task *t, u64 pc)
                     cache_insert(s);
         }
         cache_unlock();
+        if (!formed)
+            return NULL;
+        if (!made) {
+            if (log_on(tier))
+                log_printf("tier: 0x%" PRIx64 ": LLVM: %s\n", pc, why);
+            return NULL;
+        }
         if (b != made)
             check_free(made->check);
         if (b)

@@ -1,6 +1,7 @@
 /* System calls on files and directories. */
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -261,14 +262,23 @@ SYSCALL(faccessat)
     return host_syscall(t, __NR_faccessat, (u64)path.dir, (u64)path.name, c, 0, 0, 0);
 }
 
+/* Into memory of our own, where no other thread can change what is being filtered. */
 SYSCALL(getdents64)
 {
+    enum { ROOM = 64 << 10 };
+    u64 room = (u32)c < ROOM ? (u32)c : ROOM;
+    u8 *entries = malloc(ROOM);
     i64 size, kept;
+    if (!entries)
+        return -ENOMEM;
     do {
-        size = kept = host_syscall(t, __NR_getdents64, a, b, c, 0, 0, 0);
+        size = kept = host_syscall(t, __NR_getdents64, a, (u64)entries, room, 0, 0, 0);
         if (size > 0)
-            kept = proc_filter(t, (int)a, b, size, (i64)c);
+            kept = proc_filter(t, (int)a, entries, size, (i64)room);
     } while (size > 0 && kept == 0); /* 0 would mean the end */
+    if (kept > 0 && mem_write(b, entries, (size_t)kept))
+        kept = -EFAULT;
+    free(entries);
     return kept;
 }
 

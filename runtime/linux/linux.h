@@ -137,7 +137,7 @@ bool proc_is_name(const char *name);
 int proc_cpus(Process *p);
 /* Makes what getdents64 gave, `size` bytes in a buffer of `room`, the guest's: takes its translator's threads and descriptors
  * out of directories of /proc, and lists as many processors in /sys as it has. The new size. */
-i64 proc_filter(Task *t, int fd, u64 entries, i64 size, i64 room);
+i64 proc_filter(Task *t, int fd, u8 *entries, i64 size, i64 room);
 
 /* -- strace.c ------------------------------------------------------------------------------------------------------ */
 

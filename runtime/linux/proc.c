@@ -464,27 +464,24 @@ static bool kept_in(Task *t, Listing what, const char *name)
 
 /* Behind `size` bytes of entries, of which `like` is one: processors that --cpus has and the host hasn't, as far as there is
  * room. The new size. */
-static i64 add_cpus(Task *t, const Entry *like, u64 entries, i64 size, i64 room)
+static i64 add_cpus(Task *t, const Entry *like, u8 *entries, i64 size, i64 room)
 {
     enum { BYTES = 32 };
-    _Alignas(Entry) char buf[BYTES];
-    Entry *entry = (Entry *)buf;
     for (int cpu = (int)sysconf(_SC_NPROCESSORS_CONF); cpu < proc_cpus(t->process) && size + BYTES <= room; cpu++) {
-        memset(buf, 0, sizeof buf);
+        Entry *entry = (Entry *)(entries + size);
+        memset(entry, 0, BYTES);
         *entry = (Entry){.ino = like->ino + (u64)cpu, .off = like->off, .size = BYTES, .type = like->type};
         snprintf(entry->name, BYTES - offsetof(Entry, name), "cpu%d", cpu);
-        if (mem_write(entries + (u64)size, buf, BYTES))
-            break;
         size += BYTES;
     }
     return size;
 }
 
-i64 proc_filter(Task *t, int fd, u64 entries, i64 size, i64 room)
+i64 proc_filter(Task *t, int fd, u8 *entries, i64 size, i64 room)
 {
     bool numbers = false;
     for (i64 at = 0; at < size && !numbers;) {
-        const Entry *entry = (const Entry *)(entries + (u64)at);
+        const Entry *entry = (const Entry *)(entries + at);
         numbers = is_number(entry->name) || (t->process->options.cpus && cpu_of(entry->name) >= 0);
         at += entry->size;
     }
@@ -495,13 +492,13 @@ i64 proc_filter(Task *t, int fd, u64 entries, i64 size, i64 room)
     bool first = false; /* the batch that has cpu0 gets those that are missing, too */
     Entry like = {0};
     for (i64 at = 0; at < size;) {
-        Entry *entry = (Entry *)(entries + (u64)at);
+        Entry *entry = (Entry *)(entries + at);
         u16 n = entry->size;
         if (what == CPU_DIR && cpu_of(entry->name) == 0)
             first = true;
         like = *entry;
         if (kept_in(t, what, entry->name)) {
-            memmove((void *)(entries + (u64)kept), entry, n);
+            memmove(entries + kept, entry, n);
             kept += n;
         }
         at += n;
