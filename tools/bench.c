@@ -47,12 +47,22 @@ static const struct {
 
 enum { MAX_RUNS = 99, MAX_PROGRAMS = 64, CPU_LIMIT = 600 /* seconds of a run */, EXIT_CANNOT = 2 };
 
+/* Languages of the sources in tools/bench, and their compilers: the guest's has the guest's name before its own. */
+typedef struct Language {
+    const char *suffix, *native, *guest, *standard;
+} Language;
+static const Language languages[] = {
+    {".c", "cc", "gcc", "-std=gnu17"},
+    {".cc", "c++", "g++", "-std=gnu++20"},
+};
+
 typedef struct Program {
     char name[64];
+    const Language *language;   /* of its source */
     char *native, *guest, *aot; /* paths, owned; aot is NULL if it isn't wanted or can't be made */
-    char **args;               /* after the path, NULL-terminated; not owned */
-    double seconds[WAY_COUNT]; /* medians; 0 for ways it wasn't run in */
-    const char *problem;       /* what went wrong, or NULL */
+    char **args;                /* after the path, NULL-terminated; not owned */
+    double seconds[WAY_COUNT];  /* medians; 0 for ways it wasn't run in */
+    const char *problem;        /* what went wrong, or NULL */
     Way problem_way;
 } Program;
 
@@ -62,10 +72,13 @@ typedef struct Bench {
     char sources[PATH_MAX], cache[PATH_MAX];
     char qemu[PATH_MAX], qemu_cpu[64], qemu_version[128];
     int runs;
+    bool longer;   /* --long */
+    char **chosen; /* names of programs, not owned; all if there are none */
+    int nchosen;
     const char *json, *svg;
     Program programs[MAX_PROGRAMS];
     size_t nprograms;
-    bool users; /* the program is the user's: there is no native build of it */
+    bool users;             /* the program is the user's: there is no native build of it */
     bool wanted[WAY_COUNT]; /* --ways */
 } Bench;
 
@@ -208,20 +221,26 @@ static int run(char **argv, const char *output, double *seconds)
     return status;
 }
 
-/* Compiles one source unless there is a newer result; its path, owned by the caller. */
-static char *build(const Bench *b, const char *compiler, const char *name, const char *suffix)
+static bool newer(const char *made, const char *source)
 {
-    char source[2 * PATH_MAX], *path;
     struct stat from, to;
+    return !stat(source, &from) && !stat(made, &to) && to.st_mtime > from.st_mtime;
+}
+
+/* Compiles one program unless there is a newer result; its path, owned by the caller. */
+static char *build(const Bench *b, const Program *p, const char *compiler, const char *suffix)
+{
+    char source[2 * PATH_MAX], header[2 * PATH_MAX], *path;
     double seconds;
-    snprintf(source, sizeof source, "%s/%s.c", b->sources, name);
-    if (asprintf(&path, "%s/%s.%s", b->cache, name, suffix) < 0)
+    snprintf(source, sizeof source, "%s/%s%s", b->sources, p->name, p->language->suffix);
+    snprintf(header, sizeof header, "%s/work.h", b->sources);
+    if (asprintf(&path, "%s/%s.%s", b->cache, p->name, suffix) < 0)
         fail("out of memory");
-    if (stat(source, &from) == 0 && stat(path, &to) == 0 && to.st_mtime > from.st_mtime)
+    if (newer(path, source) && newer(path, header))
         return path;
     /* Without contraction both compilers round alike. */
-    char *argv[] = {(char *)compiler, "-O2", "-static", "-pthread", "-ffp-contract=off", "-o", path,
-                    source,           "-lm", NULL};
+    char *argv[] = {(char *)compiler, (char *)p->language->standard, "-O2", "-static", "-pthread", "-ffp-contract=off",
+                    "-o", path, source, "-lm", NULL};
     if (run(argv, NULL, &seconds))
         fail("%s could not compile %s (its messages are above)", compiler, source);
     return path;
@@ -238,13 +257,10 @@ static bool translate(const Bench *b, const char *program, const char *path)
 /* The executable made of a built program unless there is a newer one; its path, owned by the caller. */
 static char *build_aot(const Bench *b, const Program *p)
 {
-    struct stat from, self, to;
     char *path;
     if (asprintf(&path, "%s/%s.aot", b->cache, p->name) < 0)
         fail("out of memory");
-    bool newer = !stat(p->guest, &from) && !stat(b->self, &self) && !stat(path, &to) && to.st_mtime > from.st_mtime &&
-                 to.st_mtime > self.st_mtime;
-    if (!newer && !translate(b, p->guest, path))
+    if (!(newer(path, p->guest) && newer(path, b->self)) && !translate(b, p->guest, path))
         fail("%s can't be translated ahead of time (the reason is above)", p->guest);
     return path;
 }
@@ -254,34 +270,65 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const Program *)a)->name, ((const Program *)b)->name);
 }
 
+static bool is_chosen(const Bench *b, const char *name)
+{
+    for (int i = 0; i < b->nchosen; i++)
+        if (!strcmp(b->chosen[i], name))
+            return true;
+    return b->nchosen == 0;
+}
+
+/* Takes note of a source, if it is one and chosen. */
+static void add_source(Bench *b, const char *file)
+{
+    static char *once[] = {NULL}, *longer[] = {"10", NULL};
+    const char *dot = strrchr(file, '.');
+    Program *p = &b->programs[b->nprograms];
+    size_t l = 0;
+    while (dot && l < LEN(languages) && strcmp(dot, languages[l].suffix))
+        l++;
+    if (!dot || l == LEN(languages) || (size_t)(dot - file) >= sizeof p->name)
+        return;
+    snprintf(p->name, sizeof p->name, "%.*s", (int)(dot - file), file);
+    p->language = &languages[l];
+    p->args = b->longer ? longer : once;
+    b->nprograms += is_chosen(b, p->name);
+}
+
+static void find_compilers(const Bench *b, const Language *l, char native[PATH_MAX], char cross[PATH_MAX])
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s-linux-gnu-%s", b->guest->name, l->guest);
+    if (!find_tool(l->native, native))
+        fail("%s not found: a compiler of this machine is needed (Debian: apt-get install %s libc6-dev)", l->native,
+             l->guest);
+    if (!find_tool(name, cross))
+        fail("%s not found: a compiler for the guest is needed (Debian: apt-get install %s-%s-linux-gnu)", name,
+             l->guest, b->guest->name);
+}
+
 static void build_all(Bench *b)
 {
-    char cc[PATH_MAX], cross[PATH_MAX], cross_name[64];
-    static char *no_args[] = {NULL};
-    snprintf(cross_name, sizeof cross_name, "%s-linux-gnu-gcc", b->guest->name);
-    if (!find_tool("cc", cc))
-        fail("cc not found: a C compiler of this machine is needed (Debian: apt-get install gcc libc6-dev)");
-    if (!find_tool(cross_name, cross))
-        fail("%s not found: a C compiler for the guest is needed (Debian: apt-get install gcc-%s-linux-gnu)",
-             cross_name, b->guest->name);
+    char native[PATH_MAX], cross[PATH_MAX];
     DIR *d = opendir(b->sources);
-    for (struct dirent *e; d && (e = readdir(d)) && b->nprograms < MAX_PROGRAMS;) {
-        size_t n = strlen(e->d_name);
-        Program *p = &b->programs[b->nprograms];
-        if (n < 3 || n - 2 >= sizeof p->name || strcmp(e->d_name + n - 2, ".c"))
-            continue;
-        snprintf(p->name, sizeof p->name, "%.*s", (int)(n - 2), e->d_name);
-        p->args = no_args;
-        b->nprograms++;
-    }
+    for (struct dirent *e; d && (e = readdir(d)) && b->nprograms < MAX_PROGRAMS;)
+        add_source(b, e->d_name);
     if (d)
         closedir(d);
+    for (int i = 0; i < b->nchosen; i++) {
+        size_t n = 0;
+        while (n < b->nprograms && strcmp(b->programs[n].name, b->chosen[i]))
+            n++;
+        if (n == b->nprograms)
+            fail("there is no program '%s' in %s", b->chosen[i], b->sources);
+    }
     qsort(b->programs, b->nprograms, sizeof *b->programs, by_name);
     for (size_t i = 0; i < b->nprograms; i++) {
         Program *p = &b->programs[i];
         fprintf(stderr, "\rbuilding %-20s", p->name);
-        p->native = build(b, cc, p->name, "native");
-        p->guest = build(b, cross, p->name, b->guest->name);
+        find_compilers(b, p->language, native, cross);
+        p->native = build(b, p, native, "native");
+        p->guest = build(b, p, cross, b->guest->name);
         if (b->wanted[WAY_aot])
             p->aot = build_aot(b, p);
     }
@@ -603,11 +650,13 @@ static void write_svg(const Bench *b, const char *model)
 static void usage(FILE *f)
 {
     fputs(
-        "usage: dragoman bench [--runs N] [--ways LIST] [--json FILE] [--svg FILE] [-- PROGRAM ARGS...]\n"
+        "usage: dragoman bench [--runs N] [--ways LIST] [--long] [--json FILE] [--svg FILE] [NAME...]\n"
+        "       dragoman bench [--runs N] [--ways LIST] [--json FILE] [--svg FILE] -- PROGRAM ARGS...\n"
         "Compares CPU times of native code, qemu-user, each of dragoman's tiers and executables made ahead of time on\n"
-        "the programs of tools/bench, or of all but native code on a guest program of yours. Medians of N runs (3);\n"
-        "outputs must be equal. --ways takes those to compare, with commas in between: qemu, baseline, llvm, auto, aot\n"
-        "(all; to make executables takes minutes the first time). DRAGOMAN_BENCH_QEMU names the QEMU to compare with.\n",
+        "the programs of tools/bench (those named, or all), or of all but native code on a guest program of yours.\n"
+        "Medians of N runs (3); outputs must be equal. --long has programs do their work ten times, so that it hardly\n"
+        "counts what it costs to translate them. --ways takes those to compare, with commas in between: qemu, baseline,\n"
+        "llvm, auto, aot (all; to make executables takes minutes the first time). DRAGOMAN_BENCH_QEMU names the QEMU.\n",
         f);
 }
 
@@ -626,7 +675,7 @@ static void choose_ways(Bench *b, const char *list)
     }
 }
 
-/* Takes the options; the index of the user's program, or argc. */
+/* Takes options and names; the index of the user's program, or argc. */
 static int parse(Bench *b, int argc, char **argv, int at)
 {
     for (; at < argc; at++) {
@@ -636,6 +685,14 @@ static int parse(Bench *b, int argc, char **argv, int at)
         if (!strcmp(o, "-h") || !strcmp(o, "--help")) {
             usage(stdout);
             exit(0);
+        }
+        if (!strcmp(o, "--long")) {
+            b->longer = true;
+            continue;
+        }
+        if (*o != '-') {
+            b->chosen[b->nchosen++] = argv[at];
+            continue;
         }
         bool runs = !strcmp(o, "--runs"), json = !strcmp(o, "--json"), svg = !strcmp(o, "--svg");
         bool chosen = !strcmp(o, "--ways");
@@ -691,8 +748,13 @@ int bench_main(const Guest *guest, int argc, char **argv, int at)
         fail("out of memory");
     b->guest = guest;
     b->runs = 3;
+    b->chosen = calloc((size_t)argc, sizeof *b->chosen);
+    if (!b->chosen)
+        fail("out of memory");
     memset(b->wanted, true, sizeof b->wanted);
     at = parse(b, argc, argv, at);
+    if (at < argc && (b->nchosen || b->longer))
+        fail("names and --long are for the programs of tools/bench; they say nothing to a program of yours");
     ssize_t n = readlink("/proc/self/exe", b->self, sizeof b->self - 1);
     if (n < 0)
         fail("/proc/self/exe can't be read: %m");
@@ -711,8 +773,9 @@ int bench_main(const Guest *guest, int argc, char **argv, int at)
         good &= !b->programs[i].problem;
     }
     machine(model, sizeof model);
-    printf("CPU time, %s = 1, medians of %d; %s, %ld processors; %s%s%s\n\n", ways[reference(b)].name, b->runs, model,
-           sysconf(_SC_NPROCESSORS_ONLN), b->qemu_version, b->qemu_cpu[0] ? ", -cpu " : "", b->qemu_cpu);
+    printf("CPU time, %s = 1, medians of %d; %s, %ld processors%s%s%s%s\n\n", ways[reference(b)].name, b->runs, model,
+           sysconf(_SC_NPROCESSORS_ONLN), b->qemu_version[0] ? "; " : "", b->qemu_version,
+           b->qemu_cpu[0] ? ", -cpu " : "", b->qemu_cpu);
     print_table(b);
     if (b->json)
         write_json(b, model);
@@ -725,6 +788,7 @@ int bench_main(const Guest *guest, int argc, char **argv, int at)
         free(b->programs[i].native);
         free(b->programs[i].guest);
     }
+    free(b->chosen);
     free(b);
     return good ? 0 : 1;
 }

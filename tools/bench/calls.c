@@ -1,4 +1,5 @@
 /* Calls and recursion. */
+#include "work.h"
 #include <stdio.h>
 
 __attribute__((noipa)) static unsigned fib(unsigned n)
@@ -11,7 +12,7 @@ __attribute__((noipa)) static unsigned ackermann(unsigned m, unsigned n)
     return !m ? n + 1 : !n ? ackermann(m - 1, 1) : ackermann(m - 1, ackermann(m, n - 1));
 }
 
-int main(void)
+static void work(void)
 {
     printf("%u ", fib(38));
     printf("%u\n", ackermann(2, 2000));

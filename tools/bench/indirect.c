@@ -1,4 +1,5 @@
 /* Calls through function pointers: targets change from call to call. */
+#include "work.h"
 #include <stdint.h>
 #include <stdio.h>
 
@@ -18,7 +19,7 @@ STEP(swap, __builtin_bswap32(x))
 STEP(low, x - (x << 3))
 STEP(high, x + (x >> 9))
 
-int main(void)
+static void work(void)
 {
     static Step *const steps[] = {add, rotate, mix, scale, flip, swap, low, high};
     uint32_t x = 1, choice = 1;

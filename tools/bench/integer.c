@@ -1,4 +1,5 @@
 /* Integer loops: sieve, Collatz, division. */
+#include "work.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,7 @@ static unsigned sieve(void)
     return n;
 }
 
-int main(void)
+static void work(void)
 {
     uint64_t steps = 0, sum = 0;
     for (uint32_t i = 1; i < 600000; i++)

@@ -1,10 +1,11 @@
 /* Matrices of doubles, multiplied. */
+#include "work.h"
 #include <stdio.h>
 
 enum { N = 300 };
 static double a[N][N], b[N][N], c[N][N];
 
-int main(void)
+static void work(void)
 {
     double sum = 0;
     for (int i = 0; i < N; i++) {

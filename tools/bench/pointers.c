@@ -1,4 +1,5 @@
 /* Memory: a list in random order is followed, a tree is built and searched. */
+#include "work.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,14 +11,14 @@ typedef struct Node {
 enum { N = 100000 };
 static Node nodes[N];
 
-int main(void)
+static void work(void)
 {
     unsigned x = 1;
     unsigned long sum = 0;
     Node *root = NULL;
     for (int i = 0; i < N; i++) {
         x = x * 1664525 + 1013904223;
-        nodes[i].key = x;
+        nodes[i] = (Node){.key = x};
         Node **at = &root;
         while (*at)
             at = x < (*at)->key ? &(*at)->left : &(*at)->right;

@@ -1,4 +1,5 @@
 /* Sorting: qsort with its comparison by pointer, and a merge sort. */
+#include "work.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ static void merge_sort(unsigned *v, unsigned *tmp, int n)
     memcpy(v, tmp, (size_t)n * sizeof *v);
 }
 
-int main(void)
+static void work(void)
 {
     unsigned x = 1, sum = 0;
     for (int round = 0; round < 3; round++) {

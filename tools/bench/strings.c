@@ -1,11 +1,12 @@
 /* The C library's string functions on short and long strings. */
+#include "work.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LONG = 100000 };
 
-int main(void)
+static void work(void)
 {
     static const char *const words[] = {"translate", "guest", "host", "a", "instruction", "block", "", "processor"};
     static char text[LONG + 1], copy[LONG + 1];

@@ -1,10 +1,11 @@
 /* System calls: trivial ones, reads, writes and stat. */
+#include "work.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-int main(void)
+static void work(void)
 {
     char buf[4096];
     long sum = 0;

@@ -1,4 +1,5 @@
 /* Four threads: private work, an atomic counter, a mutex. */
+#include "work.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -7,7 +8,7 @@ static atomic_ulong counter;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned long sum;
 
-static void *work(void *seed)
+static void *run(void *seed)
 {
     unsigned x = (unsigned)(unsigned long)seed;
     for (int round = 0; round < 400; round++) {
@@ -22,11 +23,11 @@ static void *work(void *seed)
     return NULL;
 }
 
-int main(void)
+static void work(void)
 {
     pthread_t threads[4];
     for (unsigned long i = 0; i < 4; i++)
-        pthread_create(&threads[i], NULL, work, (void *)(i + 1));
+        pthread_create(&threads[i], NULL, run, (void *)(i + 1));
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
     printf("%lu %lu\n", atomic_load(&counter), sum);
