@@ -464,10 +464,15 @@ static void map_vdso(Process *p)
 
 /* -- the program -------------------------------------------------------------------------------------------------- */
 
-/* The file's own name, links resolved, and as the guest sees it; `link` leads to it if there is a /proc. */
+/* The file's own name, links resolved, and as the guest sees it; `link` leads to it if there is a /proc. Keeps it open. */
 static void note_exe(Process *p, const char *link, const char *path)
 {
     char name[PATH_MAX];
+    int fd = open(link, O_PATH | O_CLOEXEC), hidden = fd < 0 ? -1 : fd_hide(p, fd);
+    if (hidden >= 0 && fd_hidden(p, (u32)hidden))
+        p->exe_fd = hidden;
+    else if (fd >= 0)
+        close(fd);
     ssize_t n = readlink(link, name, sizeof name - 1);
     if (n < 0 && !realpath(path, name))
         snprintf(name, sizeof name, "%s", path);
@@ -478,7 +483,6 @@ static void note_exe(Process *p, const char *link, const char *path)
     size_t len = root ? strlen(root) : 0;
     bool inside = len && strncmp(name, root, len) == 0 && name[len] == '/';
     p->guest_exe = strdup(inside ? name + len : name);
-    p->exe_fd = -1;
 }
 
 /* What ps, pgrep and the like read about this process: the guest's name, command line, environment and addresses rather than
@@ -558,7 +562,7 @@ int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
     const char *execfn = path;
     for (int depth = 0;; depth++) {
         char head[SCRIPT_LINE], *file = NULL;
-        int fd = open_guest(t, path, &file);
+        int fd = depth || p->options.fd < 0 ? open_guest(t, path, &file) : p->options.fd;
         if (fd < 0)
             return fail(l, errno, "%s: %s%s", path, strerror(errno), depth ? " (a script's interpreter)" : "");
         Script s;
@@ -587,7 +591,7 @@ int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
             if (!error) {
                 char link[64];
                 snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-                note_exe(p, link, file);
+                note_exe(p, link, file ? file : path);
                 error = load_image(l, &image, path, execfn, 0);
             }
             image_close(&image);

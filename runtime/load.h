@@ -29,9 +29,10 @@ const Abi *abi_of(const Guest *guest);
 
 /* Makes `path` (as the guest sees it: looked up in the sysroot first) the program of p, whose options and argv are
  * set: maps it, its interpreter, stack, vDSO; builds the stack; sets guest and abi of p and t, t's registers and pc,
- * and p's addresses. A script is replaced by its interpreter, with p->argv as the kernel would make it; an
- * interpreter that belongs to the host is executed. Returns 0, or -errno with one line for the user in `why`; after
- * a failure the process is good for exiting only. */
+ * and p's addresses. If the options have a descriptor of it, that is taken instead of what has the name now. A script
+ * is replaced by its interpreter, with p->argv as the kernel would make it; an interpreter that belongs to the host is
+ * executed. Returns 0, or -errno with one line for the user in `why`; after a failure the process is good for exiting
+ * only. */
 int load_program(Process *p, Task *t, const char *path, char *why, size_t size);
 /* The same with the program in this executable's payload; `path` is this executable's. */
 int load_payload(Process *p, Task *t, const Ahead *a, const char *path, char *why, size_t size);

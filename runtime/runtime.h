@@ -13,6 +13,7 @@ typedef struct Options {
     const char *no_sysroot;    /* what -L named if that is no directory: told when a program doesn't load */
     const char *sysroot;       /* -L / QEMU_LD_PREFIX, absolute, without trailing slash; NULL for none */
     const char *argv0;         /* -0: replaces the guest's argv[0] */
+    int fd;                    /* --fd, or the kernel's AT_EXECFD: the program, open, for the loader to close; -1: to be opened by name */
     const char *release;       /* -r: uname's release */
     char **env;                /* the guest's environment after -E and -U, NULL-terminated */
     u64 stack_size;            /* -s, bytes; 0: from RLIMIT_STACK */
@@ -60,9 +61,9 @@ struct Process {
     Options options;
     const Guest *guest;
     const Abi *abi;
-    char *exe_path;        /* host path of the guest executable (absolute), what /proc/self/exe shows after mapping back */
-    char *guest_exe;       /* the same as the guest sees it */
-    int exe_fd;            /* its open file, or -1 */
+    char *exe_path;        /* host path of the guest executable (absolute), as far as it has one */
+    char *guest_exe;       /* the same as the guest sees it: what /proc/self/exe shows */
+    int exe_fd;            /* hidden O_PATH descriptor of it, or -1: its name may lead elsewhere by now, or nowhere */
     char **command;        /* this program's own argv */
     char **argv;           /* the guest's */
     u64 brk_start, brk;    /* guest heap */

@@ -23,11 +23,12 @@ const char *__asan_default_options(void)
 #endif
 
 /* Whether this executable, holding a program, has been executed by its guest to run another one
- * (runtime/linux/process.c: exec_guest), by the only names that nobody else uses. */
+ * (runtime/linux/process.c: exec_guest), by the only names that nobody else uses; and if somebody does, then not with more
+ * rights than they have. */
 static bool reentered(int argc, char **argv)
 {
     const char *name = (const char *)getauxval(AT_EXECFN);
-    bool ours = name && (!strcmp(name, "/proc/self/exe") || !strncmp(name, "/dev/fd/", 8));
+    bool ours = name && !getauxval(AT_SECURE) && (!strcmp(name, "/proc/self/exe") || !strncmp(name, "/dev/fd/", 8));
     return ours && argc > 2 && !strcmp(argv[0], "dragoman") && !strcmp(argv[1], "run");
 }
 
@@ -49,6 +50,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "dragoman: called as %s, but there is no guest %s\n", name, isa);
         return 2;
     }
+    if (run_by_kernel())
+        return run_main(guests[0], argc, argv, 1);
     if (argc > 1 && !strcmp(argv[1], "aot"))
         return aot_main(argc, argv, 2);
     if (argc > 1 && !strcmp(argv[1], "bench"))

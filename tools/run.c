@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +141,21 @@ static void opt_unset_env(Args *a, const char *arg, bool from_env)
 static void opt_argv0(Args *a, const char *arg, bool from_env)
 {
     a->options.argv0 = arg;
+}
+
+/* Programs that the guest executes don't inherit it. */
+static void take_descriptor(Options *o, int fd)
+{
+    o->fd = fd;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static void opt_fd(Args *a, const char *arg, bool from_env)
+{
+    u64 fd = parse_size("fd", arg);
+    if (fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0)
+        fail("--fd %s: no such descriptor is open", arg);
+    take_descriptor(&a->options, (int)fd);
 }
 
 static void opt_uname(Args *a, const char *arg, bool from_env)
@@ -350,10 +366,12 @@ static int parse_options(Args *a, int argc, char **argv, int at)
     return at;
 }
 
-/* Options from the environment. */
+/* Options from the environment. A program with more rights than whoever starts it (set-user-ID and the like) has none, nor do the
+ * programs that it starts: the variables go, as the dynamic linker's own go. */
 static Args defaults(const Guest *guest)
 {
-    Args a = {.options = {.tier = TIER_AUTO, .hot = -1}, .guest = guest};
+    Args a = {.options = {.tier = TIER_AUTO, .hot = -1, .fd = -1}, .guest = guest};
+    bool secure = getauxval(AT_SECURE);
     size_t n = 0;
     while (environ[n])
         n++;
@@ -363,7 +381,9 @@ static Args defaults(const Guest *guest)
     memcpy(a.options.env, environ, (n + 1) * sizeof *environ);
     for (size_t i = 0; i < LEN(table); i++) {
         const char *value = table[i].env ? getenv(table[i].env) : NULL;
-        if (value)
+        if (value && secure)
+            env_unset(&a.options, table[i].env);
+        else if (value)
             table[i].apply(&a, value, true);
     }
     return a;
@@ -420,13 +440,32 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
     task_loop(t);
 }
 
+/* The program's descriptor under binfmt_misc's flags O and C, or -1. */
+static int kernel_descriptor(void)
+{
+    errno = 0;
+    u64 fd = getauxval(AT_EXECFD);
+    return errno ? -1 : (int)fd;
+}
+
+/* Under flag P, the program's own argv[0] follows its path. */
+static bool keeps_argv0(void)
+{
+    return getauxval(AT_FLAGS) & 1;
+}
+
+bool run_by_kernel(void)
+{
+    return kernel_descriptor() >= 0 || keeps_argv0();
+}
+
 int run_main(const Guest *guest, int argc, char **argv, int at)
 {
     Args a = defaults(guest);
-    at = parse_options(&a, argc, argv, at);
-
-    /* binfmt_misc with flag P puts the program's own argv[0] after its path. */
-    bool keeps_argv0 = getauxval(AT_FLAGS) & 1;
+    if (!run_by_kernel())
+        at = parse_options(&a, argc, argv, at);
+    else if (kernel_descriptor() >= 0)
+        take_descriptor(&a.options, kernel_descriptor());
     if (at >= argc)
         fail("no program given: dragoman [options] program [arguments...]; 'dragoman -h' explains");
     const char *path = argv[at];
@@ -434,7 +473,7 @@ int run_main(const Guest *guest, int argc, char **argv, int at)
     if (!command)
         fail("out of memory");
     memcpy(command, argv, (size_t)(argc + 1) * sizeof *argv);
-    if (keeps_argv0 && at + 1 < argc)
+    if (keeps_argv0() && at + 1 < argc)
         guest_argv++;
     if (a.options.argv0)
         guest_argv[0] = (char *)a.options.argv0;

@@ -4,6 +4,9 @@
 
 #include "../runtime/ahead.h"
 
+/* Whether the kernel has started this executable in place of a guest program, by binfmt_misc's flags O, C or P: argv[1] is the
+ * program then, whatever it looks like. */
+bool run_by_kernel(void);
 /* Runs the program that argv from index `at` on asks for (options, path, arguments). Returns an exit status only when the
  * program could not be started. */
 int run_main(const Guest *guest, int argc, char **argv, int at);

@@ -20,10 +20,11 @@ static bool is_self(int fd)
 }
 
 /* This program's own file, to be executed again where there is no /proc (any more): by the descriptor that an exec of ours left
- * open (its name is then /dev/fd/N), or by the name that it was started with, which under binfmt_misc is the guest's. */
+ * open (its name is then /dev/fd/N), or by the name that it was started with, which under binfmt_misc is the guest's. Names and
+ * descriptors of somebody with fewer rights are left alone. */
 static int open_self(void)
 {
-    const char *name = (const char *)getauxval(AT_EXECFN);
+    const char *name = getauxval(AT_SECURE) ? NULL : (const char *)getauxval(AT_EXECFN);
     int fd = -1;
     if (name && sscanf(name, "/dev/fd/%d", &fd) == 1 && is_self(fd))
         return fd;
@@ -122,6 +123,8 @@ static bool give_way(Process *p, u32 fd)
             l->root = other;
         if (l->self == l->hidden[i])
             l->self = other;
+        if (p->exe_fd == l->hidden[i])
+            p->exe_fd = other;
         l->hidden[i] = other;
     }
     return true;

@@ -159,13 +159,14 @@ SYSCALL(readlinkat)
         return length;
     if ((int)d <= 0)
         return -EINVAL;
-    bool in_kernel = path_kernel((int)a, name, kernel);
-    if (in_kernel && proc_is_exe(t->process, kernel)) {
+    bool in_kernel = path_kernel((int)a, name, kernel), exe = in_kernel && proc_is_exe(t->process, kernel);
+    if (exe && t->process->exe_fd < 0) {
         length = (i64)strlen(t->process->guest_exe);
         length = length < (int)d ? length : (int)d;
         return mem_write(c, t->process->guest_exe, (size_t)length) ? -EFAULT : length;
     }
-    int error = path_find(t->process, (int)a, name, PATH_NOFOLLOW, &path);
+    /* The program's file may have been renamed or deleted: its descriptor tells. */
+    int error = path_find(t->process, (int)a, name, exe ? PATH_FOLLOW : PATH_NOFOLLOW, &path);
     if (error)
         return error;
     if (!in_kernel || !t->process->options.sysroot)

@@ -140,7 +140,11 @@ void path_host(Process *p, int dir, const char *name, PathHow how, Path *out)
     char kernel[PATH_MAX];
     bool exe = how == PATH_FOLLOW && p->exe_path && path_kernel(dir, name, kernel) && proc_is_exe(p, kernel);
     out->dir = dir;
-    out->name = strcpy(out->buf, exe ? p->exe_path : name);
+    out->name = out->buf;
+    if (exe && p->exe_fd >= 0)
+        snprintf(out->buf, sizeof out->buf, "/proc/self/fd/%d", p->exe_fd);
+    else
+        strcpy(out->buf, exe ? p->exe_path : name);
 }
 
 int path_find(Process *p, int dir, const char *name, PathHow how, Path *out)

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "../load.h"
@@ -75,12 +77,15 @@ SYSCALL(set_tid_address)
 typedef struct Exec {
     Task *t;
     Path file;           /* where the host finds it */
+    u64 flags;           /* execveat's, for file */
+    int fd;              /* the same, open */
     char name[PATH_MAX]; /* the guest's name for it */
+    bool closed;         /* which the exec makes void: by a close-on-exec descriptor */
     char **argv;         /* [0] is free for what goes before the guest's arguments from [FRONT] on */
     size_t argc;
     u64 envp;
 } Exec;
-enum { FRONT = 32 }; /* room for the translator's own command line */
+enum { FRONT = 48 }; /* room for the translator's own command line */
 
 /* Reads the guest's argv; the strings stay where they are, for the host's kernel to read. */
 static i64 read_argv(Exec *x, u64 argv)
@@ -112,7 +117,8 @@ static i64 host_exec(Exec *x, int dir, const char *name, char **argv, u64 flags)
     system_before_exec(x->t->process);
     if (signal_before_exec(x->t)) {
         process_print_stats(x->t);
-        error = raw_syscall(__NR_execveat, (u64)dir, (u64)name, (u64)argv, x->envp, flags, 0);
+        error = dir == AT_FDCWD && !flags ? raw_syscall(__NR_execve, (u64)name, (u64)argv, x->envp, 0, 0, 0)
+                                          : raw_syscall(__NR_execveat, (u64)dir, (u64)name, (u64)argv, x->envp, flags, 0);
     }
     signal_exec_failed(x->t);
     system_exec_failed(x->t->process);
@@ -145,19 +151,32 @@ static const char *log_path(char out[PATH_MAX])
     return out;
 }
 
-/* Executes this program. Without /proc, or with something else in its place, by its descriptor, which stays open for what that
- * executes in turn (fd.c: open_self). */
+/* Executes the guest's file itself: a program of the host's, or one that binfmt_misc has the kernel run by us or another. */
+static i64 exec_file(Exec *x)
+{
+    return host_exec(x, x->file.dir, x->file.name, x->argv + FRONT, x->flags);
+}
+
+/* Did the exec fail because this program could not be found? */
+static bool lost(i64 error)
+{
+    return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -EACCES || error == -EBADF;
+}
+
+/* Executes this program, which inherits the guest's. Without /proc, or with something else in its place, by its descriptor, which
+ * stays open for what that executes in turn (fd.c: open_self). */
 static i64 exec_self(Exec *x, char **argv)
 {
-    int fd = linux_state(x->t->process)->self;
+    int self_fd = linux_state(x->t->process)->self;
+    raw_syscall(__NR_fcntl, (u64)x->fd, F_SETFD, 0, 0, 0, 0);
     i64 error = host_exec(x, AT_FDCWD, "/proc/self/exe", argv, 0);
-    if ((error != -ENOENT && error != -ENOTDIR && error != -ELOOP && error != -EACCES) || fd < 0)
-        return error;
-    raw_syscall(__NR_fcntl, (u64)fd, F_SETFD, 0, 0, 0, 0);
-    error = host_exec(x, fd, "", argv, AT_EMPTY_PATH);
-    raw_syscall(__NR_fcntl, (u64)fd, F_SETFD, FD_CLOEXEC, 0, 0, 0);
-    /* Under binfmt_misc the kernel knows what runs guest programs. */
-    return error == -EBADF || error == -ENOENT ? host_exec(x, x->file.dir, x->file.name, x->argv + FRONT, 0) : error;
+    if (lost(error) && self_fd >= 0) {
+        raw_syscall(__NR_fcntl, (u64)self_fd, F_SETFD, 0, 0, 0, 0);
+        error = host_exec(x, self_fd, "", argv, AT_EMPTY_PATH);
+        raw_syscall(__NR_fcntl, (u64)self_fd, F_SETFD, FD_CLOEXEC, 0, 0, 0);
+    }
+    raw_syscall(__NR_fcntl, (u64)x->fd, F_SETFD, FD_CLOEXEC, 0, 0, 0);
+    return error;
 }
 
 /* Executes a guest program: this program again, with its options, before the guest's arguments. Built back to front. */
@@ -165,7 +184,7 @@ static i64 exec_guest(Exec *x)
 {
     const Options *o = &x->t->process->options;
     static const char *const tiers[] = {[TIER_INTERP] = "interp", [TIER_BASELINE] = "baseline", [TIER_LLVM] = "llvm"};
-    char numbers[6][24], items[512] = "", log[PATH_MAX] = "";
+    char numbers[7][24], items[512] = "", log[PATH_MAX] = "";
     char *argv0 = x->argv[FRONT] ? x->argv[FRONT] : (char *)"";
     size_t at = FRONT;
     char **argv = x->argv;
@@ -187,6 +206,7 @@ static i64 exec_guest(Exec *x)
         argv[--at] = (char *)(value); \
         argv[--at] = (char *)option; \
     }
+    NUMBER(6, "--fd", (u64)x->fd)
     NUMBER(0, "-s", o->stack_size)
     NUMBER(1, "-R", o->reserved_va)
     NUMBER(2, "--cpus", o->cpus)
@@ -216,7 +236,13 @@ static i64 exec_guest(Exec *x)
     argv[--at] = (char *)"dragoman";
 #undef NUMBER
 #undef STRING
-    return exec_self(x, argv + at);
+    i64 error = exec_self(x, argv + at);
+    if (!lost(error))
+        return error;
+    /* In a chroot without /proc; but under binfmt_misc the kernel knows what runs guest programs. */
+    argv[FRONT] = x->argc ? argv0 : NULL;
+    i64 second = exec_file(x);
+    return second == -ENOEXEC ? error : second;
 }
 
 /* A script whose interpreter is the host's: the kernel would look for it in the host's root, so it is named here. */
@@ -233,131 +259,191 @@ static i64 exec_host_script(Exec *x, const Script *s, const Path *interp)
     return host_exec(x, interp->dir, interp->name, argv + at, 0);
 }
 
-/* A new descriptor for what execveat means, or -errno. */
-static int dup_or_open(int dir, const char *name, u64 flags)
+/* What execveat means, open for reading; a descriptor or -errno. */
+static int open_program(int dir, const char *name, u64 flags)
 {
-    u64 how = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0);
-    if ((flags & AT_EMPTY_PATH) && !*name)
+    u64 how = O_RDONLY | O_CLOEXEC | O_NONBLOCK; /* it may be a pipe */
+    if (!(flags & AT_EMPTY_PATH) || *name)
+        return (int)raw_syscall(__NR_openat, (u64)dir, (u64)name, how | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), 0, 0, 0);
+    i64 mode = raw_syscall(__NR_fcntl, (u64)dir, F_GETFL, 0, 0, 0, 0);
+    if (mode < 0 || (!(mode & O_PATH) && (mode & O_ACCMODE) != O_WRONLY))
         return (int)raw_syscall(__NR_fcntl, (u64)dir, F_DUPFD_CLOEXEC, 0, 0, 0, 0);
-    return (int)raw_syscall(__NR_openat, (u64)dir, (u64)name, how, 0, 0, 0);
+    char link[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
+    return (int)raw_syscall(__NR_openat, AT_FDCWD, (u64)link, how, 0, 0, 0);
 }
 
-/* Opens a file for a look at its first bytes: how many there are, or -errno as execve has it. */
-static i64 look(int dir, const char *name, u64 flags, char head[SCRIPT_LINE])
+/* May the effective user execute an open file, as far as permission bits say? */
+static bool permitted(const struct stat *st)
+{
+    uid_t user = geteuid();
+    if (user == 0)
+        return st->st_mode & (S_IXUSR | S_IXGRP | S_IXOTH);
+    if (user == st->st_uid)
+        return st->st_mode & S_IXUSR;
+    bool member = getegid() == st->st_gid;
+    gid_t *groups = member ? NULL : malloc(NGROUPS_MAX * sizeof *groups);
+    for (int i = groups ? getgroups(NGROUPS_MAX, groups) : 0; !member && i-- > 0;)
+        member = groups[i] == st->st_gid;
+    free(groups);
+    return st->st_mode & (member ? S_IXGRP : S_IXOTH);
+}
+
+/* The same, asked of the kernel; 0 or -errno. */
+static i64 may_execute(int fd, const struct stat *st)
+{
+    i64 error = raw_syscall(__NR_faccessat2, (u64)fd, (u64)"", X_OK, AT_EMPTY_PATH | AT_EACCESS, 0, 0);
+    if (error != -ENOSYS && error != -EPERM)
+        return error;
+    /* Before Linux 5.8, or under a filter that doesn't know the call, there is one for the real user only. */
+    if (getuid() == geteuid() && getgid() == getegid()) {
+        char link[32];
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        error = raw_syscall(__NR_faccessat, AT_FDCWD, (u64)link, X_OK, 0, 0, 0);
+        if (error != -ENOENT)
+            return error;
+    }
+    return permitted(st) ? 0 : -EACCES;
+}
+
+/* The first bytes of a program: how many there are, or -errno as execve has it. */
+static i64 look(int fd, char head[SCRIPT_LINE])
 {
     struct stat st;
-    int fd = dup_or_open(dir, name, flags);
+    if (fstat(fd, &st))
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EACCES;
+    i64 error = may_execute(fd, &st);
+    return error ? error : raw_syscall(__NR_pread64, (u64)fd, (u64)head, SCRIPT_LINE, 0, 0, 0);
+}
+
+/* The same of an interpreter. */
+static i64 look_at(const Path *file, char head[SCRIPT_LINE])
+{
+    int fd = open_program(file->dir, file->name, 0);
     if (fd < 0)
         return fd;
-    i64 n = raw_syscall(__NR_faccessat2, (u64)fd, (u64)"", X_OK, AT_EMPTY_PATH | AT_EACCESS, 0, 0);
-    if (fstat(fd, &st) < 0)
-        n = -errno;
-    else if (!S_ISREG(st.st_mode))
-        n = -EACCES;
-    if (n >= 0)
-        n = raw_syscall(__NR_pread64, (u64)fd, (u64)head, SCRIPT_LINE, 0, 0, 0);
+    i64 n = look(fd, head);
     close(fd);
     return n;
 }
 
 /* Would the loader take it? 0, or the -errno that execve has for what is wrong with it: after the exec only the
  * program that isn't there any more could be told. */
-static i64 check_guest(Exec *x, u64 flags)
+static i64 check_guest(Exec *x)
 {
     Image image;
     char why[512], head[SCRIPT_LINE];
-    int fd = dup_or_open(x->file.dir, x->file.name, flags);
+    int fd = fcntl(x->fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
-        return fd;
+        return -errno;
     i64 error = image_open(&image, fd, x->name, why, sizeof why);
     if (!error && image.interp[0]) {
         Path interp;
         error = path_find(x->t->process, AT_FDCWD, image.interp, PATH_FOLLOW, &interp);
         if (!error)
-            error = look(interp.dir, interp.name, 0, head);
+            error = look_at(&interp, head);
     }
     image_close(&image);
     return error < 0 ? error : 0;
 }
 
-static i64 exec(Exec *x, u64 flags)
+/* Does the file have rights to give that this process hasn't? */
+static bool gives_rights(int fd)
 {
-    Task *t = x->t;
-    char head[SCRIPT_LINE];
-    Script s;
-    i64 n = look(x->file.dir, x->file.name, flags, head);
-    if (n < 0)
-        return n == -EACCES ? host_exec(x, x->file.dir, x->file.name, x->argv + FRONT, flags) : n;
-    switch (program_kind(head, (size_t)n, &s)) {
-    case PROGRAM_GUEST:
-        if ((n = check_guest(x, flags)))
-            return n;
-        /* By its own name: in the new process /proc/self/exe is another file until the program is loaded. */
-        if (strcmp(x->file.name, t->process->exe_path) == 0 && strncmp(x->name, "/proc/", 6) == 0)
-            snprintf(x->name, sizeof x->name, "%s", t->process->guest_exe);
-        return exec_guest(x);
-    case PROGRAM_OTHER: return host_exec(x, x->file.dir, x->file.name, x->argv + FRONT, flags);
-    case PROGRAM_SCRIPT: break;
-    }
-    /* Whose is the interpreter at the end of the chain? */
-    Path found, *interp = &found;
-    Script inner = s;
-    i64 result = 0;
-    for (int depth = 0; !result; depth++) {
-        result = path_find(t->process, AT_FDCWD, inner.interp, PATH_FOLLOW, interp);
-        if (!result && (n = look(interp->dir, interp->name, 0, head)) < 0)
-            result = n;
-        if (result)
-            break;
-        ProgramKind kind = program_kind(head, (size_t)n, &inner);
-        if (kind == PROGRAM_SCRIPT && depth + 1 >= SCRIPT_DEPTH)
-            result = -ELOOP;
-        else if (kind == PROGRAM_GUEST)
-            result = exec_guest(x);
-        else if (kind == PROGRAM_OTHER)
-            result = depth == 0 ? exec_host_script(x, &s, interp)
-                                : host_exec(x, x->file.dir, x->file.name, x->argv + FRONT, flags);
-    }
-    return result;
+    struct stat st;
+    if (fstat(fd, &st))
+        return false;
+    return (st.st_mode & S_ISUID && st.st_uid != geteuid()) ||
+           ((st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && st.st_gid != getegid()) ||
+           (geteuid() && fgetxattr(fd, "security.capability", NULL, 0) > 0);
 }
 
-/* The name a program opened by descriptor gets, as the kernel makes it (fs/exec.c: alloc_bprm). */
-static void fd_name(Exec *x, int dir, const char *name)
+/* Executes a guest program. Rights are the kernel's to give: by binfmt_misc with flag C, if the host has that; the kernel doesn't
+ * know of a sysroot, though. */
+static i64 exec_checked(Exec *x)
 {
-    if (*name)
-        snprintf(x->name, sizeof x->name, "/dev/fd/%d/%s", dir, name);
-    else
-        snprintf(x->name, sizeof x->name, "/dev/fd/%d", dir);
+    if (linux_state(x->t->process)->root < 0 && gives_rights(x->fd)) {
+        i64 error = exec_file(x);
+        if (error != -ENOEXEC)
+            return error;
+    }
+    /* A program made by `dragoman aot` can't be told to be dragoman by somebody with fewer rights: not by itself, then, either. */
+    if (ahead_payload() && getauxval(AT_SECURE))
+        return -EACCES;
+    i64 error = check_guest(x);
+    return error ? error : exec_guest(x);
+}
+
+static i64 exec_script(Exec *x, const Script *s)
+{
+    char head[SCRIPT_LINE];
+    Path found, *interp = &found;
+    Script inner = *s;
+    /* Whose is the interpreter at the end of the chain? */
+    for (int depth = 0;; depth++) {
+        i64 n = path_find(x->t->process, AT_FDCWD, inner.interp, PATH_FOLLOW, interp);
+        if (!n)
+            n = look_at(interp, head);
+        if (n < 0)
+            return n;
+        switch (program_kind(head, (size_t)n, &inner)) {
+        case PROGRAM_GUEST: return exec_guest(x);
+        case PROGRAM_OTHER: return depth == 0 ? exec_host_script(x, s, interp) : exec_file(x);
+        case PROGRAM_SCRIPT: break;
+        }
+        if (depth + 1 >= SCRIPT_DEPTH)
+            return -ELOOP;
+    }
+}
+
+static i64 exec(Exec *x)
+{
+    char head[SCRIPT_LINE];
+    Script s;
+    x->fd = open_program(x->file.dir, x->file.name, x->flags);
+    i64 n = x->fd < 0 ? x->fd : look(x->fd, head);
+    if (n == -EACCES && (n = exec_file(x)) == -ENOEXEC) /* the kernel may open what can be executed but not read */
+        n = -EACCES;
+    if (n >= 0) {
+        switch (program_kind(head, (size_t)n, &s)) {
+        case PROGRAM_GUEST: n = exec_checked(x); break;
+        case PROGRAM_OTHER: n = exec_file(x); break;
+        case PROGRAM_SCRIPT: n = x->closed ? -ENOENT : exec_script(x, &s); break;
+        }
+    }
+    if (x->fd >= 0)
+        close(x->fd);
+    return n;
+}
+
+/* The name of a program that is opened by way of a descriptor (fs/exec.c: alloc_bprm). */
+static void fd_name(Exec *x, int dir)
+{
+    char name[PATH_MAX];
+    strcpy(name, x->name);
+    snprintf(x->name, sizeof x->name, "/dev/fd/%d%s%s", dir, *name ? "/" : "", name);
+    x->closed = raw_syscall(__NR_fcntl, (u64)dir, F_GETFD, 0, 0, 0, 0) & FD_CLOEXEC;
 }
 
 static i64 do_execveat(Task *t, int dir, u64 path, u64 argv, u64 envp, u64 flags)
 {
     if (flags & ~(u64)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
         return -EINVAL;
-    Exec exec_state = {.t = t, .envp = envp}, *x = &exec_state;
-    int kept = -1;
+    Exec exec_state = {.t = t, .flags = flags, .envp = envp}, *x = &exec_state;
     i64 error = mem_string(x->name, path, sizeof x->name);
     if (error >= 0)
         error = !*x->name && !(flags & AT_EMPTY_PATH) ? -ENOENT : read_argv(x, argv);
-    if (!error && !*x->name) {
-        /* The descriptor goes with the program, whatever becomes of the original at exec. */
+    if (!error && !*x->name)
         x->file = (Path){.dir = dir, .name = x->file.buf};
-        kept = (int)raw_syscall(__NR_fcntl, (u64)dir, F_DUPFD, 100, 0, 0, 0);
-        error = kept < 0 ? kept : 0;
-        fd_name(x, kept, "");
-    } else if (!error) {
+    else if (!error)
         error =
             path_find(t->process, dir, x->name, flags & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW, &x->file);
-        if (!error && dir != AT_FDCWD && *x->name != '/') {
-            char name[PATH_MAX];
-            memcpy(name, x->name, sizeof name);
-            fd_name(x, dir, name);
-        }
-    }
+    if (!error && dir != AT_FDCWD && *x->name != '/')
+        fd_name(x, dir);
     if (!error)
-        error = exec(x, flags);
-    if (kept >= 0)
-        close(kept);
+        error = exec(x);
     free(x->argv);
     t->exec_argv = NULL;
     return error;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -95,7 +96,15 @@ int main(int argc, char **argv)
             say("", chroot(*++a));
         } else if (!strcmp(op, "exec")) {
             a++;
+            fflush(stdout);
             say("", execv(*a, a));
+        } else if (!strcmp(op, "ids")) {
+            printf("%d %d %d %d secure %lu\n", getuid(), geteuid(), getgid(), getegid(), getauxval(AT_SECURE));
+        } else if (!strcmp(op, "env")) {
+            char *value = getenv(*++a);
+            puts(value ? value : "unset");
+        } else if (!strcmp(op, "name")) {
+            printf("%s\n", argv[0]);
         } else if (!strcmp(op, "bind")) {
             struct sockaddr_un un = {.sun_family = AF_UNIX};
             strncpy(un.sun_path, *++a, sizeof un.sun_path - 1);
