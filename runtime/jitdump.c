@@ -45,7 +45,7 @@ void jitdump_start(void)
     Header h = {MAGIC, VERSION, sizeof h, EM_X86_64, 0, (u32)getpid(), now(), 0};
     dump.index = 0;
     snprintf(dump.path, sizeof dump.path, "/tmp/jit-%d.dump", getpid());
-    int fd = open(dump.path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = perf_create(dump.path);
     bool ok = fd >= 0 && write(fd, &h, sizeof h) == sizeof h;
     /* perf learns of the file by its being mapped executable; that once is enough. */
     void *mark = ok ? mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) : MAP_FAILED;
@@ -61,7 +61,7 @@ void jitdump_start(void)
 
 void jitdump_add(const char *name, const void *code, u64 size)
 {
-    int fd = dump.path[0] ? open(dump.path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW) : -1;
+    int fd = dump.path[0] ? perf_open(dump.path, O_WRONLY | O_APPEND) : -1;
     if (fd < 0)
         return;
     CodeLoad c = {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ahead.h"
@@ -40,15 +41,27 @@ static struct {
     u64 generation;
 } perf;
 
-static int open_map(int flags)
+int perf_create(const char *path)
 {
-    return open(perf.path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0644);
+    unlink(path); /* an earlier process's, or a trap */
+    return open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+int perf_open(const char *path, int flags)
+{
+    struct stat st;
+    int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid())) {
+        close(fd);
+        return -1;
+    }
+    return fd;
 }
 
 static void start_map(void)
 {
     snprintf(perf.path, sizeof perf.path, "/tmp/perf-%d.map", getpid());
-    int fd = open_map(O_TRUNC);
+    int fd = perf_create(perf.path);
     if (fd < 0) {
         fprintf(stderr, "dragoman: --perf: %s can't be written: %m\n", perf.path);
         perf.wanted &= ~PERF_MAP;
@@ -116,7 +129,7 @@ static void add_to_map(const char *name, const void *code, u64 size)
 {
     char line[512];
     int n = snprintf(line, sizeof line, "%" PRIx64 " %" PRIx64 " %s\n", (u64)code, size, name);
-    int fd = open_map(O_APPEND);
+    int fd = perf_open(perf.path, O_WRONLY | O_APPEND);
     if (fd < 0)
         return;
     if (write(fd, line, (size_t)n) == n)
@@ -149,9 +162,9 @@ void perf_after_fork(void)
         jitdump_start();
     if (!(perf.wanted & PERF_MAP))
         return;
-    int from = open(perf.path, O_RDONLY | O_CLOEXEC);
+    int from = perf_open(perf.path, O_RDONLY);
     start_map();
-    int to = perf.wanted & PERF_MAP ? open_map(0) : -1;
+    int to = perf.wanted & PERF_MAP ? perf_open(perf.path, O_WRONLY) : -1;
     char buf[65536];
     off_t copied = 0;
     while (from >= 0 && to >= 0 && copied < perf.size) {

@@ -17,6 +17,11 @@ void perf_add(const Block *b);
 /* In a forked child, under the cache's lock: its code has a map of its own, which starts with what the parent's had. */
 void perf_after_fork(void);
 
+/* Files in /tmp, where others may have put something else by their names: makes a new one that nobody else can read or write; opens it
+ * again (O_* flags) if it is still that. A descriptor, or -1. */
+int perf_create(const char *path);
+int perf_open(const char *path, int flags);
+
 /* One name and its code for jitdump.c and gdb.c. */
 void jitdump_start(void);
 void jitdump_add(const char *name, const void *code, u64 size);
