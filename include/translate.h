@@ -106,9 +106,6 @@ typedef struct Region {
     int opt;          /* 1: the short pipeline, 2: O2 */
 } Region;
 
-/* Compiles for a named level of the host's architecture ("x86-64-v3") instead of this machine. Before the first
- * compilation. */
-void orc_set_cpu(const char *cpu);
 
 /* Compiles a region and returns a Block for each entry, chained by `sibling` (tier LLVM, links unconnected, not yet in the index;
  * the first one has the links), or NULL with one line in `why`. Called from a compile thread or, under --tier=llvm, from the guest's thread; takes no lock of the runtime's but

@@ -6,6 +6,8 @@
 #include "../include/translate.h"
 #include "ops_int.h"
 #include "ops_vec.h"
+#include "ops_crypto.h"
+#include "ops_host.h"
 #include "ops_fp.h"
 
 typedef union Value {

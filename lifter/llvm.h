@@ -145,6 +145,8 @@ LLVMValueRef llvm_value(Gen *g, Val v, const Op *op);
 /* The same for vector ops that llvm_value.c has no rule for, given their operands; NULL if there is none here either.
  */
 LLVMValueRef llvm_vector(Gen *g, const Op *op, const LLVMValueRef *arg);
+/* And for the ops of host.def; NULL if this host has no instruction for it. */
+LLVMValueRef llvm_host(Gen *g, const Op *op, const LLVMValueRef *arg);
 
 /* The same for any value op, but conditions; given its operands. */
 LLVMValueRef llvm_op_value(Gen *g, Val v, const Op *op, const LLVMValueRef *arg);

@@ -34,6 +34,13 @@ static LLVMValueRef all(LLVMValueRef v, u64 c)
     return LLVMConstVector(lane, n);
 }
 
+/* The same for a scalar as well */
+static LLVMValueRef all64(LLVMValueRef v, u64 c)
+{
+    LLVMTypeRef type = LLVMTypeOf(v);
+    return LLVMGetTypeKind(type) == LLVMVectorTypeKind ? all(v, c) : LLVMConstInt(type, c, false);
+}
+
 /* The first `count` lanes of b:a */
 static LLVMValueRef first_lanes(Gen *g, LLVMValueRef a, LLVMValueRef b, u32 count)
 {
@@ -174,6 +181,69 @@ static LLVMValueRef look_up(Gen *g, const Op *op, const LLVMValueRef *arg, u32 b
     return llvm_intrinsic(g, g->host->byte_shuffle, NULL, args, 2);
 }
 
+/* -- SHA-512: as their bodies (ops_crypto.h), in scalars ------------------------------------------------------------- */
+
+static LLVMValueRef rotated(Gen *g, LLVMValueRef v, u64 by)
+{
+    LLVMValueRef args[] = {v, v, all64(v, by)};
+    return llvm_intrinsic(g, "llvm.fshr", LLVMTypeOf(v), args, 3);
+}
+
+static LLVMValueRef rotations(Gen *g, LLVMValueRef v, u64 first, u64 second, LLVMValueRef third)
+{
+    return XOR(XOR(rotated(g, v, first), rotated(g, v, second)), third);
+}
+
+static LLVMValueRef lane64(Gen *g, LLVMValueRef v, u32 n)
+{
+    return LLVMBuildExtractElement(g->b, lanes(g, v, 64), LLVMConstInt(g->i32, n, false), "");
+}
+
+static LLVMValueRef pair64(Gen *g, LLVMValueRef low, LLVMValueRef high)
+{
+    LLVMValueRef v = LLVMGetPoison(vector_of(g, 64, 2));
+    v = LLVMBuildInsertElement(g->b, v, low, LLVMConstInt(g->i32, 0, false), "");
+    return whole(g, LLVMBuildInsertElement(g->b, v, high, LLVMConstInt(g->i32, 1, false), ""));
+}
+
+/* a ? b : c, bit by bit */
+static LLVMValueRef choose(Gen *g, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c)
+{
+    return XOR(LLVMBuildAnd(g->b, XOR(b, c), a, ""), c);
+}
+
+static LLVMValueRef sha512_h(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 param)
+{
+    LLVMValueRef x0 = lane64(g, arg[1], 0), x1 = lane64(g, arg[1], 1), y1 = lane64(g, arg[2], 1);
+    LLVMValueRef high = ADD(lane64(g, arg[0], 1), choose(g, y1, x0, x1));
+    high = ADD(high, rotations(g, y1, 14, 18, rotated(g, y1, 41)));
+    LLVMValueRef t = ADD(high, lane64(g, arg[2], 0)), low = ADD(lane64(g, arg[0], 0), choose(g, t, y1, x0));
+    return pair64(g, ADD(low, rotations(g, t, 14, 18, rotated(g, t, 41))), high);
+}
+
+static LLVMValueRef sha512_h2(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 param)
+{
+    LLVMValueRef y0 = lane64(g, arg[2], 0), y1 = lane64(g, arg[2], 1), x = lane64(g, arg[1], 0);
+    LLVMValueRef both = LLVMBuildAnd(g->b, y0, y1, ""), either = OR(y0, y1);
+    LLVMValueRef high = ADD(lane64(g, arg[0], 1), rotations(g, y0, 28, 34, rotated(g, y0, 39)));
+    high = ADD(high, OR(both, LLVMBuildAnd(g->b, either, x, "")));
+    LLVMValueRef low = ADD(lane64(g, arg[0], 0), rotations(g, high, 28, 34, rotated(g, high, 39)));
+    return pair64(g, ADD(low, OR(both, LLVMBuildAnd(g->b, either, high, ""))), high);
+}
+
+static LLVMValueRef sha512_schedule0(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 param)
+{
+    LLVMValueRef a = lanes(g, arg[0], 64), index[] = {LLVMConstInt(g->i32, 1, false), LLVMConstInt(g->i32, 2, false)};
+    LLVMValueRef next = LLVMBuildShuffleVector(g->b, a, lanes(g, arg[1], 64), LLVMConstVector(index, 2), "");
+    return whole(g, ADD(a, rotations(g, next, 1, 8, LSHR(next, all(next, 7)))));
+}
+
+static LLVMValueRef sha512_schedule1(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 param)
+{
+    LLVMValueRef b = lanes(g, arg[1], 64), sum = ADD(lanes(g, arg[0], 64), lanes(g, arg[2], 64));
+    return whole(g, ADD(sum, rotations(g, b, 19, 61, LSHR(b, all(b, 6)))));
+}
+
 /* -- the rules ----------------------------------------------------------------------------------------------------- */
 
 #define R16_32(op, rule, param) [IR_##op##16] = {rule, 16, param}, [IR_##op##32] = {rule, 32, param}
@@ -201,6 +271,10 @@ static const struct {
     R32_64(vsshl, shift, true),
     [IR_vtbl] = {look_up, 8, 0},
     [IR_vtbli] = {look_up, 8, 0},
+    [IR_sha512h] = {sha512_h, 64, 0},
+    [IR_sha512h2] = {sha512_h2, 64, 0},
+    [IR_sha512su0] = {sha512_schedule0, 64, 0},
+    [IR_sha512su1] = {sha512_schedule1, 64, 0},
 };
 
 LLVMValueRef llvm_vector(Gen *g, const Op *op, const LLVMValueRef *arg)

@@ -1,7 +1,9 @@
 /* Every value op's body as an external function, and the table of them. */
 #include "ops.h"
 
+#include "ops_crypto.h"
 #include "ops_fp.h"
+#include "ops_host.h"
 #include "ops_int.h"
 #include "ops_vec.h"
 

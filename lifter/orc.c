@@ -21,6 +21,7 @@
 
 #include "../include/log.h"
 #include "dump.h"
+#include "host.h"
 #include "llvm.h"
 #include "llvm_init.h"
 #include "orc.h"
@@ -43,7 +44,6 @@ typedef struct Orc {
 static struct {
     pthread_mutex_t lock;
     Orc *orc; /* made by the first compilation */
-    const char *cpu; /* NULL: this machine's */
     bool handler_installed;
     bool warm; /* a compilation has ended: LLVM's one-time initialisations are behind us */
     bool fork_holds_lock;
@@ -161,11 +161,6 @@ static bool make_jit(Orc *orc, char *why, size_t size)
     return !failed(LLVMOrcCreateLLJIT(&orc->jit, builder), why, size);
 }
 
-void orc_set_cpu(const char *cpu)
-{
-    state.cpu = cpu;
-}
-
 static Orc *orc_new(char *why, size_t size)
 {
     llvm_init();
@@ -180,12 +175,12 @@ static Orc *orc_new(char *why, size_t size)
     }
     char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
     orc->host.triple = LLVMGetDefaultTargetTriple();
-    bool v3 = state.cpu && !strcmp(state.cpu, "x86-64-v3");
-    orc->host.fma = state.cpu ? v3 : has_feature(features, "+fma");
-    orc->host.avx = state.cpu ? v3 : has_feature(features, "+avx");
-    orc->host.lane_shifts = state.cpu ? v3 : has_feature(features, "+avx2");
-    orc->host.byte_shuffle = state.cpu || has_feature(features, "+ssse3") ? "llvm.x86.ssse3.pshuf.b.128" : NULL;
-    orc->machine = make_machine(orc->host.triple, state.cpu ? state.cpu : cpu, state.cpu ? "" : features, why, size);
+    bool v3 = host_level && !strcmp(host_level, "x86-64-v3");
+    orc->host.fma = host_level ? v3 : has_feature(features, "+fma");
+    orc->host.avx = host_level ? v3 : has_feature(features, "+avx");
+    orc->host.lane_shifts = host_level ? v3 : has_feature(features, "+avx2");
+    orc->host.byte_shuffle = host_level || has_feature(features, "+ssse3") ? "llvm.x86.ssse3.pshuf.b.128" : NULL;
+    orc->machine = make_machine(orc->host.triple, host_level ? host_level : cpu, host_level ? "" : features, why, size);
     LLVMDisposeMessage(cpu);
     LLVMDisposeMessage(features);
     if (orc->machine) {

@@ -6,6 +6,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+#include "../lifter/host.h"
 #include "perf.h"
 
 static struct {
@@ -23,14 +24,6 @@ __attribute__((section(".note.dragoman"), aligned(8), used)) static const struct
 const void *ahead_note(void)
 {
     return &note;
-}
-
-bool ahead_has_cpu(const char *cpu)
-{
-    __builtin_cpu_init();
-    if (!strcmp(cpu, "x86-64-v3"))
-        return __builtin_cpu_supports("x86-64-v3");
-    return !strcmp(cpu, "x86-64-v2") && __builtin_cpu_supports("x86-64-v2");
 }
 
 const Ahead *ahead_payload(void)
@@ -70,7 +63,7 @@ static bool map_part(const Ahead *a, const ArenaPart *e, bool copy)
 
 bool ahead_map(const Ahead *a, bool copy, char *why, size_t size)
 {
-    if (!ahead_has_cpu(a->cpu)) {
+    if (!host_reaches(a->cpu)) {
         snprintf(why, size, "its translation is for %s processors", a->cpu);
         return false;
     }

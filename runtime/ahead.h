@@ -37,8 +37,6 @@ typedef struct Ahead {
 
 /* The program header that becomes the payload's is that of a note; its address. */
 const void *ahead_note(void);
-/* Whether this machine has all of an architecture level that `aot -march` knows. */
-bool ahead_has_cpu(const char *cpu);
 
 /* This executable's payload, or NULL. */
 const Ahead *ahead_payload(void);

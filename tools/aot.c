@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "../frontend/code.h"
+#include "../lifter/host.h"
 #include "../lifter/orc.h"
 #include "../runtime/load.h"
 #include "../runtime/mem.h"
@@ -208,7 +209,7 @@ _Noreturn static void work(Aot *a, u32 k)
     Share *share = &a->board->share[k];
     AheadEntry *entries = a->board->entries + k * a->max_entries;
     arena_share(k, a->workers);
-    orc_set_cpu(a->cpu);
+    host_level = a->cpu;
     for (u64 i = k; i < a->noutlines; i += a->workers)
         translate(a, &a->outlines[i], share, entries);
     share->nextents = arena_parts(share->extents);
@@ -546,7 +547,7 @@ int aot_main(int argc, char **argv, int at)
 {
     static Aot aot;
     Aot *a = &aot;
-    a->cpu = ahead_has_cpu("x86-64-v3") ? "x86-64-v3" : "x86-64-v2";
+    a->cpu = host_reaches("x86-64-v3") ? "x86-64-v3" : "x86-64-v2";
     a->workers = processors();
     a->opt = 2;
     for (; at < argc; at++) {

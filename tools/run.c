@@ -12,6 +12,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "../lifter/host.h"
 #include "../runtime/load.h"
 #include "../runtime/mem.h"
 #include "../runtime/perf.h"
@@ -279,6 +280,13 @@ static void opt_cpus(Args *a, const char *arg, bool from_env)
     if (n < 1 || n > 4096)
         fail("--cpus wants a number from 1 to 4096, not '%s'", arg);
     a->options.cpus = (int)n;
+}
+
+static void opt_host(Args *a, const char *arg, bool from_env)
+{
+    if (!host_reaches(arg))
+        fail("--host %s: neither x86-64-v2 nor x86-64-v3, or more than this processor has", arg);
+    host_level = arg;
 }
 
 static void opt_code_size(Args *a, const char *arg, bool from_env)

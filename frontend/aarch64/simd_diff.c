@@ -155,6 +155,12 @@ LIFT(pmull_v)
     put_q(l, i->rd, vpmull8(l, half(l, i, i->rn), half(l, i, i->rm)));
 }
 
+LIFT(pmull_1q_v)
+{
+    Val n = q(l, i->rn), m = q(l, i->rm);
+    put_q(l, i->rd, i->Q ? vpmull64h(l, n, m) : vpmull64(l, n, m));
+}
+
 static void multiply(Lift *l, const Insn *i, Into how)
 {
     Val v = op2(l, IR_vmul8 + i->size, q(l, i->rn), element(l, i));

@@ -1,5 +1,6 @@
 /* Hints, barriers, system registers, cache maintenance: C4.1.93. */
 #include "a64.h"
+#include "features.h"
 
 /* YIELD, WFE, SEV ..., and what architectures after 8.0 made of the free ones: pointer authentication, BTI, CSDB. */
 LIFT(hint)
@@ -84,7 +85,8 @@ static Val read_tpidrro(Lift *l)
 typedef struct SysReg {
     const char *name;
     u32 key;
-    u64 value; /* if read is NULL */
+    u64 value; /* if read is NULL; of an ID register its A64Id */
+    bool is_id;
     Val (*read)(Lift *l);
     void (*write)(Lift *l, Val v);
 } SysReg;
@@ -92,8 +94,9 @@ typedef struct SysReg {
 #define KEY(op0, op1, crn, crm, op2) ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
 
 static const SysReg sysregs[] = {
-#define CONST(name, op0, op1, crn, crm, op2, value) {#name, KEY(op0, op1, crn, crm, op2), value, NULL, NULL},
-#define REG(name, op0, op1, crn, crm, op2, read, write) {#name, KEY(op0, op1, crn, crm, op2), 0, read, write},
+#define CONST(name, op0, op1, crn, crm, op2, value) {#name, KEY(op0, op1, crn, crm, op2), value, false, NULL, NULL},
+#define ID(name, op0, op1, crn, crm, op2, id) {#name, KEY(op0, op1, crn, crm, op2), A64_##id, true, NULL, NULL},
+#define REG(name, op0, op1, crn, crm, op2, read, write) {#name, KEY(op0, op1, crn, crm, op2), 0, false, read, write},
 #include "sysregs.def"
 };
 
@@ -106,11 +109,16 @@ static const SysReg *find_sysreg(const Insn *i)
     return NULL;
 }
 
+static u64 constant(const SysReg *reg)
+{
+    return reg->is_id ? a64_id_register((A64Id)reg->value) : reg->value;
+}
+
 LIFT(mrs)
 {
     const SysReg *reg = find_sysreg(i);
     if (reg)
-        put_x(l, i->rt, reg->read ? reg->read(l) : k64(l, reg->value));
+        put_x(l, i->rt, reg->read ? reg->read(l) : k64(l, constant(reg)));
     else if (i->o0 && i->op1 == 0 && i->CRn == 0 && i->CRm >= 2 && i->CRm <= 7) /* the rest of the ID registers */
         put_x(l, i->rt, k64(l, 0));
     else

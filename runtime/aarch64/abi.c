@@ -1,38 +1,27 @@
 /* Linux/arm64 as its programs see it: auxiliary vector, /proc/cpuinfo, thread creation, vDSO. */
 #include <stdio.h>
 
+#include "../../frontend/aarch64/features.h"
 #include "../../frontend/aarch64/state.h"
 #include "../linux/linux.h"
 #include "layout.h"
 #include "sigframe.h"
 
-/* HWCAP bits of arch/arm64/include/uapi/asm/hwcap.h that the frontend implements, with their names in /proc/cpuinfo. */
-#define HWCAPS(HWCAP) \
-    HWCAP(0, "fp") \
-    HWCAP(1, "asimd") \
-    HWCAP(7, "crc32") \
-    HWCAP(8, "atomics") \
-    HWCAP(11, "cpuid")
-
 static u64 hwcap(void)
 {
-#define HWCAP(bit, name) | (u64)1 << (bit)
-    return 0 HWCAPS(HWCAP);
-#undef HWCAP
+    return a64_hwcap(1);
 }
 
 static u64 hwcap2(void)
 {
-    return 0;
+    return a64_hwcap(2);
 }
 
 /* arch/arm64/kernel/cpuinfo.c: c_show. BogoMIPS is twice the counter's frequency in MHz. */
 static void cpuinfo(FILE *f, int cpu)
 {
     fprintf(f, "processor\t: %d\nBogoMIPS\t: 2000.00\nFeatures\t:", cpu);
-#define HWCAP(bit, name) fputs(" " name, f);
-    HWCAPS(HWCAP)
-#undef HWCAP
+    a64_feature_names(f);
     fprintf(f,
             "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU "
             "revision\t: %d\n\n",

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../../include/translate.h"
+#include "../../lifter/host.h"
 #include "rows.h"
 
 enum { STATE_UNITS = STATE_BYTES / 4 }; /* a home's start is noted by 4-byte unit of state */
@@ -709,13 +710,26 @@ static void nzcv(Gen *g, Val n, const Op *op)
         used(g, o.val[2]);
 }
 
+/* The row of a value op on this host. */
+static u32 value_row(u16 code)
+{
+    switch (code) {
+#define HOST(op, result, sig, feature) \
+    case IR_##op: \
+        return HOST_HAS(feature) ? ROW_host_##op : IR_##op;
+#include "../../lifter/host.def"
+    default:
+        return code;
+    }
+}
+
 static void value(Gen *g, Val n, const Op *op)
 {
     Operands o = operands(g, op);
     /* A shift amount is taken modulo the width: its stencils hold it in one byte. */
     assert(!ir_ops[op->code].imm || (op->imm >= 0 && op->imm <= INT32_MAX));
     g->holes[HOLE_IMM_] = (u64)op->imm;
-    general(g, n, op->code, &o, &ir_ops[op->code]);
+    general(g, n, value_row(op->code), &o, &ir_ops[op->code]);
 }
 
 static void set_const(Gen *g, Val n, u64 value)

@@ -27,6 +27,8 @@ static const char *const row_names[] = {
 #define ROW_NAME(name, nargs) #name,
     ROWS(ROW_NAME)
 #undef ROW_NAME
+#define HOST(op, ...) "host_" #op,
+#include "../../lifter/host.def"
 };
 _Static_assert(LEN(row_names) == ROW_COUNT, "a name for each row");
 

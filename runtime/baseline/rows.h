@@ -1,4 +1,4 @@
-/* Rows of the stencil table: the IR's ops, then the generator's own. */
+/* Rows of the stencil table: the IR's ops, the generator's own, and those of ops on hosts with an instruction for them. */
 #ifndef DRAGOMAN_BASELINE_ROWS_H
 #define DRAGOMAN_BASELINE_ROWS_H
 
@@ -10,6 +10,8 @@ enum {
 #define ROW_ENUM(name, nargs) ROW_##name,
     ROWS(ROW_ENUM)
 #undef ROW_ENUM
+#define HOST(op, ...) ROW_host_##op,
+#include "../../lifter/host.def"
         ROW_COUNT
 };
 

@@ -20,6 +20,8 @@
 #include "../../lifter/ops.h"
 #include "../../lifter/ops_fp.h"
 #include "../../lifter/ops_int.h"
+#include "../../lifter/ops_crypto.h"
+#include "../../lifter/ops_host.h"
 #include "../../lifter/ops_vec.h"
 #include "stencil.h"
 
@@ -166,6 +168,16 @@ static inline V128 undefined(void)
 
 #define VALUE(name, result, sig, fx) OPS_##sig(name, result, fx)
 #include "../../lifter/ir.def"
+
+/* The same with the host's instruction. */
+#pragma clang attribute push(__attribute__((target("aes,pclmul,sha"))), apply_to = function)
+#undef BODY
+#define BODY(name, R, fx, args) \
+    SET_##R(name args); \
+    NEXT;
+#define HOST(op, result, sig, feature) OPS_##sig(host_##op, result, 0)
+#include "../../lifter/host.def"
+#pragma clang attribute pop
 
 /* From here on nothing computes in floating point. (What ops_fp.h switches on makes clang put an fwait after each
  * asm.) */

@@ -1,8 +1,9 @@
-/* Replays recorded instruction tests through a tier: insn_test [-v] [-e N] TIER GOLDEN.txt... Shows 10 mismatches, or with -v
- * all. -e N takes each Nth line only. */
+/* Replays recorded instruction tests through a tier: insn_test [-v] [-e N] [-m LEVEL] TIER GOLDEN.txt... Shows 10 mismatches, or
+ * with -v all. -e N takes each Nth line only, -m the host's instructions up to an architecture level ("x86-64-v2"). */
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../../lifter/host.h"
 #include "golden.h"
 
 typedef struct Suite {
@@ -77,18 +78,20 @@ int main(int argc, char **argv)
     int tier = -1;
     size_t failed = 0, show = 10, every = 1;
 
-    for (int c; (c = getopt(argc, argv, "ve:")) != -1;) {
+    for (int c; (c = getopt(argc, argv, "ve:m:")) != -1;) {
         if (c == 'v')
             show = SIZE_MAX;
         else if (c == 'e')
             every = strtoul(optarg, NULL, 10);
+        else if (c == 'm')
+            host_level = optarg;
     }
 
     for (int i = 0; optind < argc && i < 3; i++)
         if (strcmp(argv[optind], tiers[i]) == 0)
             tier = i;
     if (tier < 0 || !every) {
-        fputs("usage: insn_test [-v] [-e N] interp|baseline|llvm GOLDEN.txt...\n", stderr);
+        fputs("usage: insn_test [-v] [-e N] [-m LEVEL] interp|baseline|llvm GOLDEN.txt...\n", stderr);
         return 2;
     }
     for (int i = optind + 1; i < argc; i++)

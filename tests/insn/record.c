@@ -68,11 +68,10 @@ static bool assemble(void)
     }
     snprintf(source, sizeof source, "%s/a.s", dir);
     FILE *f = fopen(source, "w");
-    fputs(".arch armv8.1-a+crypto+fp16\n", f);
     for (size_t i = 0; i < nlines; i++)
         fprintf(f, "%s\n.inst %#x\n", lines[i].text, MARK);
     fclose(f);
-    snprintf(command, sizeof command, "aarch64-linux-gnu-as -o %s/a.o %s && aarch64-linux-gnu-objcopy -O binary -j .text %s/a.o %s/a.bin", dir, source, dir, dir);
+    snprintf(command, sizeof command, "clang-19 --target=aarch64-linux-gnu -march=armv9.5-a+crypto+sha3+sm4+fp16+fp16fml+rng+lse128+rcpc3 -c -o %s/a.o %s && aarch64-linux-gnu-objcopy -O binary -j .text %s/a.o %s/a.bin", dir, source, dir, dir);
     if (system(command) != 0)
         return false;
     snprintf(command, sizeof command, "%s/a.bin", dir);
@@ -108,7 +107,7 @@ int main(int argc, char **argv)
         if (!golden_case(&cases[i], i % VARIANTS, line->init))
             return 1;
     }
-    char *command[] = {argv[1], "-cpu", "neoverse-n1", argv[2], NULL};
+    char *command[] = {argv[1], "-cpu", ORACLE_CPU, argv[2], NULL};
     if (!oracle_run(command, cases, outcomes, n))
         return 1;
     FILE *f = fopen(argv[4], "w");

@@ -337,7 +337,7 @@ static void disassemble(FILE *f, const Case *c)
         uint32_t w = c->words[i];
         at += snprintf(command + at, sizeof command - (size_t)at, "0x%02x 0x%02x 0x%02x 0x%02x ", w & 255, w >> 8 & 255, w >> 16 & 255, w >> 24);
     }
-    snprintf(command + at, sizeof command - (size_t)at, "' | llvm-mc-19 --disassemble -triple=aarch64 -mattr=+v8.2a,+fullfp16 2>/dev/null");
+    snprintf(command + at, sizeof command - (size_t)at, "' | llvm-mc-19 --disassemble -triple=aarch64 -mattr=+all 2>/dev/null");
     FILE *p = popen(command, "r");
     while (p && fgets(line, sizeof line, p))
         if (!strstr(line, ".text"))

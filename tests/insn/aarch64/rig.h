@@ -36,6 +36,7 @@ bool case_assign(Case *c, const char *assignments);
 bool case_excluded(const Case *c);
 
 /* Runs the oracle on n cases: argv is the command, its last element before NULL the oracle program. False with a message. */
+#define ORACLE_CPU "max,pauth=off,sve=off,sme=off" /* everything that we have, and vectors in the frame's FPSIMD record */
 bool oracle_run(char *const argv[], const Case *cases, Outcome *outcomes, size_t n);
 /* Runs cases through the lifter and a tier, in child processes: a crash of ours is that case's outcome, RIG_CRASH, and ends
  * nothing else. */

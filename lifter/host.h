@@ -1,0 +1,17 @@
+/* What the host's processor can do beyond x86-64-v2, which everything here is compiled for. */
+#ifndef DRAGOMAN_LIFTER_HOST_H
+#define DRAGOMAN_LIFTER_HOST_H
+
+#include "../include/base.h"
+
+/* The architecture level that translated code may use at most, "x86-64-v2" or "x86-64-v3"; NULL: all that this processor
+ * has. Set before anything is translated. */
+extern const char *host_level;
+
+/* One of __builtin_cpu_supports's features that is part of no level. */
+#define HOST_HAS(feature) (!host_level && __builtin_cpu_supports(feature))
+
+/* Whether this processor reaches a level. */
+bool host_reaches(const char *level);
+
+#endif
