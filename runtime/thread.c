@@ -125,6 +125,7 @@ _Noreturn void thread_exit(Task *t, int status)
 {
     if (t->vfork_child || alone(t->process))
         process_exit(t, status);
+    rights_thread_end(t);
     signal_block_all();
     signal_thread_end(t);
     robust_list_exit(t);

@@ -5,8 +5,11 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "../lifter/orc.h"
 #include "cache.h"
@@ -41,8 +44,15 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     Job *first, **last;
-    bool running; /* there is a compile thread */
-} tier = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .last = &tier.first};
+    bool running;  /* there is a compile thread: */
+    bool stopping; /* which is to end, and be joined by who says so */
+    pthread_cond_t stopped;
+    pthread_t thread;
+    i32 tid;
+} tier = {.lock = PTHREAD_MUTEX_INITIALIZER,
+          .wake = PTHREAD_COND_INITIALIZER,
+          .stopped = PTHREAD_COND_INITIALIZER,
+          .last = &tier.first};
 
 i32 tier_threshold(void)
 {
@@ -119,17 +129,22 @@ static void run_job(Job *job)
 static void *compile_thread(void *unused)
 {
     signal_block_all();
-    for (;;) {
-        pthread_mutex_lock(&tier.lock);
-        while (!tier.first)
-            pthread_cond_wait(&tier.wake, &tier.lock);
+    pthread_mutex_lock(&tier.lock);
+    tier.tid = (i32)gettid();
+    while (!tier.stopping) {
         Job *job = tier.first;
+        if (!job) {
+            pthread_cond_wait(&tier.wake, &tier.lock);
+            continue;
+        }
         tier.first = job->next;
         if (!tier.first)
             tier.last = &tier.first;
         pthread_mutex_unlock(&tier.lock);
         run_job(job);
+        pthread_mutex_lock(&tier.lock);
     }
+    pthread_mutex_unlock(&tier.lock);
     return NULL;
 }
 
@@ -137,15 +152,41 @@ static void *compile_thread(void *unused)
 static bool start_thread(void)
 {
     pthread_attr_t attr;
-    pthread_t thread;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     signal_block_all();
-    bool ok = !pthread_create(&thread, &attr, compile_thread, NULL);
+    bool ok = !pthread_create(&tier.thread, &attr, compile_thread, NULL);
     signal_unblock(self);
     pthread_attr_destroy(&attr);
     return ok;
+}
+
+void tier_stop(void)
+{
+    pthread_mutex_lock(&tier.lock);
+    while (tier.stopping)
+        pthread_cond_wait(&tier.stopped, &tier.lock);
+    if (tier.running) {
+        tier.stopping = true;
+        pthread_cond_signal(&tier.wake);
+        pthread_mutex_unlock(&tier.lock);
+        pthread_join(tier.thread, NULL);
+        /* It counts as the process's until the kernel has buried it, which is a moment later. */
+        while (!tgkill(getpid(), tier.tid, 0))
+            sched_yield();
+        pthread_mutex_lock(&tier.lock);
+        tier.running = tier.stopping = false;
+        pthread_cond_broadcast(&tier.stopped);
+    }
+    pthread_mutex_unlock(&tier.lock);
+}
+
+void tier_start(void)
+{
+    pthread_mutex_lock(&tier.lock);
+    if (tier.first && !tier.running)
+        tier.running = start_thread();
+    pthread_mutex_unlock(&tier.lock);
 }
 
 static void enqueue(Job *job)
@@ -292,8 +333,9 @@ void tier_after_fork(bool child)
     if (child) {
         /* The thread is the parent's, and so is what it was compiling; what waits here waits for the child's own
          * thread. */
-        tier.running = false;
+        tier.running = tier.stopping = false;
         pthread_cond_init(&tier.wake, NULL);
+        pthread_cond_init(&tier.stopped, NULL);
     }
     pthread_mutex_unlock(&tier.lock);
 }

@@ -12,6 +12,11 @@ void tier_hot(Task *t);
 /* --tier=llvm --hot 0: forms and compiles the region at pc now and enters it into the index. NULL if LLVM can't compile
  * it (the baseline then serves). pc must be executable. Takes the translation lock. */
 Block *tier_translate_now(Task *t, u64 pc);
+/* The compile thread has the credentials and namespaces of the guest's thread that has started it: what changes them ends it, after the
+ * region it is at, and has the next one started by a thread that has the new ones. When tier_stop returns it is gone for the kernel,
+ * too; tier_start starts one if there is something to do. Not for vfork children, whose parent's it is. */
+void tier_stop(void);
+void tier_start(void);
 /* Around fork, outside of the cache's locks: the child has no compile thread and starts one when it next has a hot
  * block. */
 void tier_before_fork(void);

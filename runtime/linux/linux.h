@@ -72,6 +72,7 @@ typedef struct Linux {
     u16 *cpus; /* host processors this process may run on, in order: the guest's 0, 1, ... under --cpus */
     int ncpus;
     u64 seed;  /* state of the generator behind -seed's getrandom */
+    _Atomic bool rights_changed; /* by one of its threads, so that they may differ */
 } Linux;
 /* The process's, made at its first use, when there is one thread. */
 Linux *linux_state(Process *p);
@@ -138,6 +139,13 @@ int proc_cpus(Process *p);
 /* Makes what getdents64 gave, `size` bytes in a buffer of `room`, the guest's: takes its translator's threads and descriptors
  * out of directories of /proc, and lists as many processors in /sys as it has. The new size. */
 i64 proc_filter(Task *t, int fd, u8 *entries, i64 size, i64 room);
+
+/* -- rights.c: what a thread may do ----------------------------------------------------------------------------- */
+
+/* A host call that changes it; the compile thread follows. */
+i64 rights_call(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e);
+/* At a thread's end: the compile thread may be the last one with its rights. */
+void rights_thread_end(Task *t);
 
 /* -- strace.c ------------------------------------------------------------------------------------------------------ */
 

@@ -32,15 +32,12 @@ static const int passed_options[] = {
     PR_GET_DUMPABLE,
     PR_SET_DUMPABLE,
     PR_GET_KEEPCAPS,
-    PR_SET_KEEPCAPS,
     PR_GET_TIMING,
     PR_SET_TIMING,
     PR_SET_NAME,
     PR_GET_NAME,
     PR_CAPBSET_READ,
-    PR_CAPBSET_DROP,
     PR_GET_SECUREBITS,
-    PR_SET_SECUREBITS,
     PR_SET_TIMERSLACK,
     PR_GET_TIMERSLACK,
     PR_TASK_PERF_EVENTS_DISABLE,
@@ -49,11 +46,9 @@ static const int passed_options[] = {
     PR_MCE_KILL_GET,
     PR_SET_CHILD_SUBREAPER,
     PR_GET_CHILD_SUBREAPER,
-    PR_SET_NO_NEW_PRIVS,
     PR_GET_NO_NEW_PRIVS,
     PR_SET_THP_DISABLE,
     PR_GET_THP_DISABLE,
-    PR_CAP_AMBIENT,
     PR_GET_SPECULATION_CTRL,
     PR_SET_SPECULATION_CTRL,
     PR_SET_IO_FLUSHER,
@@ -63,6 +58,12 @@ static const int passed_options[] = {
     PR_SET_VMA,
 };
 enum { GET_AUXV = 0x41555856 }; /* PR_GET_AUXV */
+
+static bool changes_rights(int option)
+{
+    return option == PR_SET_KEEPCAPS || option == PR_CAPBSET_DROP || option == PR_SET_SECUREBITS ||
+           option == PR_SET_NO_NEW_PRIVS || option == PR_CAP_AMBIENT;
+}
 
 SYSCALL(prctl)
 {
@@ -76,6 +77,8 @@ SYSCALL(prctl)
         size_t size = p->auxv_size < c ? p->auxv_size : c;
         return mem_write(b, (const void *)p->auxv, size) ? -EFAULT : (i64)p->auxv_size;
     }
+    if (changes_rights(option))
+        return rights_call(t, __NR_prctl, a, b, c, d, e);
     for (size_t i = 0; i < LEN(passed_options); i++)
         if (option == passed_options[i])
             return host_syscall(t, __NR_prctl, a, b, c, d, e, 0);

@@ -1,0 +1,76 @@
+/* What a process may do: users, groups, capabilities, namespaces, and filters on itself. For the kernel all of it is a thread's own,
+ * and a C library changes it in each of its threads. The translator's own thread must not be left behind with what the guest has given
+ * up: a guest can write anywhere in the address space that it shares with it. */
+#include <sys/prctl.h>
+
+#include "../tier.h"
+#include "linux.h"
+
+static void stop(Task *t)
+{
+    if (!t->vfork_child)
+        tier_stop();
+}
+
+static void start(Task *t)
+{
+    if (!t->vfork_child)
+        tier_start();
+}
+
+i64 rights_call(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e)
+{
+    i64 result = host_syscall(t, nr, a, b, c, d, e, 0);
+    if (result >= 0) {
+        atomic_store(&linux_state(t->process)->rights_changed, true);
+        stop(t);
+        start(t);
+    }
+    return result;
+}
+
+void rights_thread_end(Task *t)
+{
+    if (atomic_load(&linux_state(t->process)->rights_changed))
+        stop(t);
+}
+
+#define RIGHTS(name)                                                                                                   \
+    SYSCALL(name)                                                                                                      \
+    {                                                                                                                  \
+        return rights_call(t, __NR_##name, a, b, c, d, e);                                                             \
+    }
+RIGHTS(setuid)
+RIGHTS(setgid)
+RIGHTS(setreuid)
+RIGHTS(setregid)
+RIGHTS(setresuid)
+RIGHTS(setresgid)
+RIGHTS(setfsuid)
+RIGHTS(setfsgid)
+RIGHTS(setgroups)
+RIGHTS(capset)
+RIGHTS(landlock_restrict_self)
+
+#ifndef __NR_lsm_set_self_attr
+#define __NR_lsm_set_self_attr 460
+#endif
+RIGHTS(lsm_set_self_attr)
+
+/* A process with threads can't enter another user namespace, nor one that shares its working directory with somebody another mount
+ * namespace: the compile thread doesn't count. */
+SYSCALL(unshare)
+{
+    stop(t);
+    i64 result = host_syscall(t, __NR_unshare, a, 0, 0, 0, 0, 0);
+    start(t);
+    return result;
+}
+
+SYSCALL(setns)
+{
+    stop(t);
+    i64 result = host_syscall(t, __NR_setns, a, b, 0, 0, 0, 0);
+    start(t);
+    return result;
+}
