@@ -182,6 +182,7 @@ static Task *child_new(Task *t, const CloneArgs *a)
     child->guest = t->guest;
     child->abi = t->abi;
     memcpy(child->state, t->state, sizeof child->state);
+    system_inherit_affinity(child, t);
     if (!signal_task_init(child, t, a->flags & CLONE_SIGHAND)) {
         task_free(child);
         return NULL;

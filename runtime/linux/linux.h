@@ -81,6 +81,10 @@ void system_init(Process *p, Linux *l);
 /* Around the host's exec, which hands on the guest's limits. */
 void system_before_exec(Process *p);
 void system_exec_failed(Process *p);
+/* A new task is on its parent's processors. */
+void system_inherit_affinity(Task *child, const Task *parent);
+/* --cpus' argument for an exec by t: the number, and which of these processors t is on. */
+void system_cpus_option(const Task *t, char *out, size_t size);
 
 /* -- path.c: names in the guest's world ---------------------------------------------------------------------------- */
 
