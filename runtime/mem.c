@@ -741,6 +741,41 @@ bool mem_next(struct MemMap *m, u64 addr, Mapping *out)
     return found;
 }
 
+/* Nobody stops the other process meanwhile: what it changes makes us look again, or accept a moment that never was. */
+static Mapping *copy_other(struct MemMap *m, MemReader *read, void *context, size_t *count)
+{
+    enum { TRIES = 8, MOST = 1 << 20 };
+    for (int i = 0; i < TRIES; i++) {
+        struct MemMap before, after;
+        if (read(context, &before, (u64)m, sizeof before) || before.count > MOST)
+            return NULL;
+        Mapping *maps = malloc((before.count + 1) * sizeof *maps);
+        bool ok = maps && read(context, maps, (u64)before.maps, before.count * sizeof *maps) == 0 &&
+                  read(context, &after, (u64)m, sizeof after) == 0 && after.maps == before.maps &&
+                  after.count == before.count;
+        for (size_t k = 0; ok && k < before.count; k++)
+            ok = maps[k].start < maps[k].end && (k == 0 || maps[k - 1].end <= maps[k].start);
+        *count = before.count;
+        if (ok)
+            return maps;
+        free(maps);
+    }
+    return NULL;
+}
+
+Mapping *mem_copy(struct MemMap *m, MemReader *read, void *context, size_t *count)
+{
+    if (read)
+        return copy_other(m, read, context, count);
+    pthread_mutex_lock(&m->lock);
+    Mapping *maps = malloc((m->count + 1) * sizeof *maps);
+    if (maps)
+        memcpy(maps, m->maps, m->count * sizeof *maps);
+    *count = m->count;
+    pthread_mutex_unlock(&m->lock);
+    return maps;
+}
+
 void mem_before_fork(struct MemMap *m)
 {
     pthread_mutex_lock(&m->lock);

@@ -65,6 +65,8 @@ struct Process {
     char *exe_path;        /* host path of the guest executable (absolute), as far as it has one */
     char *guest_exe;       /* the same as the guest sees it: what /proc/self/exe shows */
     int exe_fd;            /* hidden O_PATH descriptor of it, or -1: its name may lead elsewhere by now, or nowhere */
+    bool loaded;           /* a guest's program is in memory */
+    bool told;             /* the host's kernel knows where its parts are (load.c: tell_host) */
     char **command;        /* this program's own argv */
     char **argv;           /* the guest's */
     u64 brk_start, brk;    /* guest heap */

@@ -157,8 +157,10 @@ void process_print_stats(Task *t)
 
 _Noreturn void process_exit(Task *t, int status)
 {
-    if (!t->vfork_child && !atomic_exchange(&t->process->exiting, true))
+    if (!t->vfork_child && !atomic_exchange(&t->process->exiting, true)) {
+        procfd_tell(t->process);
         process_print_stats(t);
+    }
     for (;;)
         raw_syscall(SYS_exit_group, (u64)status, 0, 0, 0, 0, 0);
 }
@@ -278,6 +280,7 @@ static i64 new_thread(Task *t, const CloneArgs *a)
 static void before_fork(Task *t)
 {
     Process *p = t->process;
+    procfd_before_fork(p);
     tier_before_fork();
     pthread_mutex_lock(&p->brk_lock);
     cache_before_fork();
@@ -306,6 +309,7 @@ static void after_fork(Task *t, bool child)
     cache_after_fork(child);
     pthread_mutex_unlock(&p->brk_lock);
     tier_after_fork(child);
+    procfd_after_fork(p);
 }
 
 /* A clone that doesn't share memory; *pidfd is set under CLONE_PIDFD. */
@@ -470,6 +474,7 @@ i64 thread_clone(Task *t, const CloneArgs *a)
         return -EINVAL; /* the C library's clone can't say it */
     if (flags & CLONE_THREAD)
         return new_thread(t, a);
+    procfd_tell(t->process);
     if ((flags & CLONE_VM) && (flags & CLONE_VFORK))
         return new_vfork(t, a);
     return flags & CLONE_VM ? new_sharing_process(t, a) : new_process(t, a);

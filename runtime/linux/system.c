@@ -161,6 +161,7 @@ static bool limited(const Linux *l, u32 resource)
 void system_before_exec(Process *p)
 {
     Linux *l = linux_state(p);
+    procfd_tell(p);
     for (size_t i = 0; i < LEN(memory_limits); i++)
         if (limited(l, memory_limits[i]))
             raw_syscall(__NR_prlimit64, 0, memory_limits[i], (u64)&l->limits[memory_limits[i]], 0, 0, 0);
@@ -259,8 +260,9 @@ static void host_cpus(const Process *p, const u64 *guest, u64 host[CPU_WORDS])
             set_bit(host, l->cpus[i % (u32)l->ncpus]);
 }
 
-/* The guest's processors that a thread on these of the host's is on. With more of them than the host has, several of the guest's are
- * one of the host's: `asked`, what the thread wanted, says which, as long as nobody else has moved it. */
+/* The guest's processors that a thread on these of the host's is on. With more of them than the host has, several of
+ * the guest's are one of the host's: `asked`, what the thread wanted, says which, as long as nobody else has moved it.
+ */
 static void guest_cpus(const Process *p, const u64 *host, const u64 *asked, u64 guest[CPU_WORDS])
 {
     const Linux *l = p->kernel;
@@ -380,7 +382,8 @@ void system_cpus_option(const Task *t, char *out, size_t size)
     format_cpus(out, size, n, all, CPU_WORDS * 64);
 }
 
-/* The lowest of the guest's processors that are the one of the host's that this thread runs on, and among those it may use. */
+/* The lowest of the guest's processors that are the one of the host's that this thread runs on, and among those it may
+ * use. */
 SYSCALL(getcpu)
 {
     Process *p = t->process;
