@@ -73,7 +73,6 @@ void task_free(Task *t)
     }
     pthread_mutex_unlock(&p->lock);
     check_task_free(t);
-    free(t->affinity);
     munmap(t, sizeof(Task) + JUMP_CACHE * sizeof(JumpEntry));
 }
 

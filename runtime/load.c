@@ -30,9 +30,11 @@
 enum : u64 {
     DYN_RANDOM_PAGES = 1 << 28,   /* vm.mmap_rnd_bits */
     BRK_RANDOM = 32 << 20,        /* x86's arch_randomize_brk: leaves room below the translator for programs at 4 MiB */
+    HOST_STACK = 16 << 20,        /* our own stack's, above the guest's */
     STACK_DEFAULT = 8 << 20,
-    STACK_MIN = 256 << 10,        /* room for arguments and environment on a tiny RLIMIT_STACK */
-    STACK_MAX = 1 << 30,          /* for an unlimited one */
+    STACK_ROOM = 128 << 10,       /* below what a new program finds on its stack (fs/exec.c: setup_arg_pages) */
+    STACK_MIN = 256 << 10,        /* of a stack that can't grow, */
+    STACK_MAX = 1 << 30,          /* and for an unlimited one */
 };
 
 /* Tags the C library's headers may not have yet. */
@@ -202,8 +204,10 @@ static int map_segment(Process *p, const Image *image, const Segment *s, u64 bia
         if (error)
             return error;
         /* The rest of the file's last page is bss, if it is writable at all. */
-        if (s->memsz > s->filesz && (s->prot & PROT_WRITE) && file_end < anon)
-            memset((void *)file_end, 0, anon - file_end);
+        static const u8 zeros[4096];
+        if (s->memsz > s->filesz && (s->prot & PROT_WRITE) && file_end < anon &&
+            mem_write(file_end, zeros, anon - file_end))
+            return -EIO; /* the file has become shorter meanwhile */
     }
     return anon < hi ? map_fixed(p, anon, hi - anon, s->prot, -1, 0) : 0;
 }
@@ -302,6 +306,27 @@ static int open_interp(const Loader *l, Image *image, const char *name, const ch
 
 /* -- stack -------------------------------------------------------------------------------------------------------- */
 
+/* A stack as the kernel makes it: no bigger than what is on it (`used`), it grows when it is accessed below, as far as RLIMIT_STACK
+ * allows at the time. It lies under our own stack, where the kernel leaves room for stacks to grow. False if that isn't to be had. */
+static bool map_growing_stack(Process *p, int prot, u64 used)
+{
+    struct rlimit r;
+    u8 byte;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE;
+    u64 hi = page_down((u64)__builtin_frame_address(0)) - HOST_STACK, lo = hi - used;
+    i64 at = mem_map(p->mem, lo, used, prot, flags, -1, 0, MEM_STACK);
+    bool may_grow = getrlimit(RLIMIT_STACK, &r) || used + STACK_ROOM <= r.rlim_cur;
+    /* Kernels before 5.0 let no stack grow that the stack pointer isn't in. */
+    if (at != (i64)lo || (may_grow && mem_read(&byte, lo - STACK_ROOM, 1))) {
+        if (at >= 0)
+            mem_unmap(p->mem, (u64)at, used);
+        return false;
+    }
+    p->stack_lo = lo;
+    p->stack_hi = hi;
+    return true;
+}
+
 static u64 stack_size(const Process *p)
 {
     struct rlimit r;
@@ -314,46 +339,72 @@ static u64 stack_size(const Process *p)
     return page_up(size);
 }
 
-/* The whole stack is mapped at once and touched lazily, over a guard page. */
-static int map_stack(const Loader *l, bool exec)
+/* One of a size that was asked for (-s), or in an address space of a size that was (-R), is mapped at once and touched lazily, over a
+ * guard page. */
+static int map_stack(const Loader *l, bool exec, u64 used)
 {
     Process *p = l->p;
+    int prot = PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0);
+    if (!p->options.stack_size && !p->options.reserved_va && map_growing_stack(p, prot, used))
+        return 0;
     u64 size = stack_size(p);
+    if (used + STACK_MIN / 4 > size)
+        return fail(l, E2BIG, "arguments and environment don't fit into a stack of %lu KiB: raise ulimit -s", size >> 10);
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
-    i64 room =
-        mem_map(p->mem, 0, size + PAGE, PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0), flags, -1, 0, MEM_STACK);
-    if (room < 0 || mem_protect(p->mem, (u64)room, PAGE, PROT_NONE) < 0)
+    i64 room = mem_map(p->mem, 0, size + PAGE, PROT_NONE, flags, -1, 0, 0);
+    i64 at = room < 0 ? room : mem_map(p->mem, (u64)room + PAGE, size, prot, flags | MAP_FIXED, -1, 0, MEM_STACK);
+    if (at < 0)
         return fail(l, ENOMEM, "no room for a stack of %lu KiB: lower ulimit -s or raise ulimit -v", size >> 10);
-    p->stack_lo = (u64)room + PAGE;
+    p->stack_lo = (u64)at;
     p->stack_hi = p->stack_lo + size;
     return 0;
 }
 
-/* The stack under construction: grows down. */
+/* The stack under construction, in our own memory: grows down. */
 typedef struct Stack {
-    u64 sp;
-    u64 lo;
+    u64 sp, lo;
+    u8 *bytes; /* what is to be at lo */
 } Stack;
+
+static void *stack_at(const Stack *s, u64 addr)
+{
+    return s->bytes + (addr - s->lo);
+}
 
 static u64 push(Stack *s, const void *data, size_t size)
 {
-    if (size > s->sp - s->lo)
-        return 0;
     s->sp -= size;
-    memcpy((void *)s->sp, data, size);
+    memcpy(stack_at(s, s->sp), data, size);
     return s->sp;
 }
 
-/* Pushes the strings so that the first lies lowest; returns how many, -1 if they don't fit. */
-static i64 push_strings(Stack *s, char **strings)
+/* Pushes the strings so that the first lies lowest; returns how many. */
+static size_t push_strings(Stack *s, char **strings)
 {
     size_t n = 0;
     while (strings[n])
         n++;
     for (size_t i = n; i-- > 0;)
-        if (!push(s, strings[i], strlen(strings[i]) + 1))
-            return -1;
-    return (i64)n;
+        push(s, strings[i], strlen(strings[i]) + 1);
+    return n;
+}
+
+static char **environment(const Process *p)
+{
+    static char *none[] = {NULL};
+    return p->options.env ? p->options.env : none;
+}
+
+/* An upper bound of the bytes that build_stack pushes, in whole pages. */
+static u64 stack_used(const Process *p, const char *execfn)
+{
+    enum { OTHERS = 2048 }; /* auxiliary vector, random bytes, platform, padding */
+    u64 size = OTHERS + strlen(execfn) + strlen(p->abi->platform);
+    for (char **s = p->argv; *s; s++)
+        size += strlen(*s) + 1 + sizeof(u64);
+    for (char **s = environment(p); *s; s++)
+        size += strlen(*s) + 1 + sizeof(u64);
+    return page_up(size);
 }
 
 static void random_bytes(const Process *p, u8 out[16])
@@ -376,31 +427,30 @@ static void random_bytes(const Process *p, u8 out[16])
     }
 }
 
-static void *push_pointers(u64 *at, i64 n, u64 strings)
+/* Writes the addresses of n strings, the first of which is at `string`, and a NULL. */
+static u64 *put_pointers(const Stack *s, u64 *at, size_t n, u64 string)
 {
-    for (i64 i = 0; i < n; i++) {
-        *at++ = strings;
-        strings += strlen((const char *)strings) + 1;
+    for (size_t i = 0; i < n; i++) {
+        *at++ = string;
+        string += strlen(stack_at(s, string)) + 1;
     }
     *at++ = 0;
     return at;
 }
 
 /* Argument count, argv, envp, auxiliary vector and what they point at (binfmt_elf.c: create_elf_tables). */
-static int build_stack(const Loader *l, const Image *image, const char *execfn, u64 *sp)
+static int build_stack(const Loader *l, const Image *image, const char *execfn, u64 used, u64 *sp)
 {
     Process *p = l->p;
-    char *none[] = {NULL};
-    char **env = p->options.env ? p->options.env : none;
-    Stack s = {p->stack_hi - 8, p->stack_lo + STACK_MIN / 4};
+    Stack s = {.sp = p->stack_hi - 8, .lo = p->stack_hi - used, .bytes = calloc(used, 1)};
+    if (!s.bytes)
+        return fail(l, ENOMEM, "%s: out of memory", execfn);
     u64 at_execfn = push(&s, execfn, strlen(execfn) + 1);
     p->env_end = s.sp;
-    i64 envc = push_strings(&s, env);
+    size_t envc = push_strings(&s, environment(p));
     p->env_start = p->arg_end = s.sp;
-    i64 argc = push_strings(&s, p->argv);
+    size_t argc = push_strings(&s, p->argv);
     p->arg_start = s.sp;
-    if (!at_execfn || envc < 0 || argc < 0)
-        return fail(l, E2BIG, "%s: arguments and environment don't fit into the stack; raise ulimit -s", execfn);
     s.sp &= ~(u64)15;
     u64 platform = push(&s, p->abi->platform, strlen(p->abi->platform) + 1);
     u8 random[16];
@@ -431,20 +481,19 @@ static int build_stack(const Loader *l, const Image *image, const char *execfn, 
         {AT_NULL, 0},
     };
     size_t skip = p->vdso ? 0 : 1; /* entries that aren't there */
-    u64 words = 1 + (u64)argc + 1 + (u64)envc + 1;
-    u64 size = words * 8 + (sizeof auxv - skip * sizeof *auxv);
-    if (size + 16 > s.sp - s.lo)
-        return fail(l, E2BIG, "%s: arguments and environment don't fit into the stack; raise ulimit -s", execfn);
-    s.sp = (s.sp - size) & ~(u64)15;
-    u64 *at = (u64 *)s.sp;
-    *at++ = (u64)argc;
-    at = push_pointers(at, argc, p->arg_start);
-    at = push_pointers(at, envc, p->env_start);
-    p->auxv = (u64)at;
+    u64 words = 1 + argc + 1 + envc + 1;
+    s.sp = (s.sp - words * 8 - (sizeof auxv - skip * sizeof *auxv)) & ~(u64)15;
+    u64 *at = stack_at(&s, s.sp);
+    *at++ = argc;
+    at = put_pointers(&s, at, argc, p->arg_start);
+    at = put_pointers(&s, at, envc, p->env_start);
+    p->auxv = s.lo + (u64)((u8 *)at - s.bytes);
     p->auxv_size = sizeof auxv - skip * sizeof *auxv;
     memcpy(at, auxv + skip, p->auxv_size);
     *sp = s.sp;
-    return 0;
+    int error = mem_write(s.sp, stack_at(&s, s.sp), p->stack_hi - s.sp);
+    free(s.bytes);
+    return error ? fail(l, ENOMEM, "%s: no memory for its stack", execfn) : 0;
 }
 
 /* A program runs without a vDSO if there is no room. */
@@ -458,7 +507,7 @@ static void map_vdso(Process *p)
     if (at < 0)
         return;
     p->vdso = (u64)at;
-    memcpy((void *)p->vdso, abi->vdso, abi->vdso_size);
+    mem_write(p->vdso, abi->vdso, abi->vdso_size);
     mem_protect(p->mem, p->vdso, size, PROT_READ | PROT_EXEC);
 }
 
@@ -487,7 +536,7 @@ static void note_exe(Process *p, const char *link, const char *path)
 
 /* What ps, pgrep and the like read about this process: the guest's name, command line, environment and addresses rather than
  * the translator's. The heap is the host's. */
-static void tell_host(Process *p, const char *execfn, u64 sp)
+static void tell_host(const Process *p, const char *execfn, u64 sp)
 {
     extern const char end[];
     const char *slash = strrchr(execfn, '/');
@@ -508,15 +557,14 @@ static void tell_host(Process *p, const char *execfn, u64 sp)
         .auxv_size = (u32)p->auxv_size,
         .exe_fd = (u32)-1,
     };
-    p->told = prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) == 0; /* not all kernels have it */
-    p->loaded = true;
+    prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0); /* no harm done in kernels that don't have it */
 }
 
 static int load_image(const Loader *l, Image *image, const char *path, const char *execfn, u64 bias)
 {
     Process *p = l->p;
     Image interp = {.fd = -1};
-    u64 interp_bias = 0, sp;
+    u64 interp_bias = 0, used = 0, sp;
     p->guest = image->guest;
     p->abi = abi_of(image->guest);
     l->t->guest = p->guest;
@@ -534,11 +582,12 @@ static int load_image(const Loader *l, Image *image, const char *path, const cha
     if (!error) {
         u64 first = image->interp[0] && interp.pie ? page_down(interp.segments[0].vaddr) : 0;
         p->interp_base = image->interp[0] ? interp_bias + first : 0;
-        error = map_stack(l, image->exec_stack);
+        used = stack_used(p, execfn);
+        error = map_stack(l, image->exec_stack, used);
     }
     if (!error) {
         map_vdso(p);
-        error = build_stack(l, image, execfn, &sp);
+        error = build_stack(l, image, execfn, used, &sp);
     }
     u64 entry = image->interp[0] ? interp.entry + interp_bias : p->entry;
     image_close(&interp);
@@ -582,6 +631,7 @@ int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
             if (depth) { /* a script of the host's */
                 close(fd);
                 system_before_exec(p);
+                signal_before_exec(t);
                 execve(file, p->argv, p->options.env);
                 return fail(l, errno, "%s: %s", path, strerror(errno));
             }

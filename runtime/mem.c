@@ -13,6 +13,7 @@
 #include <sys/shm.h>
 #include <sys/stat.h>
 
+#include "maps.h"
 #include "runtime.h"
 
 /* -- copies. A fault between mem_copy_begin and mem_copy_end, or in mem_string's loop, goes on at the fixup address:
@@ -123,26 +124,22 @@ enum : u64 {
 };
 #define SHM_DEV UINT64_MAX /* Mapping.dev of System V segments, whose ino is their id + 1 */
 
-typedef struct Shm {
-    u64 addr, size;
-} Shm;
-
 struct MemMap {
     pthread_mutex_t lock;
-    u64 limit;     /* end of the guest's address space (-R) */
-    Mapping *maps; /* sorted, disjoint, equal neighbours merged */
-    size_t count, cap;
+    u64 limit;                   /* end of the guest's address space (-R) */
+    Maps maps;                   /* what the guest has mapped */
+    Maps views;                  /* of these, shared memory that may be executed */
     u64 space, data;             /* bytes mapped; those that are private and writable */
     u64 space_limit, data_limit; /* of these */
-    Shm *shms; /* attached segments, for shmdt */
-    size_t nshms;
+    int lock_future;             /* mlockall's MCL_FUTURE and MCL_ONFAULT */
+    bool read_implies_exec;      /* personality's */
 };
 
-/* What a change may have done to translated code: invalidated once the map's lock is free, because the translator asks
- * this map while it holds its own lock. */
-typedef struct CodeRange {
+/* Of addresses. What a change may have done to translated code is noted in one and invalidated once the map's lock is free, because
+ * the translator asks this map while it holds its own lock. */
+typedef struct Range {
     u64 start, end;
-} CodeRange;
+} Range;
 
 static u64 page_up(u64 n)
 {
@@ -180,44 +177,17 @@ static bool is_data(int prot, int kind)
     return prot & PROT_WRITE && !(kind & (MEM_SHARED | MEM_STACK));
 }
 
-/* Index of the first mapping that ends above addr. */
-static size_t find(const struct MemMap *m, u64 addr)
+static const Mapping *find(const struct MemMap *m, u64 addr)
 {
-    size_t lo = 0, hi = m->count;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (m->maps[mid].end <= addr)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-/* The part of a mapping within [start, end). */
-static Mapping slice(Mapping map, u64 start, u64 end)
-{
-    if (map.start < start) {
-        map.offset += start - map.start;
-        map.start = start;
-    }
-    if (map.end > end)
-        map.end = end;
-    return map;
-}
-
-static bool joins(const Mapping *p, const Mapping *q)
-{
-    return p->end == q->start && p->prot == q->prot && p->kind == q->kind && p->dev == q->dev && p->ino == q->ino &&
-           (!p->ino || p->offset + (p->end - p->start) == q->offset);
+    return maps_find(&m->maps, addr);
 }
 
 /* How much of [start, end) is mapped, and how much of that is data. */
 static void measure(const struct MemMap *m, u64 start, u64 end, u64 *space, u64 *data)
 {
     *space = *data = 0;
-    for (size_t i = find(m, start); i < m->count && m->maps[i].start < end; i++) {
-        Mapping part = slice(m->maps[i], start, end);
+    for (const Mapping *p = find(m, start); p && p->start < end; p = find(m, p->end)) {
+        Mapping part = maps_slice(*p, start, end);
         *space += part.end - part.start;
         if (is_data(part.prot, part.kind))
             *data += part.end - part.start;
@@ -238,8 +208,8 @@ static bool may_map(const struct MemMap *m, u64 start, u64 end, int prot, int ki
 static bool may_write(const struct MemMap *m, u64 start, u64 end)
 {
     u64 grows = 0;
-    for (size_t i = find(m, start); i < m->count && m->maps[i].start < end; i++) {
-        Mapping part = slice(m->maps[i], start, end);
+    for (const Mapping *p = find(m, start); p && p->start < end; p = find(m, p->end)) {
+        Mapping part = maps_slice(*p, start, end);
         if (is_data(PROT_WRITE, part.kind) && !is_data(part.prot, part.kind))
             grows += part.end - part.start;
     }
@@ -255,96 +225,97 @@ static void set_range(struct MemMap *m, Mapping map, bool present)
     measure(m, map.start, map.end, &space, &data);
     m->space += (present ? map.end - map.start : 0) - space;
     m->data += (present && is_data(map.prot, map.kind) ? map.end - map.start : 0) - data;
-    size_t first = find(m, map.start), last = first;
-    while (last < m->count && m->maps[last].start < map.end)
-        last++;
-    Mapping pieces[3];
-    size_t n = 0;
-    if (first < last && m->maps[first].start < map.start)
-        pieces[n++] = slice(m->maps[first], 0, map.start);
-    if (present)
-        pieces[n++] = map;
-    if (first < last && m->maps[last - 1].end > map.end)
-        pieces[n++] = slice(m->maps[last - 1], map.end, UINT64_MAX);
-    if (m->count + 2 > m->cap) {
-        m->cap = m->cap ? m->cap * 2 : 64;
-        m->maps = realloc(m->maps, m->cap * sizeof *m->maps);
-        if (!m->maps)
-            abort();
-    }
-    memmove(m->maps + first + n, m->maps + last, (m->count - last) * sizeof *m->maps);
-    memcpy(m->maps + first, pieces, n * sizeof *pieces);
-    m->count = m->count - (last - first) + n;
+    maps_set(&m->maps, map, present);
+    maps_set(&m->views, map, present && map.ino && map.prot & PROT_EXEC);
+}
 
-    /* Merge equal neighbours around the change. */
-    size_t i = first ? first - 1 : 0, stop = first + n;
-    while (i + 1 < m->count && i < stop) {
-        Mapping *p = m->maps + i, *q = p + 1;
-        if (joins(p, q)) {
-            p->end = q->end;
-            memmove(q, q + 1, (m->count - i - 2) * sizeof *q);
-            m->count--;
-            stop--;
-        } else {
-            i++;
-        }
+/* The kernel lets a mapping with MAP_GROWSDOWN grow at an access below it. Then nothing but itself lies there, so how far it has is
+ * where memory that is mapped all the way up to it begins. */
+static void see_growth(struct MemMap *m, Mapping map)
+{
+    const Mapping *before = maps_before(&m->maps, map.start);
+    u64 lo = before ? before->end : 0, hi = map.start - PAGE; /* mapped from hi on, if from anywhere */
+    if (map.start <= lo || msync((void *)hi, PAGE, MS_ASYNC))
+        return;
+    while (lo < hi) {
+        u64 mid = lo + (hi - lo) / 2 / PAGE * PAGE;
+        if (msync((void *)mid, map.start - mid, MS_ASYNC))
+            lo = mid + PAGE;
+        else
+            hi = mid;
     }
+    map.start = hi;
+    set_range(m, map, true);
+}
+
+/* Brings what the map says about [start, end) up to date. */
+static void settle(struct MemMap *m, u64 start, u64 end)
+{
+    for (const Mapping *p = find(m, start); p; p = find(m, p->end)) {
+        bool last = p->start >= end;
+        if (p->kind & MEM_GROWS && p->start > start) {
+            u64 stop = p->end;
+            see_growth(m, *p);
+            p = find(m, stop - 1);
+        }
+        if (last)
+            break;
+    }
+}
+
+static void lock(struct MemMap *m, u64 start, u64 end)
+{
+    pthread_mutex_lock(&m->lock);
+    settle(m, start, end);
+}
+
+static void unlock(struct MemMap *m)
+{
+    pthread_mutex_unlock(&m->lock);
 }
 
 static bool covered(const struct MemMap *m, u64 start, u64 end)
 {
-    for (size_t i = find(m, start); start < end; i++) {
-        if (i == m->count || m->maps[i].start > start)
+    for (const Mapping *p; start < end; start = p->end)
+        if (!(p = find(m, start)) || p->start > start)
             return false;
-        start = m->maps[i].end;
-    }
     return true;
 }
 
 /* Widens code by the executable guest mappings in the range. */
-static void note_code(const struct MemMap *m, u64 start, u64 end, CodeRange *code)
+static void note_code(const struct MemMap *m, u64 start, u64 end, Range *code)
 {
-    for (size_t i = find(m, start); i < m->count && m->maps[i].start < end; i++) {
-        const Mapping *map = m->maps + i;
-        if (!(map->prot & PROT_EXEC))
+    for (const Mapping *p = find(m, start); p && p->start < end; p = find(m, p->end)) {
+        if (!(p->prot & PROT_EXEC))
             continue;
-        u64 lo = map->start > start ? map->start : start, hi = map->end < end ? map->end : end;
+        Mapping part = maps_slice(*p, start, end);
         if (code->start == code->end) {
-            *code = (CodeRange){lo, hi};
+            *code = (Range){part.start, part.end};
         } else {
-            code->start = lo < code->start ? lo : code->start;
-            code->end = hi > code->end ? hi : code->end;
+            code->start = part.start < code->start ? part.start : code->start;
+            code->end = part.end > code->end ? part.end : code->end;
         }
     }
 }
 
-static void invalidate(CodeRange code)
+static void invalidate(Range code)
 {
     if (code.start < code.end)
         cache_invalidate(code.start, code.end - code.start);
 }
 
-/* Calls act(start, size) on the parts of [start, end) that are the guest's (mapped), or aren't, until it returns
- * non-zero. */
-static i64 each_part(const struct MemMap *m, u64 start, u64 end, bool mapped, i64 (*act)(u64 start, u64 size))
+/* The first part of [start, end) that is the guest's, adjacent mappings together; empty, at end, if there is none. */
+static Range next_part(const struct MemMap *m, u64 start, u64 end)
 {
-    i64 error = 0;
-    for (size_t i = find(m, start); start < end && !error;) {
-        bool inside = i < m->count && m->maps[i].start <= start;
-        u64 stop = end;
-        if (inside) {
-            stop = m->maps[i++].end;
-            while (i < m->count && m->maps[i].start == stop && stop < end) /* one call over adjacent mappings */
-                stop = m->maps[i++].end;
-            stop = stop < end ? stop : end;
-        } else if (i < m->count && m->maps[i].start < end) {
-            stop = m->maps[i].start;
-        }
-        if (inside == mapped)
-            error = act(start, stop - start);
-        start = stop;
-    }
-    return error;
+    const Mapping *p = find(m, start);
+    if (!p || p->start >= end)
+        return (Range){end, end};
+    Range part = {p->start > start ? p->start : start, p->end};
+    while (part.end < end && (p = find(m, part.end)) && p->start == part.end)
+        part.end = p->end;
+    if (part.end > end)
+        part.end = end;
+    return part;
 }
 
 static i64 host_result(void *p)
@@ -365,25 +336,39 @@ static i64 reserve(u64 start, u64 size)
     return 0;
 }
 
-static i64 release(u64 start, u64 size)
+/* Frees what claim has reserved of [start, end). */
+static void unclaim(const struct MemMap *m, u64 start, u64 end)
 {
-    return munmap((void *)start, size) ? -errno : 0;
+    while (start < end) {
+        Range part = next_part(m, start, end);
+        if (part.start > start)
+            munmap((void *)start, part.start - start);
+        start = part.end;
+    }
 }
 
 /* Makes [start, end) safe to map over: reserves what isn't the guest's yet. -ENOMEM if some of it is the translator's,
  * and then nothing has changed. */
 static i64 claim(const struct MemMap *m, u64 start, u64 end)
 {
-    u64 begin = start;
-    for (size_t i = find(m, start); start < end; i++) {
-        u64 from = start, stop = i < m->count && m->maps[i].start < end ? m->maps[i].start : end;
-        i64 error = from < stop ? reserve(from, stop - from) : 0;
+    for (u64 at = start; at < end;) {
+        Range part = next_part(m, at, end);
+        i64 error = part.start > at ? reserve(at, part.start - at) : 0;
         if (error) {
-            each_part(m, begin, from, false, release); /* the gaps before this one */
+            unclaim(m, start, at);
             return error;
         }
-        start = i < m->count ? m->maps[i].end : end;
+        at = part.end;
     }
+    return 0;
+}
+
+/* Unmaps what is the guest's. */
+static i64 release(struct MemMap *m, Range part)
+{
+    if (munmap((void *)part.start, part.end - part.start))
+        return -errno;
+    set_range(m, (Mapping){.start = part.start, .end = part.end}, false);
     return 0;
 }
 
@@ -416,8 +401,7 @@ static void log_map(const struct MemMap *m, const char *change)
     if (!log_on(page))
         return;
     log_printf("guest memory after %s:\n", change);
-    for (size_t i = 0; i < m->count; i++) {
-        const Mapping *map = m->maps + i;
+    for (const Mapping *map = find(m, 0); map; map = find(m, map->end)) {
         log_printf("%016llx-%016llx %c%c%c%c%s\n", (unsigned long long)map->start, (unsigned long long)map->end,
                    map->prot & PROT_READ ? 'r' : '-', map->prot & PROT_WRITE ? 'w' : '-',
                    map->prot & PROT_EXEC ? 'x' : '-', map->kind & MEM_SHARED ? 's' : 'p',
@@ -428,6 +412,21 @@ static void log_map(const struct MemMap *m, const char *change)
     }
 }
 
+/* READ_IMPLIES_EXEC is the guest's alone: the host's kernel would make writable pages of the translator's executable. */
+static int implied_prot(const struct MemMap *m, int prot)
+{
+    return m->read_implies_exec && prot & PROT_READ ? prot | PROT_EXEC : prot;
+}
+
+/* Locks a new mapping at `at`, unless that is an error, as mlockall asked. Returns `at`, or -EAGAIN and it is gone again. */
+static i64 lock_new(const struct MemMap *m, i64 at, u64 size)
+{
+    if (at < 0 || !(m->lock_future & MCL_ONFAULT) || !mlock2((void *)at, size, MLOCK_ONFAULT))
+        return at;
+    munmap((void *)at, size);
+    return -EAGAIN;
+}
+
 i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u64 offset, int kind)
 {
     /* x86's own MAP_32BIT and MAP_ABOVE4G mean nothing to a guest. */
@@ -435,12 +434,13 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
     prot &= PROT_READ | PROT_WRITE | PROT_EXEC;
     u64 length = page_up(size);
     bool fixed = (flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE);
-    CodeRange code = {0};
+    Range code = {0};
     if (!size || offset % PAGE)
         return -EINVAL;
     if (length < size)
         return -ENOMEM;
-    pthread_mutex_lock(&m->lock);
+    lock(m, addr, addr + length);
+    prot = implied_prot(m, prot);
     i64 result = 0;
     if (fixed) {
         if (addr % PAGE)
@@ -448,7 +448,9 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
         else if (bad_range(m, addr, length))
             result = -ENOMEM;
     }
-    kind |= (flags & MAP_TYPE) == MAP_PRIVATE ? 0 : MEM_SHARED;
+    kind |= ((flags & MAP_TYPE) == MAP_PRIVATE ? 0 : MEM_SHARED) | (flags & MAP_GROWSDOWN ? MEM_GROWS : 0);
+    if (m->lock_future == MCL_FUTURE)
+        flags |= MAP_LOCKED;
     if (result == 0 && !may_map(m, fixed ? addr : 0, fixed ? addr + length : length, prot, kind))
         result = -ENOMEM;
     if (result == 0 && fixed)
@@ -457,8 +459,9 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
         result = -ENOMEM;
     if (result == 0) {
         result = host_result(mmap((void *)addr, size, host_prot(prot), flags, fd, (off_t)offset));
+        result = lock_new(m, result, length);
         if (result < 0 && fixed)
-            each_part(m, addr, addr + length, false, release);
+            unclaim(m, addr, addr + length);
     }
     if (result >= 0) {
         if (fixed)
@@ -473,7 +476,7 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
         set_range(m, map, true);
     }
     log_map(m, "mmap");
-    pthread_mutex_unlock(&m->lock);
+    unlock(m);
     invalidate(code);
     return result;
 }
@@ -483,14 +486,14 @@ i64 mem_unmap(struct MemMap *m, u64 addr, u64 size)
     u64 end = addr + page_up(size);
     if (addr % PAGE || !size || bad_range(m, addr, size))
         return -EINVAL;
-    CodeRange code = {0};
-    pthread_mutex_lock(&m->lock);
+    Range code = {0};
+    lock(m, addr, end);
     note_code(m, addr, end, &code);
-    i64 error = each_part(m, addr, end, true, release);
-    if (!error)
-        set_range(m, (Mapping){.start = addr, .end = end}, false);
+    i64 error = 0;
+    for (Range part = next_part(m, addr, end); part.start < end && !error; part = next_part(m, part.end, end))
+        error = release(m, part);
     log_map(m, "munmap");
-    pthread_mutex_unlock(&m->lock);
+    unlock(m);
     invalidate(code);
     return error;
 }
@@ -507,32 +510,39 @@ i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot)
         return 0;
     if (end < addr)
         return -ENOMEM;
-    CodeRange code = {0};
-    pthread_mutex_lock(&m->lock);
-    size_t i = find(m, addr);
-    if (grows == PROT_GROWSDOWN && i < m->count && m->maps[i].start < addr)
-        addr = m->maps[i].start;
+    Range code = {0};
+    lock(m, addr, end);
+    const Mapping *p = find(m, addr);
+    if (grows) {
+        i64 error = !p || p->start >= end ? -ENOMEM : p->kind & (MEM_GROWS | MEM_STACK) ? 0 : -EINVAL;
+        if (error || grows == PROT_GROWSUP) {
+            unlock(m);
+            return error ? error : -EINVAL;
+        }
+        addr = p->start;
+    }
+    prot = implied_prot(m, prot & 7);
     /* Up to the first hole, as the kernel does. */
     u64 stop = addr;
-    for (; i < m->count && m->maps[i].start <= stop && stop < end; i++)
-        stop = m->maps[i].end < end ? m->maps[i].end : end;
+    for (; p && p->start <= stop && stop < end; p = find(m, stop))
+        stop = p->end < end ? p->end : end;
     i64 error = 0;
     if (prot & PROT_WRITE && !may_write(m, addr, stop))
         error = -ENOMEM;
-    if (!error && stop > addr && mprotect((void *)addr, stop - addr, host_prot(prot & 7)))
+    if (!error && stop > addr && mprotect((void *)addr, stop - addr, host_prot(prot)))
         error = -errno;
     if (!error && !(prot & PROT_EXEC))
         note_code(m, addr, stop, &code);
     for (u64 at = addr; at < stop && !error;) {
-        Mapping map = slice(m->maps[find(m, at)], at, stop);
-        map.prot = (u16)(prot & 7);
+        Mapping map = maps_slice(*find(m, at), at, stop);
+        map.prot = (u16)prot;
         set_range(m, map, true);
         at = map.end;
     }
     if (!error && stop < end)
         error = -ENOMEM;
     log_map(m, "mprotect");
-    pthread_mutex_unlock(&m->lock);
+    unlock(m);
     invalidate(code);
     return error;
 }
@@ -545,8 +555,10 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
         return -EINVAL;
     if (fixed && (new_addr % PAGE || bad_range(m, new_addr, length) || !(flags & MREMAP_MAYMOVE)))
         return -EINVAL;
-    CodeRange code = {0}, over = {0};
-    pthread_mutex_lock(&m->lock);
+    Range code = {0}, over = {0};
+    lock(m, addr, old_end);
+    if (fixed)
+        settle(m, new_addr, new_addr + length);
     i64 result = 0;
     bool overlap = fixed && new_addr < old_end && addr < new_addr + length;
     if (!covered(m, addr, addr + 1))
@@ -556,7 +568,7 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
     else if (!covered(m, addr, old_size ? old_end : addr + PAGE))
         result = -EFAULT;
     if (result == 0) {
-        const Mapping *map = &m->maps[find(m, addr)];
+        const Mapping *map = find(m, addr);
         u64 grows = flags & MREMAP_DONTUNMAP ? length : length > old_end - addr ? length - (old_end - addr) : 0;
         if (grows && !may_map(m, 0, grows, map->prot, map->kind))
             result = -ENOMEM;
@@ -574,10 +586,10 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
                 result = host_result(mremap((void *)addr, old_size, new_size, flags, new_addr));
         }
         if (result < 0 && fixed)
-            each_part(m, new_addr, new_addr + length, false, release);
+            unclaim(m, new_addr, new_addr + length);
     }
     if (result >= 0) {
-        Mapping map = slice(m->maps[find(m, addr)], addr, UINT64_MAX);
+        Mapping map = maps_slice(*find(m, addr), addr, UINT64_MAX);
         note_code(m, addr, old_end, &code);
         if (fixed)
             note_code(m, new_addr, new_addr + length, &over);
@@ -588,7 +600,7 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
         set_range(m, map, true);
     }
     log_map(m, "mremap");
-    pthread_mutex_unlock(&m->lock);
+    unlock(m);
     invalidate(code);
     invalidate(over);
     return result;
@@ -620,8 +632,8 @@ i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags)
     if (flags & SHM_RND)
         addr &= ~(u64)(PAGE - 1);
     bool fixed = addr && (flags & SHM_REMAP);
-    CodeRange code = {0};
-    pthread_mutex_lock(&m->lock);
+    Range code = {0};
+    lock(m, addr, addr + length);
     i64 result = 0;
     if (fixed && (addr % PAGE || bad_range(m, addr, length)))
         result = -EINVAL;
@@ -631,44 +643,44 @@ i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags)
         result = claim(m, addr, addr + length);
     if (result == 0) {
         result = host_result(shmat(id, (void *)addr, flags & ~SHM_EXEC));
+        if (result >= 0 && m->lock_future == MCL_FUTURE)
+            mlock((void *)result, length);
+        result = lock_new(m, result, length);
         if (result < 0 && fixed)
-            each_part(m, addr, addr + length, false, release);
+            unclaim(m, addr, addr + length);
     }
     if (result >= 0) {
         note_code(m, (u64)result, (u64)result + length, &code);
         int prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
+        prot = implied_prot(m, prot);
         Mapping map = {(u64)result, (u64)result + length, (u16)prot, MEM_SHARED, SHM_DEV, (u64)id + 1, 0};
         set_range(m, map, true);
-        Shm *shms = realloc(m->shms, (m->nshms + 1) * sizeof *shms);
-        if (!shms)
-            abort();
-        m->shms = shms;
-        m->shms[m->nshms++] = (Shm){(u64)result, length};
     }
     log_map(m, "shmat");
-    pthread_mutex_unlock(&m->lock);
+    unlock(m);
     invalidate(code);
     return result;
 }
 
 i64 mem_shm_detach(struct MemMap *m, u64 addr)
 {
-    CodeRange code = {0};
-    pthread_mutex_lock(&m->lock);
+    Range code = {0};
+    u64 segment = 0;
     i64 error = -EINVAL;
-    for (size_t i = m->nshms; i-- > 0 && error;) {
-        Shm shm = m->shms[i];
-        if (shm.addr != addr)
+    lock(m, addr, addr);
+    /* What is left of the segment: pages of it in the places that they had (ipc/shm.c: ksys_shmdt). */
+    for (const Mapping *p = addr % PAGE ? NULL : find(m, addr), *next; p; p = next) {
+        Mapping map = *p;
+        next = find(m, map.end);
+        if (map.dev != SHM_DEV || map.start - addr != map.offset || (segment && map.ino != segment))
             continue;
-        error = shmdt((void *)addr) ? -errno : 0;
-        m->shms[i] = m->shms[--m->nshms];
-        if (!error) {
-            note_code(m, addr, addr + shm.size, &code);
-            set_range(m, (Mapping){.start = addr, .end = addr + shm.size}, false);
-        }
+        segment = map.ino;
+        note_code(m, map.start, map.end, &code);
+        error = release(m, (Range){map.start, map.end});
+        next = find(m, map.end);
     }
     log_map(m, "shmdt");
-    pthread_mutex_unlock(&m->lock);
+    unlock(m);
     invalidate(code);
     return error;
 }
@@ -677,11 +689,11 @@ i64 mem_shm_detach(struct MemMap *m, u64 addr)
 int mem_code_fault(struct MemMap *m, u64 pc, int *code)
 {
     u8 byte;
-    pthread_mutex_lock(&m->lock);
-    size_t i = find(m, pc);
-    bool mapped = i < m->count && m->maps[i].start <= pc;
+    lock(m, pc, pc + 1);
+    const Mapping *p = find(m, pc);
+    bool mapped = p && p->start <= pc;
     int signo = 0;
-    if (!mapped || !(m->maps[i].prot & PROT_EXEC)) {
+    if (!mapped || !(p->prot & PROT_EXEC)) {
         signo = SIGSEGV;
         *code = mapped ? SEGV_ACCERR : SEGV_MAPERR;
     } else if (!code_read(&byte, pc, 1)) { /* beyond the end of the file */
@@ -694,10 +706,10 @@ int mem_code_fault(struct MemMap *m, u64 pc, int *code)
 
 int mem_prot(struct MemMap *m, u64 addr)
 {
-    pthread_mutex_lock(&m->lock);
-    size_t i = find(m, addr);
-    int prot = i < m->count && m->maps[i].start <= addr ? m->maps[i].prot : -1;
-    pthread_mutex_unlock(&m->lock);
+    lock(m, addr, addr + 1);
+    const Mapping *p = find(m, addr);
+    int prot = p && p->start <= addr ? p->prot : -1;
+    unlock(m);
     return prot;
 }
 
@@ -707,23 +719,26 @@ void code_written(Task *t, u64 addr, u64 size)
     cache_invalidate(addr, size);
     if (!m)
         return;
-    /* Other views of the same memory: at most a few, found one at a time because cache_invalidate wants our lock
-     * free. */
-    for (size_t next = 0, i;;) {
-        CodeRange code = {0};
+    /* Other views of the same memory: a few, found one at a time because cache_invalidate wants our lock free. */
+    for (u64 from = 0;;) {
+        Range code = {0};
         pthread_mutex_lock(&m->lock);
-        i = find(m, addr);
-        bool shared = i < m->count && m->maps[i].start <= addr && m->maps[i].ino;
-        Mapping map = shared ? m->maps[i] : (Mapping){0};
-        u64 at = map.offset + (addr - map.start);
-        for (; shared && next < m->count && code.start == code.end; next++) {
-            const Mapping *other = m->maps + next;
-            if (other->dev == map.dev && other->ino == map.ino && other->prot & PROT_EXEC && other->offset <= at &&
-                at - other->offset < other->end - other->start)
-                code = (CodeRange){other->start + (at - other->offset), other->start + (at - other->offset) + size};
+        const Mapping *p = m->views.root ? find(m, addr) : NULL;
+        if (!p || p->start > addr || !p->ino) {
+            unlock(m);
+            return;
         }
-        pthread_mutex_unlock(&m->lock);
-        if (code.start == code.end)
+        u64 at = p->offset + (addr - p->start);
+        const Mapping *view = maps_find(&m->views, from);
+        while (view && (view->dev != p->dev || view->ino != p->ino || at - view->offset >= view->end - view->start))
+            view = maps_find(&m->views, view->end);
+        if (view) {
+            code.start = view->start + (at - view->offset);
+            code.end = code.start + size;
+            from = view->end;
+        }
+        unlock(m);
+        if (!view)
             return;
         if (code.start != addr)
             invalidate(code);
@@ -732,48 +747,66 @@ void code_written(Task *t, u64 addr, u64 size)
 
 bool mem_next(struct MemMap *m, u64 addr, Mapping *out)
 {
-    pthread_mutex_lock(&m->lock);
-    size_t i = find(m, addr);
-    bool found = i < m->count;
+    lock(m, addr, addr);
+    const Mapping *p = find(m, addr);
+    bool found = p != NULL;
     if (found)
-        *out = m->maps[i];
-    pthread_mutex_unlock(&m->lock);
+        *out = *p;
+    unlock(m);
     return found;
 }
 
-/* Nobody stops the other process meanwhile: what it changes makes us look again, or accept a moment that never was. */
-static Mapping *copy_other(struct MemMap *m, MemReader *read, void *context, size_t *count)
+/* -- locks in memory: the guest's alone, because the translator is bigger than what most may lock ------------------------ */
+
+/* Locks or unlocks all that is the guest's. */
+static i64 lock_all(const struct MemMap *m, bool locked, unsigned flags)
 {
-    enum { TRIES = 8, MOST = 1 << 20 };
-    for (int i = 0; i < TRIES; i++) {
-        struct MemMap before, after;
-        if (read(context, &before, (u64)m, sizeof before) || before.count > MOST)
-            return NULL;
-        Mapping *maps = malloc((before.count + 1) * sizeof *maps);
-        bool ok = maps && read(context, maps, (u64)before.maps, before.count * sizeof *maps) == 0 &&
-                  read(context, &after, (u64)m, sizeof after) == 0 && after.maps == before.maps &&
-                  after.count == before.count;
-        for (size_t k = 0; ok && k < before.count; k++)
-            ok = maps[k].start < maps[k].end && (k == 0 || maps[k - 1].end <= maps[k].start);
-        *count = before.count;
-        if (ok)
-            return maps;
-        free(maps);
+    i64 error = 0;
+    for (const Mapping *p = find(m, 0); p; p = find(m, p->end)) {
+        void *start = (void *)p->start;
+        u64 size = p->end - p->start;
+        if (locked ? mlock2(start, size, flags) : munlock(start, size))
+            error = -errno;
     }
-    return NULL;
+    return error;
 }
 
-Mapping *mem_copy(struct MemMap *m, MemReader *read, void *context, size_t *count)
+i64 mem_lock_all(struct MemMap *m, int flags)
 {
-    if (read)
-        return copy_other(m, read, context, count);
+    if (!flags || flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
+        return -EINVAL;
+    if (mlock(NULL, 0))
+        return -errno; /* EPERM: the caller may lock nothing */
+    lock(m, 0, UINT64_MAX);
+    /* First without touching the pages: that fails only if the limit is exceeded. */
+    i64 error = flags & MCL_CURRENT ? lock_all(m, true, MLOCK_ONFAULT) : 0;
+    if (error)
+        lock_all(m, false, 0);
+    else
+        m->lock_future = flags & MCL_FUTURE ? flags & (MCL_FUTURE | MCL_ONFAULT) : 0;
+    if (!error && (flags & (MCL_CURRENT | MCL_ONFAULT)) == MCL_CURRENT)
+        lock_all(m, true, 0); /* what can't be touched isn't there to be locked */
+    unlock(m);
+    return error ? -ENOMEM : 0;
+}
+
+i64 mem_unlock_all(struct MemMap *m)
+{
+    lock(m, 0, UINT64_MAX);
+    m->lock_future = 0;
+    lock_all(m, false, 0);
+    unlock(m);
+    return 0;
+}
+
+bool mem_read_implies_exec(struct MemMap *m, int implies)
+{
     pthread_mutex_lock(&m->lock);
-    Mapping *maps = malloc((m->count + 1) * sizeof *maps);
-    if (maps)
-        memcpy(maps, m->maps, m->count * sizeof *maps);
-    *count = m->count;
-    pthread_mutex_unlock(&m->lock);
-    return maps;
+    bool before = m->read_implies_exec;
+    if (implies >= 0)
+        m->read_implies_exec = implies;
+    unlock(m);
+    return before;
 }
 
 void mem_before_fork(struct MemMap *m)
@@ -781,7 +814,9 @@ void mem_before_fork(struct MemMap *m)
     pthread_mutex_lock(&m->lock);
 }
 
-void mem_after_fork(struct MemMap *m)
+void mem_after_fork(struct MemMap *m, bool child)
 {
-    pthread_mutex_unlock(&m->lock);
+    if (child)
+        m->lock_future = 0; /* memory locks aren't inherited */
+    unlock(m);
 }

@@ -18,6 +18,7 @@ enum {
     MEM_STACK = 2, /* [stack] of /proc/self/maps */
     MEM_HEAP = 4,  /* [heap] */
     MEM_VDSO = 8,  /* [vdso] */
+    MEM_GROWS = 16, /* the kernel extends it downwards when it is accessed below (MAP_GROWSDOWN) */
 };
 
 /* Sorted, disjoint mappings. Every change of guest memory goes through the functions below, which hold the lock over
@@ -49,20 +50,22 @@ u64 mem_brk(struct Process *p, u64 end);
 i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags);
 i64 mem_shm_detach(struct MemMap *m, u64 addr);
 
+/* mlockall and munlockall. */
+i64 mem_lock_all(struct MemMap *m, int flags);
+i64 mem_unlock_all(struct MemMap *m);
+/* personality's READ_IMPLIES_EXEC: sets it, unless `implies` is negative; what it was. */
+bool mem_read_implies_exec(struct MemMap *m, int implies);
+
 /* Guest protection at addr, or -1 where the guest has nothing mapped. */
 int mem_prot(struct MemMap *m, u64 addr);
 /* Why the guest can't execute at pc: the signal, *code is its si_code; 0 if it can. */
 int mem_code_fault(struct MemMap *m, u64 pc, int *code);
 /* The first mapping that ends above addr; false if there is none. For walking: the copy is taken under the lock. */
 bool mem_next(struct MemMap *m, u64 addr, Mapping *out);
-/* A copy of all of them, malloc'd and in order; NULL without memory. With a `read`, which copies from another process's memory, m
- * is that one's, and NULL is for what can't be a map, too. */
-typedef int MemReader(void *context, void *dst, u64 src, size_t size);
-Mapping *mem_copy(struct MemMap *m, MemReader *read, void *context, size_t *count);
 
 /* Held over fork, so that the child's map is whole. */
 void mem_before_fork(struct MemMap *m);
-void mem_after_fork(struct MemMap *m);
+void mem_after_fork(struct MemMap *m, bool child);
 
 /* Copies a guest string, NUL included, into dst; its length, -EFAULT, or -ENAMETOOLONG if it has no end in `max`
  * bytes. */

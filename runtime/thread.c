@@ -157,10 +157,8 @@ void process_print_stats(Task *t)
 
 _Noreturn void process_exit(Task *t, int status)
 {
-    if (!t->vfork_child && !atomic_exchange(&t->process->exiting, true)) {
-        procfd_tell(t->process);
+    if (!t->vfork_child && !atomic_exchange(&t->process->exiting, true))
         process_print_stats(t);
-    }
     for (;;)
         raw_syscall(SYS_exit_group, (u64)status, 0, 0, 0, 0, 0);
 }
@@ -184,7 +182,6 @@ static Task *child_new(Task *t, const CloneArgs *a)
     child->guest = t->guest;
     child->abi = t->abi;
     memcpy(child->state, t->state, sizeof child->state);
-    system_inherit_affinity(child, t);
     if (!signal_task_init(child, t, a->flags & CLONE_SIGHAND)) {
         task_free(child);
         return NULL;
@@ -280,7 +277,6 @@ static i64 new_thread(Task *t, const CloneArgs *a)
 static void before_fork(Task *t)
 {
     Process *p = t->process;
-    procfd_before_fork(p);
     tier_before_fork();
     pthread_mutex_lock(&p->brk_lock);
     cache_before_fork();
@@ -293,7 +289,7 @@ static void after_fork(Task *t, bool child)
 {
     Process *p = t->process;
     signal_after_fork(t, child);
-    mem_after_fork(p->mem);
+    mem_after_fork(p->mem, child);
     if (child) {
         log_clear_stats();
         memset(t->executed, 0, sizeof t->executed);
@@ -309,7 +305,6 @@ static void after_fork(Task *t, bool child)
     cache_after_fork(child);
     pthread_mutex_unlock(&p->brk_lock);
     tier_after_fork(child);
-    procfd_after_fork(p);
 }
 
 /* A clone that doesn't share memory; *pidfd is set under CLONE_PIDFD. */
@@ -474,7 +469,6 @@ i64 thread_clone(Task *t, const CloneArgs *a)
         return -EINVAL; /* the C library's clone can't say it */
     if (flags & CLONE_THREAD)
         return new_thread(t, a);
-    procfd_tell(t->process);
     if ((flags & CLONE_VM) && (flags & CLONE_VFORK))
         return new_vfork(t, a);
     return flags & CLONE_VM ? new_sharing_process(t, a) : new_process(t, a);

@@ -56,9 +56,6 @@ static PathHow at_flags(u64 flags)
 #define __NR_lsm_set_self_attr 460
 #define __NR_lsm_list_modules 461
 #endif
-#ifndef __NR_mseal
-#define __NR_mseal 462
-#endif
 #include "syscalls.def"
 #undef SYS
 #undef PASS
@@ -94,6 +91,15 @@ const char *call_signature(Sys call)
     return rows[call].signature;
 }
 
+static void log_unknown(u32 number)
+{
+    static _Atomic u64 seen[16]; /* numbers logged already */
+    u64 bit = (u64)1 << (number & 63);
+    bool first = number < 1024 && !(atomic_fetch_or(&seen[number / 64], bit) & bit);
+    if (first || log_on(unimp))
+        log_printf("dragoman: system call %u isn't implemented\n", number);
+}
+
 static i64 run(Task *t, u32 number, Sys call, const u64 args[6])
 {
     const Row *row = rows + call;
@@ -101,8 +107,8 @@ static i64 run(Task *t, u32 number, Sys call, const u64 args[6])
         return row->run(t, args[0], args[1], args[2], args[3], args[4], args[5]);
     if (row->nr >= 0)
         return host_syscall(t, row->nr, args[0], args[1], args[2], args[3], args[4], args[5]);
-    if (log_on(unimp))
-        log_printf("system call %u isn't implemented\n", number);
+    if (call == CALL_none || log_on(unimp))
+        log_unknown(number);
     return -ENOSYS;
 }
 
