@@ -240,6 +240,15 @@ static void *thread_main(void *arg)
     task_loop(t);
 }
 
+/* The C library (2.34 and later) makes threads with clone3, and with clone where that is ENOSYS; but the filters of older containers
+ * answer EPERM to calls that they don't know. In a static link this is its clone3. */
+int __clone3(void *args, size_t size, int (*f)(void *), void *arg);
+int __clone3(void *args, size_t size, int (*f)(void *), void *arg)
+{
+    errno = ENOSYS;
+    return -1;
+}
+
 static size_t host_stack(const Process *p)
 {
     return p->options.tier == TIER_LLVM ? LLVM_STACK : HOST_STACK;
@@ -307,11 +316,21 @@ static void after_fork(Task *t, bool child)
     tier_after_fork(child);
 }
 
+/* Whether a child's pidfd can be had afterwards (Linux 5.3). */
+static bool has_pidfd_open(void)
+{
+    i64 fd = raw_syscall(SYS_pidfd_open, (u64)getpid(), 0, 0, 0, 0, 0);
+    if (fd >= 0)
+        close((int)fd);
+    return fd >= 0;
+}
+
 /* A clone that doesn't share memory; *pidfd is set under CLONE_PIDFD. */
 static i64 host_fork(const CloneArgs *a, int *pidfd)
 {
     u64 flags = a->flags & ~OWN_FLAGS;
-    if (!(a->flags & ~FORK_FLAGS) && a->exit_signal == SIGCHLD && !a->set_tid_size) {
+    if (!(a->flags & ~FORK_FLAGS) && a->exit_signal == SIGCHLD && !a->set_tid_size &&
+        (!(a->flags & CLONE_PIDFD) || has_pidfd_open())) {
         pid_t pid = fork();
         if (pid > 0 && (a->flags & CLONE_PIDFD))
             *pidfd = (int)raw_syscall(SYS_pidfd_open, (u64)pid, 0, 0, 0, 0, 0);
@@ -325,7 +344,11 @@ static i64 host_fork(const CloneArgs *a, int *pidfd)
         .set_tid_size = a->set_tid_size,
         .cgroup = a->cgroup,
     };
-    return raw_syscall(SYS_clone3, (u64)&host, sizeof host, 0, 0, 0, 0);
+    i64 pid = raw_syscall(SYS_clone3, (u64)&host, sizeof host, 0, 0, 0, 0);
+    /* Before Linux 5.3, or under a filter that doesn't know the call. */
+    if ((pid == -ENOSYS || pid == -EPERM) && !a->set_tid_size && !(flags & CLONE_INTO_CGROUP))
+        pid = raw_syscall(SYS_clone, flags | a->exit_signal, 0, (u64)pidfd, 0, 0, 0);
+    return pid;
 }
 
 static i64 new_process(Task *t, const CloneArgs *a)

@@ -59,7 +59,7 @@ static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64
             path_find(t->process, dir, name, follow, &path);
     } else {
         path_find(t->process, dir, name, follow, &path);
-        if (create && faccessat(path.dir, path.name, F_OK, follow == PATH_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW))
+        if (create && !path_exists(path.dir, path.name, follow == PATH_FOLLOW))
             path_find(t->process, dir, name, PATH_CREATE, &path);
     }
     i64 fd = how_size ? host_syscall(t, __NR_openat2, (u64)path.dir, (u64)path.name, (u64)how, how_size, 0, 0)
@@ -260,8 +260,12 @@ SYSCALL(faccessat)
     i64 error = ask_path(t, (int)a, b, true, &path, &fd);
     if (error)
         return error;
-    if (fd >= 0)
-        return asked(fd, host_syscall(t, __NR_faccessat2, (u64)fd, (u64) "", c, AT_EMPTY_PATH, 0, 0));
+    if (fd >= 0) {
+        i64 result = asked(fd, host_syscall(t, __NR_faccessat2, (u64)fd, (u64) "", c, AT_EMPTY_PATH, 0, 0));
+        if (result != -ENOSYS && result != -EPERM)
+            return result;
+        path_lookup(t, (int)a, b, PATH_FOLLOW, &path);
+    }
     return host_syscall(t, __NR_faccessat, (u64)path.dir, (u64)path.name, c, 0, 0, 0);
 }
 

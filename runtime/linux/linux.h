@@ -108,6 +108,8 @@ i64 path_open(Task *t, int dir, const char *name, u64 host_flags);
 /* chdir: to the host's directory, if there is one, because what a program makes in its working directory belongs there. Names
  * relative to it are looked up in the sysroot first all the same. */
 i64 path_chdir(Task *t, const char *name);
+/* Is there such a file? By a call that every kernel and filter knows, which the C library's faccessat isn't. */
+bool path_exists(int dir, const char *name, bool follow);
 /* path_find for a name that isn't the sysroot's. */
 void path_host(Process *p, int dir, const char *name, PathHow how, Path *out);
 /* The guest's name for a host path, in place: without the sysroot if it is inside. Returns its length. */

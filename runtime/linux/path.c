@@ -54,6 +54,12 @@ static const char *absolute(Process *p, int dir, const char *name, char buf[PATH
     return buf;
 }
 
+bool path_exists(int dir, const char *name, bool follow)
+{
+    struct stat st;
+    return fstatat(dir, name, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* Is what fd has open an empty directory that the host has, too (as `name`)? */
 static bool is_mount_point(int fd, const char *name)
 {
@@ -113,7 +119,7 @@ static bool in_sysroot(Process *p, const char *path, bool follow, char *out)
     }
     /* Without openat2 (or /proc), absolute symlinks lead out of the sysroot. */
     int n = snprintf(out, PATH_MAX, "%s%s", p->options.sysroot, path);
-    return n < PATH_MAX && faccessat(AT_FDCWD, out, F_OK, follow ? 0 : AT_SYMLINK_NOFOLLOW) == 0;
+    return n < PATH_MAX && path_exists(AT_FDCWD, out, follow);
 }
 
 /* Where a file that doesn't exist yet belongs: into its directory, if that is where the name was relative to; else to the host,
@@ -128,7 +134,7 @@ static bool new_in_sysroot(Process *p, const char *path, bool within, char *out)
     char parent[PATH_MAX];
     memcpy(parent, path, n);
     parent[n] = 0;
-    if ((!within && faccessat(AT_FDCWD, parent, F_OK, 0) == 0) || !in_sysroot(p, parent, true, out))
+    if ((!within && path_exists(AT_FDCWD, parent, true)) || !in_sysroot(p, parent, true, out))
         return false;
     size_t length = strlen(out);
     return snprintf(out + length, PATH_MAX - length, "%s%s", out[length - 1] == '/' ? "" : "/", path + n) <

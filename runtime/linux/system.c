@@ -306,6 +306,7 @@ void system_init(Process *p, Linux *l)
     u64 set[CPU_WORDS] = {0};
     l->seed = p->options.seed;
     for (size_t i = 0; i < LEN(memory_limits); i++) {
+        l->limits[memory_limits[i]] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
         raw_syscall(__NR_prlimit64, 0, memory_limits[i], 0, (u64)&l->limits[memory_limits[i]], 0, 0);
         if (l->limits[memory_limits[i]].rlim_cur != RLIM_INFINITY)
             raise_limit(memory_limits[i]);
