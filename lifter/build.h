@@ -59,6 +59,14 @@ static inline void check_align(Lift *l, Val addr, u32 bytes)
         ir_emit(l->ir, IR_align, addr, NO_VAL, NO_VAL, bytes);
 }
 
+/* Misaligned addresses are right as long as the access stays within a block of `block` bytes. */
+static inline void check_align_within(Lift *l, Val addr, u32 bytes, u32 block)
+{
+    check_align(l, addr, bytes);
+    if (bytes > 1 && bytes < block)
+        l->ir->ops[l->ir->count - 1].imm2 = block;
+}
+
 #define CAS(name) \
     static inline Val name(Lift *l, Val addr, Val expected, Val desired) \
     { \

@@ -204,7 +204,7 @@ void interp_run(Task *t, const Ir *ir)
                 __atomic_thread_fence(__ATOMIC_ACQ_REL);
             break;
         case IR_align:
-            if (A(0).x & (u64)(op->imm - 1))
+            if (A(0).x & (u64)(op->imm - 1) && !(op->imm2 && (A(0).x & (op->imm2 - 1)) + (u64)op->imm <= op->imm2))
                 task_raise(t, SIGBUS, BUS_ADRALN, A(0).x);
             break;
 

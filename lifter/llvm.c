@@ -364,6 +364,14 @@ static void check_align(Gen *g, const Op *op)
     LLVMBasicBlockRef good = LLVMGetInsertBlock(g->b);
 
     LLVMPositionBuilderAtEnd(g->b, bad);
+    if (op->imm2) {
+        LLVMValueRef last = LLVMBuildAnd(g->b, address, const64(g, op->imm2 - 1), "");
+        last = LLVMBuildAdd(g->b, last, const64(g, (u64)op->imm), "");
+        LLVMValueRef inside = LLVMBuildICmp(g->b, LLVMIntULE, last, const64(g, op->imm2), "");
+        bad = new_bb(g);
+        LLVMBuildCondBr(g->b, inside, good, bad);
+        LLVMPositionBuilderAtEnd(g->b, bad);
+    }
     Set dirty = g->dirty;
     flush_state(g);
     g->dirty = dirty;

@@ -23,6 +23,7 @@ typedef struct HostInfo {
     bool avx;                    /* vector registers have 32 bytes */
     bool lane_shifts;            /* 32- and 64-bit lanes are shifted by counts of their own in integer instructions */
     const char
+        *pair_products, /* intrinsic: pairs of products of 16-bit lanes added */
         *byte_shuffle; /* intrinsic: bytes of the first operand by the second's low 4 bits, 0 for bit 7; or NULL */
 } HostInfo;
 

@@ -109,6 +109,12 @@ static LLVMValueRef ctz(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param
 }
 
 /* Sign repetitions become leading zeros; the 1 shifted in stops the count at width - 1. */
+static LLVMValueRef popcnt(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMValueRef args[] = {arg[0]};
+    return llvm_intrinsic(g, "llvm.ctpop", LLVMTypeOf(arg[0]), args, 1);
+}
+
 static LLVMValueRef cls(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
 {
     LLVMValueRef sign = LLVMBuildAShr(g->b, arg[0], constant(arg[0], width_of(arg[0]) - 1), "");
@@ -788,6 +794,7 @@ static const struct {
     BOTH(neg, neg, 0),
     BOTH(clz, clz, 0),
     BOTH(ctz, ctz, 0),
+    BOTH(popcnt, popcnt, 0),
     BOTH(cls, cls, 0),
     BOTH(rbit, reverse_bits, 0),
     BOTH(bswap, swap_whole, 0),

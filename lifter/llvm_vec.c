@@ -71,8 +71,11 @@ static LLVMValueRef call2(Gen *g, const char *name, LLVMValueRef a, LLVMValueRef
 /* Task.saturated |= result != exact; the result. */
 static LLVMValueRef saturated(Gen *g, LLVMValueRef result, LLVMValueRef exact)
 {
-    LLVMValueRef differs = LLVMBuildBitCast(g->b, XOR(result, exact), g->i128, "");
-    LLVMValueRef any = LLVMBuildZExt(g->b, IS(NE, differs, LLVMConstNull(g->i128)), g->i32, "");
+    LLVMTypeRef lane = LLVMGetElementType(LLVMTypeOf(exact));
+    u32 bits = LLVMGetIntTypeWidth(lane) * LLVMGetVectorSize(LLVMTypeOf(exact));
+    LLVMTypeRef whole_type = LLVMIntTypeInContext(g->ctx, bits);
+    LLVMValueRef differs = LLVMBuildBitCast(g->b, XOR(result, exact), whole_type, "");
+    LLVMValueRef any = LLVMBuildZExt(g->b, IS(NE, differs, LLVMConstNull(whole_type)), g->i32, "");
     LLVMValueRef offset = LLVMConstInt(g->i64, offsetof(Task, saturated), false);
     LLVMValueRef p = LLVMBuildInBoundsGEP2(g->b, g->i8, g->task, &offset, 1, "");
     LLVMBuildStore(g->b, OR(LLVMBuildLoad2(g->b, g->i32, p, ""), any), p);
@@ -148,6 +151,52 @@ static LLVMValueRef double_high(Gen *g, const Op *op, const LLVMValueRef *arg, u
         v = ADD(v, all(v, 1ull << (bits - 1)));
     v = LLVMBuildTrunc(g->b, LSHR(v, all(v, bits)), vector_of(g, bits, 128 / bits), "");
     return whole(g, unwrapped(g, v, bits));
+}
+
+/* c plus the doubled product's upper half, rounded; minus it */
+static LLVMValueRef rounded_sum(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 subtract)
+{
+    LLVMTypeRef narrow = vector_of(g, bits, 128 / bits), wide = vector_of(g, 2 * bits, 128 / bits);
+    LLVMValueRef v[3];
+    for (u32 i = 0; i < 3; i++)
+        v[i] = LLVMBuildSExt(g->b, lanes(g, arg[i], bits), wide, "");
+    LLVMValueRef product = MUL(v[1], v[2]);
+    if (subtract)
+        product = SUB(LLVMConstNull(wide), product);
+    LLVMValueRef exact = ADD(v[0], ASHR(ADD(product, all(product, 1ull << (bits - 2))), all(product, bits - 1)));
+    u64 max = (1ull << (bits - 1)) - 1;
+    LLVMValueRef r = call2(g, "llvm.smax", call2(g, "llvm.smin", exact, all(exact, max)), all(exact, ~max));
+    return whole(g, LLVMBuildTrunc(g->b, saturated(g, r, exact), narrow, ""));
+}
+
+enum { SIGNED_B = 1, SIGNED_C = 2 };
+
+static LLVMValueRef dot(Gen *g, const Op *op, const LLVMValueRef *arg, u32 bits, u32 sign)
+{
+    LLVMTypeRef bytes = vector_of(g, 8, 8), halves = vector_of(g, 16, 8);
+    LLVMValueRef sum[2];
+    if (!g->host->pair_products)
+        return NULL;
+    for (u32 half = 0; half < 2; half++) {
+        LLVMValueRef args[2];
+        for (u32 i = 0; i < 2; i++) {
+            LLVMValueRef index[8];
+            for (u32 k = 0; k < 8; k++)
+                index[k] = LLVMConstInt(g->i32, 8 * half + k, false);
+            LLVMValueRef v = LLVMBuildShuffleVector(g->b, arg[1 + i], LLVMGetPoison(g->q), LLVMConstVector(index, 8), "");
+            v = LLVMBuildBitCast(g->b, v, bytes, "");
+            args[i] = LLVMBuildCast(g->b, sign & 1u << i ? LLVMSExt : LLVMZExt, v, halves, "");
+        }
+        sum[half] = llvm_intrinsic(g, g->host->pair_products, NULL, args, 2);
+    }
+    LLVMValueRef even[4], odd[4];
+    for (u32 k = 0; k < 4; k++) {
+        even[k] = LLVMConstInt(g->i32, 2 * k, false);
+        odd[k] = LLVMConstInt(g->i32, 2 * k + 1, false);
+    }
+    LLVMValueRef low = LLVMBuildShuffleVector(g->b, sum[0], sum[1], LLVMConstVector(even, 4), "");
+    LLVMValueRef high = LLVMBuildShuffleVector(g->b, sum[0], sum[1], LLVMConstVector(odd, 4), "");
+    return whole(g, ADD(lanes(g, arg[0], 32), ADD(low, high)));
 }
 
 /* -- shifts by a register, and table lookups ----------------------------------------------------------------------- */
@@ -267,6 +316,11 @@ static const struct {
     R16_32(vsqdmull, double_long, 0),
     R16_32(vsqdmulh, double_high, false),
     R16_32(vsqrdmulh, double_high, true),
+    R16_32(vsqrdmlah, rounded_sum, false),
+    R16_32(vsqrdmlsh, rounded_sum, true),
+    [IR_vsdot8] = {dot, 8, SIGNED_B | SIGNED_C},
+    [IR_vudot8] = {dot, 8, 0},
+    [IR_vusdot8] = {dot, 8, SIGNED_C},
     R32_64(vushl, shift, false),
     R32_64(vsshl, shift, true),
     [IR_vtbl] = {look_up, 8, 0},

@@ -113,6 +113,16 @@ static inline u64 op_cls64(u64 a)
     return (u64)__builtin_clzll((a ^ (u64)((i64)a >> 63)) << 1 | 1);
 }
 
+static inline u32 op_popcnt32(u32 a)
+{
+    return (u32)__builtin_popcount(a);
+}
+
+static inline u64 op_popcnt64(u64 a)
+{
+    return (u64)__builtin_popcountll(a);
+}
+
 static inline u32 op_ctz32(u32 a)
 {
     return a ? (u32)__builtin_ctz(a) : 32;

@@ -511,6 +511,25 @@ static inline V128 op_vsqdmull32(Task *t, V128 a, V128 b)
 }
 #undef UNWRAPPED
 
+/* The manual adds c, shifted left, before it rounds and shifts right; c has no part in what is lost. */
+#define ROUNDED_SUM(name, bits, sign) \
+    static inline V128 op_##name##bits(Task *t, V128 c, V128 a, V128 b) \
+    { \
+        Vs##bits r; \
+        for (int i = 0; i < 128 / bits; i++) { \
+            i64 product = sign((i64)((Vs##bits)a)[i] * ((Vs##bits)b)[i]); \
+            i64 sum = ((Vs##bits)c)[i] + ((product + (1ll << (bits - 2))) >> (bits - 1)); \
+            r[i] = (i##bits)(sum > INT##bits##_MAX ? INT##bits##_MAX : sum < INT##bits##_MIN ? INT##bits##_MIN : sum); \
+            t->saturated |= r[i] != sum; \
+        } \
+        return (V128)r; \
+    }
+ROUNDED_SUM(vsqrdmlah, 16, +)
+ROUNDED_SUM(vsqrdmlah, 32, +)
+ROUNDED_SUM(vsqrdmlsh, 16, -)
+ROUNDED_SUM(vsqrdmlsh, 32, -)
+#undef ROUNDED_SUM
+
 /* -- Shifts by a register ------------------------------------------------------------------------------------------ */
 
 /* x shifted by s, exact as far as it fits a lane of `bits`; a left shift by the width or more gives 0 or a number
@@ -659,6 +678,18 @@ BODY2(vsmull16, __m128i, _mm_unpacklo_epi16(_mm_mullo_epi16(a, b), _mm_mulhi_epi
 BODY2(vumull16, __m128i, _mm_unpacklo_epi16(_mm_mullo_epi16(a, b), _mm_mulhi_epu16(a, b)))
 BODY2(vsmull32, V128, _mm_mul_epi32((__m128i)op_vuxl32(a), (__m128i)op_vuxl32(b)))
 BODY2(vumull32, V128, _mm_mul_epu32((__m128i)op_vuxl32(a), (__m128i)op_vuxl32(b)))
+
+#define DOT(name, extend_b, extend_c) \
+    static inline V128 op_##name(V128 a, V128 b, V128 c) \
+    { \
+        __m128i low = _mm_madd_epi16((__m128i)extend_b(b), (__m128i)extend_c(c)); \
+        __m128i high = _mm_madd_epi16((__m128i)extend_b(op_vhigh64(b)), (__m128i)extend_c(op_vhigh64(c))); \
+        return (V128)((Vu32)a + (Vu32)_mm_hadd_epi32(low, high)); \
+    }
+DOT(vsdot8, op_vsxl8, op_vsxl8)
+DOT(vudot8, op_vuxl8, op_vuxl8)
+DOT(vusdot8, op_vuxl8, op_vsxl8)
+#undef DOT
 
 static inline V128 op_vpmull8(V128 a_, V128 b_)
 {

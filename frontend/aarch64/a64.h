@@ -32,6 +32,7 @@ static inline void unallocated(Lift *l)
     HELPER(set_fpcr) \
     HELPER(counter) \
     HELPER(clock) \
+    HELPER(random) \
     HELPER(ic_ivau)
 enum {
 #define HELPER_ENUM(name) HELPER_##name,
@@ -151,8 +152,8 @@ static inline Val k_r(Lift *l, bool sf, u64 v)
         return sf ? name##64(l, a) : name##32(l, a); \
     }
 OP2_R(add) OP2_R(sub) OP2_R(mul) OP2_R(and) OP2_R(or) OP2_R(xor) OP2_R(andn) OP2_R(shl) OP2_R(shr) OP2_R(sar) OP2_R(ror)
-OP2_R(udiv) OP2_R(sdiv) OP2_R(eq) OP2_R(ne)
-OP1_R(not) OP1_R(neg) OP1_R(clz) OP1_R(cls) OP1_R(rbit) OP1_R(rev16_)
+OP2_R(udiv) OP2_R(sdiv) OP2_R(eq) OP2_R(ne) OP2_R(slt) OP2_R(ult)
+OP1_R(not) OP1_R(neg) OP1_R(clz) OP1_R(cls) OP1_R(rbit) OP1_R(rev16_) OP1_R(ctz) OP1_R(popcnt)
 #undef OP1_R
 #undef OP2_R
 

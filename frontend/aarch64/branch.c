@@ -15,6 +15,12 @@ LIFT(b_cond)
         end_branch(l, flags_cond(l, (Cond)i->cond), to, l->next);
 }
 
+/* With a hint that the branch goes the same way nearly always (FEAT_HBC) */
+LIFT(bc_cond)
+{
+    lift_b_cond(l, i);
+}
+
 LIFT(b)
 {
     end_jump(l, target(l, i->imm26, 26));

@@ -380,3 +380,94 @@ LIFT(umulh)
 {
     put_x(l, i->rd, umulh64(l, x(l, i->rn), x(l, i->rm)));
 }
+
+/* -- FEAT_CSSC ------------------------------------------------------------------------------------------------------ */
+
+LIFT(ctz)
+{
+    put_r(l, i->sf, i->rd, ctz_r(l, i->sf, r(l, i->sf, i->rn)));
+}
+
+LIFT(cnt)
+{
+    put_r(l, i->sf, i->rd, popcnt_r(l, i->sf, r(l, i->sf, i->rn)));
+}
+
+LIFT(abs)
+{
+    Val n = r(l, i->sf, i->rn);
+    put_r(l, i->sf, i->rd, select_r(l, i->sf, slt_r(l, i->sf, n, k_r(l, i->sf, 0)), neg_r(l, i->sf, n), n));
+}
+
+#define MAX_MIN(name, less, a, b, imm) \
+    static Val name(Lift *l, bool sf, Val n, Val m) \
+    { \
+        return select_r(l, sf, less##_r(l, sf, a, b), m, n); \
+    } \
+    LIFT(name) \
+    { \
+        put_r(l, i->sf, i->rd, name(l, i->sf, r(l, i->sf, i->rn), r(l, i->sf, i->rm))); \
+    } \
+    LIFT(name##_imm) \
+    { \
+        put_r(l, i->sf, i->rd, name(l, i->sf, r(l, i->sf, i->rn), k_r(l, i->sf, imm))); \
+    }
+MAX_MIN(smax, slt, n, m, (u64)(i8)i->imm8)
+MAX_MIN(smin, slt, m, n, (u64)(i8)i->imm8)
+MAX_MIN(umax, ult, n, m, i->imm8)
+MAX_MIN(umin, ult, m, n, i->imm8)
+#undef MAX_MIN
+
+/* -- flags: FEAT_FlagM, FEAT_FlagM2 --------------------------------------------------------------------------------- */
+
+enum { N = 8u << 28, Z = 4u << 28, C = 2u << 28, V = 1u << 28 };
+
+static void put_flags(Lift *l, Val nzcv)
+{
+    flags_set(l, FLAG_BITS, nzcv, NO_VAL);
+}
+
+/* Bits of v where mask has ones, of the flags elsewhere. */
+static void replace_flags(Lift *l, u32 mask, Val v)
+{
+    put_flags(l, or32(l, and32(l, flags_bits(l), k32(l, ~mask & 0xf0000000)), and32(l, v, k32(l, mask))));
+}
+
+LIFT(rmif)
+{
+    Val bits = lo32(l, ror64(l, x(l, i->rn), k64(l, i->imm6)));
+    replace_flags(l, (u32)i->mask << 28, shl32(l, bits, k32(l, 28)));
+}
+
+/* The sum or difference was of 8 or 16 bits: its sign, whether it is zero, and whether the bit above says otherwise than the sign. */
+LIFT(setf)
+{
+    u32 unused = i->sz ? 16 : 24;
+    Val n = w(l, i->rn), top = shl32(l, n, k32(l, unused));
+    Val zero = select32(l, top, k32(l, 0), k32(l, Z));
+    Val overflow = and32(l, shr32(l, xor32(l, n, shr32(l, n, k32(l, 1))), k32(l, 31 - unused)), k32(l, 1));
+    replace_flags(l, N | Z | V, or32(l, or32(l, and32(l, top, k32(l, N)), zero), shl32(l, overflow, k32(l, 28))));
+}
+
+LIFT(cfinv)
+{
+    put_flags(l, xor32(l, flags_bits(l), k32(l, C)));
+}
+
+/* To the form of another architecture, in which Z says "unordered", too; and back. */
+LIFT(axflag)
+{
+    Val nzcv = flags_bits(l), v = and32(l, nzcv, k32(l, V));
+    Val z = or32(l, and32(l, nzcv, k32(l, Z)), shl32(l, v, k32(l, 2)));
+    put_flags(l, or32(l, z, andn32(l, and32(l, nzcv, k32(l, C)), shl32(l, v, k32(l, 1)))));
+}
+
+LIFT(xaflag)
+{
+    Val nzcv = flags_bits(l), z = and32(l, shr32(l, nzcv, k32(l, 30)), k32(l, 1));
+    Val c = and32(l, shr32(l, nzcv, k32(l, 29)), k32(l, 1));
+    Val n = andn32(l, andn32(l, k32(l, 1), c), z);
+    Val bits = or32(l, shl32(l, n, k32(l, 3)), shl32(l, and32(l, z, c), k32(l, 2)));
+    bits = or32(l, bits, or32(l, shl32(l, or32(l, c, z), k32(l, 1)), andn32(l, z, c)));
+    put_flags(l, shl32(l, bits, k32(l, 28)));
+}

@@ -9,9 +9,12 @@ static const struct {
 #include "features.def"
 };
 
+/* What isn't a feature: EL1 is AArch64; granules that virtual memory doesn't have. */
+static const u64 initial[] = {[A64_PFR0] = 0x10, [A64_MMFR0] = 0xff000000, [A64_MMFR2] = 0};
+
 u64 a64_id_register(A64Id id)
 {
-    u64 v = id == A64_PFR0 ? 0x10 : 0; /* EL1 is AArch64 */
+    u64 v = initial[id];
     for (size_t n = 0; n < LEN(features); n++)
         if (features[n].id == id)
             v = (v & ~(15ull << features[n].shift)) | (u64)features[n].value << features[n].shift;

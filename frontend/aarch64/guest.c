@@ -5,6 +5,7 @@
  * swap against the value that was loaded, so that a store by another thread of the same value goes unnoticed. */
 #include <elf.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <xmmintrin.h>
 
@@ -153,6 +154,14 @@ static u64 helper_clock(Task *t, u64 a, u64 b)
     return nanoseconds(CLOCK_REALTIME);
 }
 
+static u64 helper_random(Task *t, u64 a, u64 b)
+{
+    u64 v;
+    while (getrandom(&v, sizeof v, 0) != sizeof v)
+        ;
+    return v;
+}
+
 static u64 helper_ic_ivau(Task *t, u64 line, u64 size)
 {
     code_written(t, line, size);
@@ -225,7 +234,7 @@ const Guest guest_aarch64 = {
     .off_sp = OFF_SP,
     .helpers = helpers,
     .nhelpers = LEN(helpers),
-    .unrepeatable_helpers = 1u << HELPER_counter,
+    .unrepeatable_helpers = 1u << HELPER_counter | 1u << HELPER_random,
     .lift = lift,
     .reset = reset,
 };

@@ -24,6 +24,11 @@ static inline Val op2(Lift *l, u32 code, Val a, Val b)
     return ir_emit(l->ir, (OpCode)code, a, b, NO_VAL, 0);
 }
 
+static inline Val op3(Lift *l, u32 code, Val a, Val b, Val c)
+{
+    return ir_emit(l->ir, (OpCode)code, a, b, c, 0);
+}
+
 /* A 64-bit lane in a 64-bit vector is reserved; true if so. */
 static inline bool reserved_1d(Lift *l, const Insn *i)
 {

@@ -201,3 +201,36 @@ LIFT(sqrdmulh_es)
 {
     put_q(l, i->rd, op2(l, IR_vsqrdmulh16 + i->size - 1, scalar(l, i->size, i->rn), element(l, i)));
 }
+
+#define ROUNDING_SUM(name, op) \
+    LIFT(name##_e) \
+    { \
+        put_q(l, i->rd, op3(l, IR_##op##16 + i->size - 1, q_only(l, i, i->rd), q_only(l, i, i->rn), element(l, i))); \
+    } \
+    LIFT(name##_es) \
+    { \
+        put_q(l, i->rd, op3(l, IR_##op##16 + i->size - 1, scalar(l, i->size, i->rd), scalar(l, i->size, i->rn), \
+                            element(l, i))); \
+    }
+ROUNDING_SUM(sqrdmlah, vsqrdmlah)
+ROUNDING_SUM(sqrdmlsh, vsqrdmlsh)
+
+/* Four bytes of m to each lane */
+static Val four_bytes(Lift *l, const Insn *i)
+{
+    return vduplane32(l, q(l, i->M << 4 | i->rm), i->H << 1 | i->L);
+}
+
+#define DOT(name) \
+    LIFT(name##_e) \
+    { \
+        put_v(l, i, i->rd, v##name##8(l, q(l, i->rd), q(l, i->rn), four_bytes(l, i))); \
+    }
+DOT(sdot)
+DOT(udot)
+DOT(usdot)
+
+LIFT(sudot_e)
+{
+    put_v(l, i, i->rd, vusdot8(l, q(l, i->rd), four_bytes(l, i), q(l, i->rn)));
+}

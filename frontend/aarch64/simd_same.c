@@ -192,3 +192,50 @@ LIFT(bif_v)
 {
     put_v(l, i, i->rd, vbsl(l, q(l, i->rm), q(l, i->rd), q(l, i->rn)));
 }
+
+/* -- three registers, extension ------------------------------------------------------------------------------------- */
+
+#define ROUNDING_SUM(name, op) \
+    LIFT(name##_v) \
+    { \
+        put_q(l, i->rd, op3(l, IR_##op##16 + i->size - 1, q_only(l, i, i->rd), q_only(l, i, i->rn), q_only(l, i, i->rm))); \
+    } \
+    LIFT(name##_s) \
+    { \
+        put_q(l, i->rd, op3(l, IR_##op##16 + i->size - 1, scalar(l, i->size, i->rd), scalar(l, i->size, i->rn), \
+                            scalar(l, i->size, i->rm))); \
+    }
+ROUNDING_SUM(sqrdmlah, vsqrdmlah)
+ROUNDING_SUM(sqrdmlsh, vsqrdmlsh)
+
+#define DOT(name) \
+    LIFT(name##_v) \
+    { \
+        put_v(l, i, i->rd, v##name##8(l, q(l, i->rd), q(l, i->rn), q(l, i->rm))); \
+    }
+DOT(sdot)
+DOT(udot)
+DOT(usdot)
+
+/* Rows of eight bytes, two of n by two of m: the halves of the sums of n's first row come first. */
+static void matrix_product(Lift *l, const Insn *i, OpCode dot)
+{
+    Val n = q(l, i->rn), m = q(l, i->rm), zero = splat(l, 3, 0);
+    Val first = op3(l, dot, zero, vduplane64(l, n, 0), m), second = op3(l, dot, zero, vduplane64(l, n, 1), m);
+    put_q(l, i->rd, vadd32(l, q(l, i->rd), vaddp32(l, first, second)));
+}
+
+LIFT(smmla_v)
+{
+    matrix_product(l, i, IR_vsdot8);
+}
+
+LIFT(ummla_v)
+{
+    matrix_product(l, i, IR_vudot8);
+}
+
+LIFT(usmmla_v)
+{
+    matrix_product(l, i, IR_vusdot8);
+}

@@ -14,6 +14,7 @@ typedef struct A64State {
     V128 v[32];
     u64 fpsr; /* the cumulative bits but those that are yet in MXCSR, Task.fp_status and Task.saturated (QC) */
     u64 tpidr, tpidrro;
+    u64 pstate; /* SSBS and DIT */
     u64 excl_addr; /* what the exclusive monitor watches, or NO_EXCL */
     V128 excl_val; /* what was loaded from it; a store exclusive succeeds if it is still there */
 } A64State;
@@ -25,6 +26,7 @@ typedef struct A64State {
 #define OFF_V(n) ((u32)(offsetof(A64State, v) + 16 * (n)))
 #define OFF_FPCR ((u32)offsetof(A64State, fpcr))
 #define OFF_FPSR ((u32)offsetof(A64State, fpsr))
+#define OFF_PSTATE ((u32)offsetof(A64State, pstate))
 #define OFF_TPIDR ((u32)offsetof(A64State, tpidr))
 #define OFF_TPIDRRO ((u32)offsetof(A64State, tpidrro))
 #define OFF_EXCL_ADDR ((u32)offsetof(A64State, excl_addr))
@@ -43,6 +45,8 @@ static inline A64State *a64(Task *t)
     return (A64State *)t->state;
 }
 
+/* PSTATE bits as the register of the same name shows them, C5.2. */
+enum { PSTATE_SSBS = 1 << 12, PSTATE_DIT = 1 << 24 };
 /* FPCR fields, Arm ARM C5.2.8. */
 enum { FPCR_RMODE_SHIFT = 22, FPCR_FZ = 1 << 24, FPCR_DN = 1 << 25, FPCR_AHP = 1 << 26, FPCR_MASK = 0x07c00000 };
 /* FPSR fields, C5.2.10. */

@@ -7,6 +7,20 @@ LIFT(hint)
 {
 }
 
+/* There is no event to wait for: they return at once, as they may. */
+LIFT(wfet)
+{
+}
+
+LIFT(wfit)
+{
+}
+
+/* Nothing is executed speculatively that a barrier would keep. */
+LIFT(sb)
+{
+}
+
 /* CRm's low bits say which accesses: 1 loads before anything, 2 stores before stores, else all. */
 LIFT(dmb)
 {
@@ -45,6 +59,56 @@ static Val read_nzcv(Lift *l)
 static void write_nzcv(Lift *l, Val v)
 {
     flags_set(l, FLAG_BITS, and32(l, lo32(l, v), k32(l, 0xf0000000)), NO_VAL);
+}
+
+/* Bits of PSTATE that only stand there: speculative store bypass safe, data-independent timing. */
+static Val read_pstate(Lift *l, u32 bit)
+{
+    return and64(l, get64(l, OFF_PSTATE), k64(l, bit));
+}
+
+static void write_pstate(Lift *l, u32 bit, Val v)
+{
+    Val rest = and64(l, get64(l, OFF_PSTATE), k64(l, ~(u64)bit));
+    put64(l, OFF_PSTATE, or64(l, rest, and64(l, v, k64(l, bit))));
+}
+
+static Val read_ssbs(Lift *l)
+{
+    return read_pstate(l, PSTATE_SSBS);
+}
+
+static void write_ssbs(Lift *l, Val v)
+{
+    write_pstate(l, PSTATE_SSBS, v);
+}
+
+static Val read_dit(Lift *l)
+{
+    return read_pstate(l, PSTATE_DIT);
+}
+
+static void write_dit(Lift *l, Val v)
+{
+    write_pstate(l, PSTATE_DIT, v);
+}
+
+LIFT(msr_ssbs)
+{
+    write_pstate(l, PSTATE_SSBS, k64(l, i->CRm & 1 ? PSTATE_SSBS : 0));
+}
+
+LIFT(msr_dit)
+{
+    write_pstate(l, PSTATE_DIT, k64(l, i->CRm & 1 ? PSTATE_DIT : 0));
+}
+
+/* FEAT_RNG: there always is a number, so NZCV is 0. */
+static Val read_random(Lift *l)
+{
+    Val v = call_helper(l, HELPER_random, NO_VAL, NO_VAL);
+    flags_set(l, FLAG_BITS, k32(l, 0), NO_VAL);
+    return v;
 }
 
 static Val read_fpcr(Lift *l)
@@ -161,6 +225,17 @@ LIFT(dc_cvac)
 
 LIFT(dc_cvau)
 {
+}
+
+/* To the point of persistence, which makes nothing of memory persistent here; the address must be readable all the same. */
+LIFT(dc_cvap)
+{
+    ld8(l, x(l, i->rt), 0);
+}
+
+LIFT(dc_cvadp)
+{
+    ld8(l, x(l, i->rt), 0);
 }
 
 LIFT(dc_civac)

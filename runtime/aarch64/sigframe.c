@@ -91,7 +91,7 @@ bool a64_push_frame(Task *t, const GuestSignal *s)
     memcpy(c->regs, state->x, sizeof c->regs);
     c->sp = state->sp;
     c->pc = t->pc;
-    c->pstate = a64_nzcv(state);
+    c->pstate = a64_nzcv(state) | state->pstate;
     A64Fpsimd fp = {.head = {FPSIMD_MAGIC, sizeof fp}, .fpsr = a64_fpsr(t), .fpcr = a64_fpcr(t)};
     memcpy(fp.v, state->v, sizeof fp.v);
     memcpy(c->reserved, &fp, sizeof fp);
@@ -155,6 +155,7 @@ bool a64_pop_frame(Task *t)
     state->sp = c->sp;
     t->pc = c->pc;
     a64_set_nzcv(state, (u32)c->pstate & (u32)PSTATE_NZCV);
+    state->pstate = c->pstate & (PSTATE_SSBS | PSTATE_DIT);
     state->excl_addr = NO_EXCL;
     signal_restore(t, f.uc.mask, &f.uc.stack);
     return restore_fp(t, c);

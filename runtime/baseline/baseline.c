@@ -797,6 +797,7 @@ static void one_op(Gen *g, Val n, Block *block)
         Operands o = operands(g, op);
         u32 variant = prepare(g, IR_align, &o, false);
         g->holes[HOLE_IMM_] = (u64)op->imm - 1;
+        g->holes[HOLE_D_] = (op->imm2 ? op->imm2 : (u64)op->imm) - 1;
         g->holes[HOLE_PC64_] = g->pc;
         emit(g, IR_align, variant);
         consume(g, &o);

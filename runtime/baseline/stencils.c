@@ -443,12 +443,12 @@ STENCIL(fence__)
     NEXT;
 }
 
-/* HOLE_IMM is the alignment less 1. */
+/* HOLE_IMM is the alignment less 1, HOLE_D the size of the block to stay in less 1. */
 #define ALIGN(L) \
     STENCIL(align__##L) \
     { \
         u64 addr = ARG(X, L, 0); \
-        if (unlikely(addr & (u64)HOLE_IMM)) { \
+        if (unlikely(addr & (u64)HOLE_IMM) && (addr & (u64)HOLE_D) + (u64)HOLE_IMM > (u64)HOLE_D) { \
             t->pc = HOLE64(PC64); \
             task_raise(t, SIGBUS, BUS_ADRALN, addr); \
         } \
