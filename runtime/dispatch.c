@@ -60,9 +60,10 @@ void task_count(Task *t)
     }
 }
 
-void task_free(Task *t)
+bool task_free(Task *t)
 {
     Process *p = t->process;
+    int threads = 0;
     pthread_mutex_lock(&p->lock);
     task_count(t);
     for (Task **at = &p->tasks; *at; at = &(*at)->next_task) {
@@ -71,9 +72,12 @@ void task_free(Task *t)
             break;
         }
     }
+    for (const Task *other = p->tasks; other; other = other->next_task)
+        threads += !other->vfork_child;
     pthread_mutex_unlock(&p->lock);
     check_task_free(t);
     munmap(t, sizeof(Task) + JUMP_CACHE * sizeof(JumpEntry));
+    return !threads;
 }
 
 /* -- translation ------------------------------------------------------------------------------------------------------------- */

@@ -77,6 +77,7 @@ struct Process {
     pthread_mutex_t brk_lock; /* protects brk; the map's and the cache's locks are taken under it */
     Task *tasks;           /* linked by Task.next_task */
     _Atomic bool exiting;
+    _Atomic int leader_status; /* of the first thread's exit, if it has ended */
     struct Linux *kernel;  /* runtime/linux's own */
 };
 extern Process *the_process; /* one guest process in a host process: the signal handlers' way in */
@@ -135,8 +136,8 @@ static inline JumpEntry *task_jumps(Task *t)
 {
     return (JumpEntry *)(t + 1);
 }
-/* Takes it off the list and frees it. */
-void task_free(Task *t);
+/* Takes it off the list and frees it; true if the process has no thread any more. */
+bool task_free(Task *t);
 /* Adds what it has executed to the log's counters, once. Process.lock is held. */
 void task_count(Task *t);
 extern __thread Task *self; /* this thread's Task */

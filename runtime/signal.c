@@ -350,13 +350,14 @@ void signal_task_free(Task *t)
     munmap(s, state_size());
 }
 
-void signal_thread_end(Task *t)
+bool signal_thread_end(Task *t)
 {
+    signal_block_all();
+    if (t->signals->pending)
+        return false;
     stack_t stack = {.ss_flags = SS_DISABLE};
     raw_syscall(SYS_sigaltstack, (u64)&stack, 0, 0, 0, 0, 0);
-    /* What it has taken from the process's queue and not delivered is for another thread. */
-    if (t->signals->pending)
-        requeue_process(&t->signals->info);
+    return true;
 }
 
 void signal_before_fork(Task *t)

@@ -44,12 +44,13 @@ void signal_restore(Task *t, u64 mask, const GuestStack *stack);
  * signal can matter; the handlers are installed here. */
 void signal_init(Process *p, Task *t);
 /* A new thread's: the parent's mask, nothing pending, no alternate stack; its host thread calls signal_thread_start
- * as its first act, with all signals blocked, and signal_thread_end as its last. A child that shares memory but not
- * handlers (vfork) gets a copy of them. False without memory. */
+ * as its first act, with all signals blocked, and signal_thread_end as its last, which blocks them, or is false if one
+ * has to be delivered first. A child that shares memory but not handlers (vfork) gets a copy of them. False without
+ * memory. */
 bool signal_task_init(Task *child, const Task *parent, bool share_actions);
 void signal_keep_stack(Task *child, const Task *parent); /* the alternate stack too, as vfork does */
 void signal_thread_start(Task *t);
-void signal_thread_end(Task *t);
+bool signal_thread_end(Task *t);
 void signal_task_free(Task *t);
 /* Around fork: the child's copy of the handlers is whole. */
 void signal_before_fork(Task *t);

@@ -5,8 +5,9 @@
  *   (namespaces, shared descriptor tables, other exit signals) is a bare clone.
  * - A child that shares memory while its parent waits (vfork, posix_spawn) is a host process that shares memory
  *   likewise. It runs on a Task and a stack of its own, but on its parent's thread-local storage, which nobody else
- *   uses meanwhile. For the parent's other threads it is one more task. If the parent doesn't wait, a host thread made
- *   for the purpose does so in its place and lends its storage. */
+ *   uses meanwhile; so it may have a child of this kind, too, but no threads. For the parent's other threads it is one
+ *   more task. If the parent doesn't wait, a host thread made for the purpose does so in its place and lends its
+ *   storage. */
 #include "thread.h"
 
 #include <errno.h>
@@ -111,41 +112,10 @@ static void tell_joiner(Task *t)
         futex_wake(addr);
 }
 
-static bool alone(Process *p)
+static void print_stats(Process *p)
 {
-    int n = 0;
-    pthread_mutex_lock(&p->lock);
-    for (const Task *t = p->tasks; t; t = t->next_task)
-        n += !t->vfork_child;
-    pthread_mutex_unlock(&p->lock);
-    return n == 1;
-}
-
-_Noreturn void thread_exit(Task *t, int status)
-{
-    if (t->vfork_child || alone(t->process))
-        process_exit(t, status);
-    rights_thread_end(t);
-    signal_block_all();
-    signal_thread_end(t);
-    robust_list_exit(t);
-    tell_joiner(t);
-    jmp_buf *end = thread_end;
-    self = NULL;
-    signal_task_free(t);
-    task_free(t);
-    if (end)
-        longjmp(*end, 1);
-    /* The first thread isn't a pthread that could return; its stack stays. */
-    for (;;)
-        raw_syscall(SYS_exit, (u64)status, 0, 0, 0, 0, 0);
-}
-
-void process_print_stats(Task *t)
-{
-    Process *p = t->process;
     FILE *f = log_.file ? log_.file : stderr;
-    if (likely(!log_.stats) || t->vfork_child)
+    if (likely(!log_.stats))
         return;
     pthread_mutex_lock(&p->lock);
     for (Task *each = p->tasks; each; each = each->next_task)
@@ -155,10 +125,49 @@ void process_print_stats(Task *t)
     pthread_mutex_unlock(&p->lock);
 }
 
+_Noreturn static void end_process(Process *p, int status)
+{
+    if (!atomic_exchange(&p->exiting, true))
+        print_stats(p);
+    for (;;)
+        raw_syscall(SYS_exit_group, (u64)status, 0, 0, 0, 0, 0);
+}
+
+i64 thread_exit(Task *t, int status)
+{
+    Process *p = t->process;
+    if (t->vfork_child)
+        process_exit(t, status);
+    if (!signal_thread_end(t))
+        return -RESTART_NOINTR;
+    rights_thread_end(t);
+    if (t->tid == getpid())
+        p->leader_status = status;
+    robust_list_exit(t);
+    tell_joiner(t);
+    jmp_buf *end = thread_end;
+    self = NULL;
+    signal_task_free(t);
+    /* Threads of ours may be left, which the kernel would wait for. */
+    if (task_free(t))
+        end_process(p, p->leader_status);
+    if (end)
+        longjmp(*end, 1);
+    /* The first thread isn't a pthread that could return; its stack stays. */
+    for (;;)
+        raw_syscall(SYS_exit, (u64)status, 0, 0, 0, 0, 0);
+}
+
+void process_print_stats(Task *t)
+{
+    if (!t->vfork_child)
+        print_stats(t->process);
+}
+
 _Noreturn void process_exit(Task *t, int status)
 {
-    if (!t->vfork_child && !atomic_exchange(&t->process->exiting, true))
-        process_print_stats(t);
+    if (!t->vfork_child)
+        end_process(t->process, status);
     for (;;)
         raw_syscall(SYS_exit_group, (u64)status, 0, 0, 0, 0, 0);
 }
@@ -304,7 +313,9 @@ static void after_fork(Task *t, bool child)
         memset(t->executed, 0, sizeof t->executed);
         memset(t->reported, 0, sizeof t->reported);
         p->tasks = t;
+        atomic_store(&p->exiting, false);
         t->next_task = NULL;
+        t->vfork_child = false; /* an ordinary process, whoever made it */
         t->tid = (i32)gettid();
         t->thread = pthread_self();
         t->robust_list = 0;
@@ -486,7 +497,7 @@ i64 thread_clone(Task *t, const CloneArgs *a)
         return -EINVAL;
     if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
         return -EINVAL;
-    if (t->vfork_child && (flags & CLONE_VM))
+    if (t->vfork_child && (flags & CLONE_VM) && !(flags & CLONE_VFORK))
         return -EINVAL; /* its thread-local storage is taken */
     if ((flags & CLONE_VM) && (flags & CLONE_INTO_CGROUP))
         return -EINVAL; /* the C library's clone can't say it */

@@ -12,8 +12,9 @@ typedef struct CloneArgs {
 
 /* clone, clone3, fork and vfork: the child's id in the caller and 0 in the child, or -errno. */
 i64 thread_clone(Task *t, const CloneArgs *a);
-/* The exit system call: ends the calling thread, and the process if it was the only one. */
-_Noreturn void thread_exit(Task *t, int status);
+/* The exit system call: ends the calling thread, and with the last one the process, whose status is the first thread's. Returns
+ * -ERESTARTNOINTR if a signal is to be delivered before. */
+i64 thread_exit(Task *t, int status);
 /* exit_group, and whatever else ends the process. */
 _Noreturn void process_exit(Task *t, int status);
 /* Under --stats: what the process has done since this was called last. Nothing in a vfork child, whose work is its

@@ -57,7 +57,7 @@ SYSCALL(clone3)
 
 SYSCALL(exit)
 {
-    thread_exit(t, (int)(a & 0xff));
+    return thread_exit(t, (int)(a & 0xff));
 }
 
 SYSCALL(exit_group)

@@ -1,6 +1,7 @@
 /* clone in its less usual forms. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -39,11 +40,57 @@ static void handler(int s)
 {
 }
 
+static void *thread(void *arg)
+{
+    return arg;
+}
+
 static int status_of(pid_t pid, int options)
 {
     int status = -1;
     waitpid(pid, &status, options);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/* Children of a child that shares its parent's memory. */
+static void nested(void)
+{
+    pid_t outer = vfork();
+    if (!outer) {
+        pid_t inner = fork();
+        if (!inner) { /* an ordinary process: may have threads and such children itself */
+            pthread_t t;
+            void *result = NULL;
+            int error = pthread_create(&t, NULL, thread, "");
+            if (error)
+                _exit(1);
+            pthread_join(t, &result);
+            pid_t third = vfork();
+            if (!third)
+                _exit(14);
+            int status = status_of(third, 0);
+            volatile long sum = 0;
+            for (long i = 0; i < 3000000; i++) /* hot */
+                sum += i;
+            _exit(result && sum > 0 ? status : 2);
+        }
+        _exit(status_of(inner, 0));
+    }
+    printf("fork in a vfork child: %d\n", status_of(outer, 0));
+    volatile int deep = 0;
+    outer = vfork();
+    if (!outer) {
+        pid_t inner = vfork();
+        if (!inner) {
+            deep = 15;
+            _exit(deep);
+        }
+        _exit(status_of(inner, 0) + 1);
+    }
+    int status = status_of(outer, 0);
+    printf("vfork in a vfork child: %d %d\n", status, deep);
+    outer = clone(counts, stack[0] + sizeof stack[0], CLONE_VM | CLONE_VFORK | SIGCHLD, (void *)17);
+    printf("clone: %d\n", status_of(outer, 0));
 }
 
 int main(void)
@@ -121,5 +168,6 @@ int main(void)
         _exit(now.sa_handler == SIG_DFL ? 13 : 1);
     }
     printf("clone3, handlers cleared: %d\n", status_of(r, 0));
+    nested();
     return 0;
 }
