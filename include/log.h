@@ -98,4 +98,8 @@ void log_clear_stats(void);
 /* Nanoseconds of a monotonic clock, or 0 when nobody asked for --stats. */
 u64 log_clock(void);
 
+/* Where nothing can go on: one line about what there was no memory for, and the end of the process. Callable with any signals
+ * blocked. */
+_Noreturn void out_of_memory(const char *what);
+
 #endif

@@ -315,7 +315,7 @@ void dump_side_by_side(const Guest *guest, const Ir *ir, const Block *b, u32 ite
         for (size_t i = 0; i < 3; i++)
             f[i] = open_memstream(&column[i].text, &column[i].size);
         if (!f[0] || !f[1] || !f[2])
-            abort();
+            out_of_memory("a listing");
         /* What comes before the first instruction is the block's entry. */
         if (ir->ops[n].code == IR_insn) {
             u64 pc = (u64)ir->ops[n].imm;

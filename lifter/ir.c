@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../include/guest.h"
+#include "../include/log.h"
 
 enum {
 #define SIG(token, n, a, b, c, imm, task) \
@@ -53,7 +54,7 @@ void ir_grow(Ir *ir)
     ir->cap = ir->cap ? 2 * ir->cap : 256;
     ir->ops = realloc(ir->ops, ir->cap * sizeof(Op));
     if (!ir->ops)
-        abort();
+        out_of_memory("a block");
 }
 
 static u32 put_bytes(u16 code)

@@ -82,10 +82,8 @@ static Page **page_slot(u64 number)
 
 static void *checked(void *p)
 {
-    if (!p) {
-        fputs("dragoman: out of memory in the translation index\n", stderr);
-        abort();
-    }
+    if (!p)
+        out_of_memory("the index of translations");
     return p;
 }
 

@@ -120,7 +120,7 @@ static Ir *noting_writes(const Ir *ir)
     Ir *out = ir_new();
     Val *now = calloc(ir->count, sizeof *now);
     if (!out || !now)
-        abort();
+        out_of_memory("--check");
     ir_reset(out, ir->pc);
     for (u32 n = 0; n < ir->count; n++) {
         Op op = ir->ops[n];
@@ -199,7 +199,7 @@ static struct Writes *writes_of(Task *t)
     w->pieces = w ? malloc(MAX_PIECES * sizeof *w->pieces) : NULL;
     w->all = w ? malloc(MAX_WRITES * sizeof *w->all) : NULL;
     if (!w || !w->pieces || !w->all)
-        abort();
+        out_of_memory("--check");
     return w;
 }
 

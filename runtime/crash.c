@@ -88,6 +88,7 @@ static const char *meaning(const siginfo_t *info)
 {
     switch (info->si_signo << 8 | (info->si_code & 0xff)) {
     case SIGSEGV << 8 | SEGV_MAPERR: return "nothing is mapped there";
+    case SIGSEGV << 8 | SI_KERNEL: return "no room on the stack for a signal's frame";
     case SIGSEGV << 8 | SEGV_ACCERR: return "its protection forbids the access";
     case SIGBUS << 8 | BUS_ADRALN: return "misaligned";
     case SIGBUS << 8 | BUS_ADRERR: return "beyond the end of the mapped file";
@@ -130,7 +131,7 @@ void crash_guest(Task *t, const siginfo_t *info)
     add(&r, "  pc    0x%lx", t->pc);
     add_module(&r, t->pc, true);
     add(&r, "\n");
-    if (info->si_code > 0 && (info->si_signo == SIGSEGV || info->si_signo == SIGBUS))
+    if (info->si_code > 0 && info->si_code != SI_KERNEL && (info->si_signo == SIGSEGV || info->si_signo == SIGBUS))
         add(&r, "  address 0x%lx%s%s\n", (u64)info->si_addr, why ? ": " : "", why ? why : "");
     else if (info->si_code > 0 && why)
         add(&r, "  %s\n", why);
@@ -146,18 +147,34 @@ void crash_guest(Task *t, const siginfo_t *info)
     send(&r);
 }
 
+/* What was being run. */
+static void add_context(Report *r, Task *t)
+{
+    if (t && t->guest) {
+        add(r, "  guest pc 0x%lx", t->pc);
+        add_module(r, t->pc, false);
+        add(r, "\n");
+    }
+    add_command(r);
+}
+
 _Noreturn void crash_ours(Task *t, const siginfo_t *info, void *ucontext)
 {
     Report r = {0};
     const ucontext_t *uc = ucontext;
     add(&r, "dragoman: internal error: %s at host pc 0x%llx, address 0x%lx, pid %d; please report it\n",
         strsignal(info->si_signo), uc->uc_mcontext.gregs[REG_RIP], (u64)info->si_addr, getpid());
-    if (t && t->guest) {
-        add(&r, "  guest pc 0x%lx", t->pc);
-        add_module(&r, t->pc, false);
-        add(&r, "\n");
-    }
-    add_command(&r);
+    add_context(&r, t);
     send(&r);
     signal_die(t, info->si_signo);
+}
+
+_Noreturn void __wrap_abort(void)
+{
+    Report r = {0};
+    add(&r, "dragoman: internal error: abort() called before host pc 0x%lx, pid %d; please report it\n",
+        (u64)__builtin_return_address(0), getpid());
+    add_context(&r, self);
+    send(&r);
+    signal_die(self, SIGABRT);
 }

@@ -11,5 +11,7 @@ void crash_guest(Task *t, const siginfo_t *info);
 /* The translator itself faulted: reports and ends the process by that signal. Callable from a signal handler; t may
  * be NULL. */
 _Noreturn void crash_ours(Task *t, const siginfo_t *info, void *ucontext);
+/* What abort is in this program, whoever calls it (the linker's --wrap): likewise. */
+_Noreturn void __wrap_abort(void);
 
 #endif

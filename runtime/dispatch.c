@@ -179,8 +179,7 @@ static bool translate(Task *t)
             return true;
         cache_flush(t, flushes);
     }
-    fputs("dragoman: no memory for translated code\n", stderr);
-    abort();
+    out_of_memory("translated code");
 }
 
 /* After an access to an address that isn't canonical: true if it is worth another try, because it was done by code that

@@ -2,6 +2,7 @@
 #include "../include/log.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
@@ -19,6 +20,18 @@ static void log_write(const char *text, size_t size)
             return;
         at += (size_t)n;
     }
+}
+
+void out_of_memory(const char *what)
+{
+    sigset_t s;
+    dprintf(STDERR_FILENO, "dragoman: out of memory for %s\n", what);
+    signal(SIGABRT, SIG_DFL);
+    sigemptyset(&s);
+    sigaddset(&s, SIGABRT);
+    pthread_sigmask(SIG_UNBLOCK, &s, NULL);
+    raise(SIGABRT);
+    _exit(128 + SIGABRT);
 }
 
 void log_text(const char *text)

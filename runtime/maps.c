@@ -3,8 +3,9 @@
  * together of which one lies below the other. */
 #include "maps.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "../include/log.h"
 
 struct MapNode {
     Mapping map;
@@ -78,10 +79,8 @@ static void free_all(MapNode *n)
 static MapNode *new_node(Maps *m, Mapping map)
 {
     MapNode *n = calloc(1, sizeof *n);
-    if (!n) {
-        fputs("dragoman: out of memory in the map of the guest's memory\n", stderr);
-        abort();
-    }
+    if (!n)
+        out_of_memory("the map of the guest's memory");
     m->seed = m->seed * 1664525 + 1013904223;
     n->map = map;
     n->priority = m->seed;

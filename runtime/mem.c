@@ -156,7 +156,7 @@ struct MemMap *mem_new(u64 limit)
 {
     struct MemMap *m = calloc(1, sizeof *m);
     if (!m)
-        abort();
+        out_of_memory("the map of the guest's memory");
     pthread_mutex_init(&m->lock, NULL);
     m->limit = limit && limit < ADDRESSES ? limit : ADDRESSES;
     m->space_limit = m->data_limit = UINT64_MAX;

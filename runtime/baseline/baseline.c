@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../include/log.h"
 #include "../../include/translate.h"
 #include "../../lifter/host.h"
 #include "rows.h"
@@ -48,7 +49,7 @@ _Static_assert(SPILL_SLOTS == 64, "Gen.spilled has a bit for each");
 static void *must(void *p)
 {
     if (!p)
-        abort();
+        out_of_memory("a block");
     return p;
 }
 

@@ -47,7 +47,7 @@ Linux *linux_state(Process *p)
         return p->kernel;
     Linux *l = calloc(1, sizeof *l);
     if (!l)
-        abort();
+        out_of_memory("the system calls");
     l->root = -1;
     p->kernel = l;
     system_init(p, l);

@@ -317,7 +317,7 @@ void system_init(Process *p, Linux *l)
         l->ncpus += bit(set, i);
     l->cpus = calloc((size_t)l->ncpus + 1, sizeof *l->cpus);
     if (!l->cpus)
-        abort();
+        out_of_memory("the host's processors");
     int n = 0;
     for (u32 i = 0; i < CPU_WORDS * 64; i++)
         if (bit(set, i))
