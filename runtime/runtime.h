@@ -103,7 +103,7 @@ struct Abi {
     u32 syscall_bytes;            /* length of the system call instruction, to restart it */
     /* Signal frames, see runtime/signal.h. */
     bool (*push_frame)(Task *t, const struct GuestSignal *s);
-    bool (*pop_frame)(Task *t);   /* rt_sigreturn: false if the frame is bad (the guest gets SIGSEGV) */
+    void (*pop_frame)(Task *t);   /* rt_sigreturn; raises a fault if the frame is bad */
     /* On the host thread that is about to run t: sets up what the host's own registers hold of the guest's. */
     void (*enter_thread)(Task *t);
     /* A new thread's registers, child's state being a copy of the caller's: result 0, stack if not 0, TLS if set_tls. */

@@ -2,8 +2,14 @@
  * itself (blocked and ignored signals, default actions, job control), the host's kernel is left to do it.
  *
  * A thread has at most one asynchronous signal noted and undelivered: its handler leaves the host thread with every
- * other one blocked until signal_deliver. The exceptions are SIGSEGV and SIGBUS sent by kill, which can't be blocked
- * on the host; those wait in `held`. */
+ * other one blocked until signal_deliver. The exceptions are SIGSEGV and SIGBUS, which can't be blocked on the host:
+ * if they have been sent, rather than being faults, and the guest blocks them, they are held here, the thread's and
+ * the process's, as the kernel would keep them pending. It gets them back for the time of each system call, which may
+ * wait for them (sigtimedwait, signalfd) or take them along (exec). Of what is held for the process its other threads
+ * get copies once, which have them look here unless a system call consumes one.
+ *
+ * A signal is a fault if the kernel says so in si_code, and is known not to have been sent with that code: what is sent
+ * carries a mark. */
 #include "signal.h"
 
 #include <assert.h>
@@ -38,14 +44,24 @@
 #define AUTODISARM ((i32)0x80000000)
 enum { HOST_STACK = 32 << 10 };
 
+/* Pending signals that the host can't keep. */
+typedef struct Held {
+    volatile u32 set;      /* bit 0: SIGSEGV, 1: SIGBUS */
+    siginfo_t info[2];
+} Held;
+
 /* The guest's handlers: shared by the threads of a process. */
 typedef struct Actions {
     pthread_mutex_t lock;
     _Atomic u32 users;
     GuestAction of[SIGNALS + 1];
+    atomic_flag holding;   /* a spin lock for what follows; taken with all signals blocked */
+    Held held;             /* sent to the process */
+    bool offered;          /* the process's threads know of it */
 } Actions;
 
 typedef struct SignalState {
+    volatile u32 news;     /* the handler has been here since the last system call began: it isn't waited in */
     volatile u32 pending;  /* a signal is noted in `info` */
     siginfo_t info;
     u64 mask;              /* the guest's blocked signals */
@@ -53,8 +69,9 @@ typedef struct SignalState {
     bool suspended;
     bool returned;         /* the system call under way is rt_sigreturn: its result is no result */
     bool fault_write;      /* the last fault was a store's */
-    volatile u32 held;     /* bits 1: SIGSEGV, 2: SIGBUS wait in held_info until the guest unblocks them */
-    siginfo_t held_info[2];
+    Held held;             /* sent to this thread */
+    _Atomic u32 offers;    /* as Held.set: has been sent copies that it hasn't seen */
+    u32 stale;             /* the last system call got such copies after another thread had taken the signals */
     GuestStack alt;
     Actions *actions;
     u8 host_stack[];       /* HOST_STACK and what the host's CPU adds to its frames */
@@ -71,7 +88,7 @@ typedef struct HostAction {
 /* -- the host's side ---------------------------------------------------------------------------------------------- */
 
 void signal_return_stub(void);
-i64 host_syscall_asm(const volatile u32 *pending, long nr, const u64 args[6]);
+i64 host_syscall_asm(const volatile u32 *news, long nr, const u64 args[6]);
 extern const char host_syscall_begin[], host_syscall_insn[], host_syscall_before[], host_syscall_during[];
 
 /* A signal that comes between host_syscall_begin and the system call makes it not happen; one that comes while it
@@ -106,12 +123,6 @@ __asm__(".text\n"
         "    ret\n");
 static_assert(SYS_rt_sigreturn == 15 && RESTART_NOINTR == 513 && RESTART_SYS == 512 && ERESTARTSYS == 512,
               "host_syscall_asm");
-
-i64 host_syscall(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
-{
-    const u64 args[6] = {a, b, c, d, e, f};
-    return host_syscall_asm(&t->signals->pending, nr, args);
-}
 
 static u64 host_set_mask(u64 mask)
 {
@@ -167,17 +178,271 @@ void signal_unblock(const Task *t)
     host_set_mask((t->signals->pending ? ALL_SIGNALS : t->signals->mask) & ~OURS);
 }
 
+/* -- marks: what has been sent with a si_code of the kernel's, or has been sent on with another si_code than its own because the
+ * kernel lets nobody else use that one, says so in si_errno, which the kernel leaves 0. */
+
+typedef enum Mark {
+    MARK_SENT = 0x5e47, /* in the upper half; the lower is si_errno */
+    MARK_RESENT,        /* the lower half is si_code */
+    MARK_OFFER,         /* likewise; a copy of what is held for the process */
+} Mark;
+
+static void mark(siginfo_t *info, Mark kind)
+{
+    info->si_errno = (int)kind << 16 | ((kind == MARK_SENT ? info->si_errno : info->si_code) & 0xffff);
+    if (kind != MARK_SENT)
+        info->si_code = SI_QUEUE;
+}
+
+/* Restores what it was; the mark, or 0. */
+static int unmark(siginfo_t *info)
+{
+    int kind = info->si_errno >> 16;
+    i16 lower = (i16)info->si_errno;
+    if (kind < MARK_SENT || kind > MARK_OFFER)
+        return 0;
+    info->si_errno = kind == MARK_SENT ? lower : 0;
+    if (kind != MARK_SENT)
+        info->si_code = lower;
+    return kind;
+}
+
+void signal_mark_sent(int signo, siginfo_t *info)
+{
+    if (signo > 0 && signo <= SIGNALS && (SYNCHRONOUS & BIT(signo)) && info->si_code > 0)
+        mark(info, MARK_SENT);
+}
+
+static bool is_fault(const siginfo_t *info)
+{
+    return (SYNCHRONOUS & BIT(info->si_signo)) && info->si_code > 0 && !info->si_errno;
+}
+
+/* Sent to the process rather than to one thread? */
+static bool is_for_process(const siginfo_t *info)
+{
+    return info->si_code <= 0 && info->si_code != SI_TKILL;
+}
+
 /* Puts a signal back into the kernel's queue for this thread. */
 static void requeue(const siginfo_t *info)
 {
-    raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)gettid(), (u64)info->si_signo, (u64)info, 0, 0);
+    siginfo_t sent = *info;
+    signal_mark_sent(sent.si_signo, &sent);
+    raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)gettid(), (u64)sent.si_signo, (u64)&sent, 0, 0);
 }
 
-/* Into the process's queue. */
-static void requeue_process(const siginfo_t *info)
+/* Sends one to another thread, or to the process if tid is 0. */
+static void send_on(i32 tid, const siginfo_t *info, Mark kind)
 {
-    raw_syscall(SYS_rt_sigqueueinfo, (u64)getpid(), (u64)info->si_signo, (u64)info, 0, 0, 0);
+    siginfo_t sent = *info;
+    unmark(&sent);
+    mark(&sent, kind);
+    if (tid)
+        raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)tid, (u64)sent.si_signo, (u64)&sent, 0, 0);
+    else
+        raw_syscall(SYS_rt_sigqueueinfo, (u64)getpid(), (u64)sent.si_signo, (u64)&sent, 0, 0, 0);
 }
+
+/* -- held signals -------------------------------------------------------------------------------------------------- */
+
+static u64 held_set(const Held *h)
+{
+    return (h->set & 1 ? BIT(SIGSEGV) : 0) | (h->set & 2 ? BIT(SIGBUS) : 0);
+}
+
+u64 signal_held(const Task *t)
+{
+    return held_set(&t->signals->held) | held_set(&t->signals->actions->held);
+}
+
+static u32 held_bit(int signo)
+{
+    return signo == SIGBUS ? 2 : 1;
+}
+
+/* With all signals blocked. */
+static void held_lock(Actions *a)
+{
+    while (atomic_flag_test_and_set_explicit(&a->holding, memory_order_acquire))
+        raw_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+static void held_unlock(Actions *a)
+{
+    atomic_flag_clear_explicit(&a->holding, memory_order_release);
+}
+
+/* Keeps one, unless there is one like it, as the kernel does. */
+static void hold(SignalState *s, const siginfo_t *info)
+{
+    Actions *a = s->actions;
+    u32 i = info->si_signo == SIGBUS;
+    held_lock(a);
+    Held *h = is_for_process(info) ? &a->held : &s->held;
+    if (!(h->set & 1u << i)) {
+        h->info[i] = *info;
+        h->set |= 1u << i;
+        if (h == &a->held)
+            a->offered = false;
+    }
+    held_unlock(a);
+}
+
+static bool take_from(Held *h, u64 set, siginfo_t *info)
+{
+    for (int i = 0; i < 2; i++) {
+        if ((h->set & 1u << i) && (set & BIT(i ? SIGBUS : SIGSEGV))) {
+            *info = h->info[i];
+            h->set &= ~(1u << i);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All signals are blocked. */
+static bool take_held(SignalState *s, u64 set, siginfo_t *info)
+{
+    held_lock(s->actions);
+    bool taken = take_from(&s->held, set, info) || take_from(&s->actions->held, set, info);
+    held_unlock(s->actions);
+    return taken;
+}
+
+bool signal_take_held(Task *t, u64 set, siginfo_t *info)
+{
+    if (likely(!(signal_held(t) & set)))
+        return false;
+    signal_block_all();
+    bool taken = take_held(t->signals, set, info);
+    signal_unblock(t);
+    return taken;
+}
+
+bool signal_received(Task *t, siginfo_t *info)
+{
+    return unmark(info) != MARK_OFFER || !(t->signals->stale & held_bit(info->si_signo));
+}
+
+/* Sends the process's other threads copies of what is held for it and this one doesn't want: they look here, or have been waiting
+ * for it in a system call. */
+static void offer(Task *t)
+{
+    Actions *a = t->signals->actions;
+    signal_block_all();
+    pthread_mutex_lock(&t->process->lock);
+    held_lock(a);
+    for (const Task *other = t->process->tasks; other && !a->offered; other = other->next_task) {
+        if (other == t || other->vfork_child || !other->signals || !other->tid)
+            continue;
+        for (u32 i = 0; i < 2; i++)
+            if ((a->held.set & 1u << i) && !(atomic_fetch_or(&other->signals->offers, 1u << i) & 1u << i))
+                send_on(other->tid, &a->held.info[i], MARK_OFFER);
+    }
+    a->offered = true;
+    held_unlock(a);
+    pthread_mutex_unlock(&t->process->lock);
+    signal_unblock(t);
+}
+
+/* Gives the kernel all of it; all signals are blocked. */
+static void give_held(SignalState *s)
+{
+    siginfo_t info;
+    while (take_held(s, OURS, &info))
+        requeue(&info);
+}
+
+/* After a system call that may have consumed what was lent or offered to this thread: takes back what it hasn't, and the process
+ * holds the rest no more. Leaves all signals blocked. */
+static void settle(Task *t, u32 lent)
+{
+    const u64 set = OURS;
+    const struct timespec now = {0, 0};
+    SignalState *s = t->signals;
+    Actions *a = s->actions;
+    siginfo_t info;
+    u32 back = 0;
+    signal_block_all();
+    held_lock(a); /* whoever is just offering has sent it then */
+    held_unlock(a);
+    while (raw_syscall(SYS_rt_sigtimedwait, (u64)&set, (u64)&info, (u64)&now, sizeof set, 0, 0) > 0) {
+        u32 bit = held_bit(info.si_signo);
+        if (unmark(&info) == MARK_OFFER || (lent & ~back & bit))
+            back |= bit;
+        else
+            hold(s, &info);
+        atomic_store(&t->attention, 1);
+    }
+    held_lock(a);
+    u32 consumed = (lent | atomic_exchange(&s->offers, 0)) & ~back;
+    s->stale = consumed & ~a->held.set;
+    a->held.set &= ~consumed;
+    held_unlock(a);
+}
+
+/* Gives the kernel the thread's, and for the time of a call the process's; returns which these are. All signals are blocked. */
+static u32 lend(SignalState *s)
+{
+    siginfo_t info;
+    u32 own = s->held.set;
+    while (take_from(&s->held, OURS, &info))
+        requeue(&info);
+    held_lock(s->actions);
+    Held process = s->actions->held;
+    held_unlock(s->actions);
+    u32 lent = process.set & ~own;
+    for (u32 i = 0; i < 2; i++)
+        if (lent & 1u << i)
+            requeue(&process.info[i]);
+    return lent;
+}
+
+/* A system call while signals are held that the guest blocks. */
+static i64 lending_syscall(Task *t, long nr, const u64 args[6])
+{
+    SignalState *s = t->signals;
+    if (signal_held(t) & ~s->mask) {
+        atomic_store(&t->attention, 1);
+        return s->suspended ? -EINTR : -RESTART_NOINTR;
+    }
+    settle(t, 0);
+    u32 lent = lend(s);
+    host_set_mask(s->mask);
+    i64 result = host_syscall_asm(&s->news, nr, args);
+    settle(t, lent);
+    signal_unblock(t);
+    return result;
+}
+
+i64 host_syscall(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+    const u64 args[6] = {a, b, c, d, e, f};
+    SignalState *s = t->signals;
+    s->news = 0;
+    if (unlikely(s->pending))
+        return -RESTART_NOINTR;
+    if (unlikely(signal_held(t)))
+        return lending_syscall(t, nr, args);
+    i64 result = host_syscall_asm(&s->news, nr, args);
+    if (unlikely(s->offers)) {
+        settle(t, 0);
+        signal_unblock(t);
+    }
+    return result;
+}
+
+/* The host's mask, unless a signal has to be delivered first. */
+static i64 host_change_mask(Task *t, u64 mask)
+{
+    u64 host = mask & ~OURS;
+    const u64 args[6] = {SIG_SETMASK, (u64)&host, 0, sizeof host};
+    t->signals->news = 0;
+    return t->signals->pending ? -RESTART_NOINTR : host_syscall_asm(&t->signals->news, SYS_rt_sigprocmask, args);
+}
+
+/* -- the handlers ------------------------------------------------------------------------------------------------- */
 
 /* A fault of the guest's: leave translated code with it. */
 static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
@@ -212,34 +477,47 @@ static void on_synchronous(int signo, siginfo_t *info, ucontext_t *uc)
         crash_ours(t, info, uc);
 }
 
+/* Notes a signal that has been sent, or keeps it; false if it can be forgotten. */
+static void note(SignalState *s, const siginfo_t *raw, u64 *mask)
+{
+    siginfo_t info = *raw;
+    bool copy = unmark(&info) == MARK_OFFER;
+    u64 bit = BIT(info.si_signo);
+    if (copy)
+        atomic_fetch_and(&s->offers, ~held_bit(info.si_signo));
+    if (OURS & bit) {
+        bool wanted = s->actions->of[info.si_signo].handler != HANDLER_IGN;
+        if (!copy && ((s->mask & bit) || (s->pending && wanted)))
+            hold(s, &info);
+        if (copy || !wanted || s->pending || (s->mask & bit))
+            return;
+    } else if (s->pending) {
+        requeue(raw);
+        return;
+    }
+    s->info = info;
+    s->pending = 1;
+    *mask = ALL_SIGNALS & ~OURS;
+}
+
 static void on_signal(int signo, siginfo_t *info, void *context)
 {
     ucontext_t *uc = context;
     int error = errno;
     Task *t = self;
-    if ((SYNCHRONOUS & BIT(signo)) && info->si_code > 0) {
+    if (is_fault(info)) {
         on_synchronous(signo, info, uc);
         return;
     }
     SignalState *s = t ? t->signals : NULL;
     u64 *mask = (u64 *)&uc->uc_sigmask;
     if (!s) { /* a thread that doesn't take signals: another will */
-        *mask = ALL_SIGNALS & ~OURS;
-        requeue_process(info);
+        *mask = ALL_SIGNALS;
+        send_on(0, info, MARK_RESENT);
         return;
     }
-    if ((OURS & BIT(signo)) && (s->pending || (s->mask & BIT(signo)))) {
-        int i = signo == SIGBUS;
-        if (!(s->held & 1u << i))
-            s->held_info[i] = *info;
-        s->held |= 1u << i;
-    } else if (s->pending) {
-        requeue(info);
-    } else {
-        s->info = *info;
-        s->pending = 1;
-    }
-    *mask = ALL_SIGNALS & ~OURS;
+    note(s, info, mask);
+    s->news = 1;
     atomic_store_explicit(&t->attention, 1, memory_order_relaxed);
     greg_t *rip = &uc->uc_mcontext.gregs[REG_RIP];
     if (*rip >= (greg_t)host_syscall_begin && *rip < (greg_t)host_syscall_insn)
@@ -289,10 +567,8 @@ void signal_init(Process *p, Task *t)
 {
     Actions *a = actions_new();
     SignalState *s = a ? state_new(a) : NULL;
-    if (!s) {
-        fprintf(stderr, "dragoman: out of memory\n");
-        abort();
-    }
+    if (!s)
+        out_of_memory("signals");
     for (int signo = 1; signo <= SIGNALS; signo++) {
         HostAction host = {0};
         host_get_action(signo, &host);
@@ -344,7 +620,9 @@ void signal_task_free(Task *t)
     SignalState *s = t->signals;
     if (!s)
         return;
+    pthread_mutex_lock(&t->process->lock);
     t->signals = NULL;
+    pthread_mutex_unlock(&t->process->lock);
     if (atomic_fetch_sub(&s->actions->users, 1) == 1)
         free(s->actions);
     munmap(s, state_size());
@@ -368,9 +646,10 @@ void signal_before_fork(Task *t)
 void signal_after_fork(Task *t, bool child)
 {
     if (child) {
-        t->signals->actions->users = 1;
-        t->signals->pending = 0; /* the parent's */
-        t->signals->held = 0;
+        Actions *a = t->signals->actions;
+        a->users = 1;
+        atomic_flag_clear(&a->holding);
+        t->signals->pending = t->signals->offers = a->held.set = t->signals->held.set = 0; /* the parent's */
     }
     pthread_mutex_unlock(&t->signals->actions->lock);
 }
@@ -378,8 +657,9 @@ void signal_after_fork(Task *t, bool child)
 bool signal_before_exec(Task *t)
 {
     signal_block_all();
-    if (t->signals->pending)
+    if (t->signals->pending || (signal_held(t) & ~t->signals->mask))
         return false;
+    give_held(t->signals);
     for (int signo = 1; signo <= SIGNALS; signo++)
         if (OURS & BIT(signo)) {
             bool ignored = action_get(t->signals->actions, signo).handler == HANDLER_IGN;
@@ -417,21 +697,18 @@ u64 signal_mask(const Task *t)
 void signal_set_mask(Task *t, u64 mask)
 {
     SignalState *s = t->signals;
-    u64 host = mask & ~OURS;
     s->mask = mask & ~UNBLOCKABLE;
-    /* If a signal is noted (the call doesn't happen then), the mask is set when it has been delivered. */
-    host_syscall(t, SYS_rt_sigprocmask, SIG_SETMASK, (u64)&host, 0, sizeof host, 0, 0);
-    if (s->held)
+    host_change_mask(t, mask); /* or, if a signal is noted, when that has been delivered */
+    if (signal_held(t))
         atomic_store(&t->attention, 1);
 }
 
 i64 signal_change_mask(Task *t, u64 mask)
 {
-    u64 host = mask & ~OURS;
-    i64 error = host_syscall(t, SYS_rt_sigprocmask, SIG_SETMASK, (u64)&host, 0, sizeof host, 0, 0);
+    i64 error = host_change_mask(t, mask);
     if (!error)
         t->signals->mask = mask & ~UNBLOCKABLE;
-    if (t->signals->held)
+    if (signal_held(t))
         atomic_store(&t->attention, 1);
     return error;
 }
@@ -442,7 +719,7 @@ u64 signal_suspend(Task *t, u64 mask)
     s->saved_mask = s->mask;
     s->suspended = true;
     s->mask = mask & ~UNBLOCKABLE;
-    return s->mask & ~OURS;
+    return s->mask;
 }
 
 static void end_suspension(Task *t)
@@ -487,13 +764,22 @@ static i64 set_alt_stack(Task *t, const GuestStack *new)
     return 0;
 }
 
-void signal_restore(Task *t, u64 mask, const GuestStack *stack)
-{
-    set_alt_stack(t, stack); /* what it thinks of the frame's values is not told to anyone, as in the kernel */
-    signal_set_mask(t, mask);
-}
-
 /* -- delivery ----------------------------------------------------------------------------------------------------- */
+
+/* Has the host's processor raise it. */
+static void host_fault(int signo)
+{
+    switch (signo) {
+    case SIGSEGV: __asm__ volatile("mov $0x8000000000000000, %%rax\n\tmovb $0, (%%rax)" : : : "rax", "memory"); break;
+    case SIGBUS: /* a misaligned access with EFLAGS.AC */
+        __asm__ volatile("sub $128, %%rsp\n\tpushf\n\torl $0x40000, (%%rsp)\n\tpopf\n\tmov 1(%%rsp), %%eax" : : : "rax", "memory");
+        break;
+    case SIGFPE: __asm__ volatile("xor %%ecx, %%ecx\n\tdiv %%ecx" : : : "rax", "rcx", "rdx"); break;
+    case SIGILL: __asm__ volatile("ud2"); break;
+    case SIGTRAP: __asm__ volatile("int3"); break;
+    default: break;
+    }
+}
 
 _Noreturn void signal_die(Task *t, int signo)
 {
@@ -501,9 +787,12 @@ _Noreturn void signal_die(Task *t, int signo)
     host_action(signo, NULL, 0);
     raw_syscall(SYS_tgkill, (u64)getpid(), (u64)gettid(), (u64)signo, 0, 0, 0);
     host_set_mask(ALL_SIGNALS & ~BIT(signo));
+    host_fault(signo); /* PID 1 of a namespace is spared what is sent to it, but not its own faults */
     for (;;)
         raw_syscall(SYS_exit_group, 128 + (u64)signo, 0, 0, 0, 0, 0);
 }
+
+static void frame_failed(Task *t, const siginfo_t *info);
 
 /* Pushes the frame and sets the handler's mask; all signals are blocked on the host, or this is a synchronous one. */
 static void run_handler(Task *t, const GuestAction *action, const siginfo_t *info, GuestSignal *g)
@@ -518,23 +807,23 @@ static void run_handler(Task *t, const GuestAction *action, const siginfo_t *inf
     g->sp = (action->flags & SA_ONSTACK) && s->alt.size && !on_alt_stack(t, sp) ? s->alt.sp + s->alt.size : sp;
     if (log_on(int))
         log_printf("signal %d to handler 0x%lx at pc 0x%lx\n", g->signo, action->handler, t->pc);
-    if (!t->abi->push_frame(t, g)) {
-        crash_guest(t, info);
-        signal_die(t, SIGSEGV);
-    }
-    if (s->alt.flags & AUTODISARM)
-        s->alt = (GuestStack){.flags = SS_DISABLE};
     if (action->flags & SA_RESETHAND) {
         pthread_mutex_lock(&s->actions->lock);
         s->actions->of[g->signo].handler = HANDLER_DFL;
         host_follow(g->signo, &s->actions->of[g->signo]);
         pthread_mutex_unlock(&s->actions->lock);
     }
+    if (!t->abi->push_frame(t, g)) {
+        frame_failed(t, info);
+        return;
+    }
+    if (s->alt.flags & AUTODISARM)
+        s->alt = (GuestStack){.flags = SS_DISABLE};
     s->suspended = false;
     s->mask = (s->mask | action->mask | (action->flags & SA_NODEFER ? 0 : BIT(g->signo))) & ~UNBLOCKABLE;
 }
 
-/* Takes the next signal that may be delivered. */
+/* Takes the next signal that may be delivered; all signals are blocked if any is held. */
 static bool take(Task *t, siginfo_t *info)
 {
     SignalState *s = t->signals;
@@ -543,74 +832,93 @@ static bool take(Task *t, siginfo_t *info)
         s->pending = 0;
         return true;
     }
-    for (int i = 0; i < 2; i++) {
-        if ((s->held & 1u << i) && !(s->mask & BIT(i ? SIGBUS : SIGSEGV))) {
-            *info = s->held_info[i];
-            s->held &= ~(1u << i);
-            return true;
-        }
-    }
-    return false;
+    return signal_held(t) && take_held(s, ~s->mask, info);
 }
 
-static bool ignored(const GuestAction *a, int signo)
+static bool is_ignored(const GuestAction *a, int signo)
 {
-    return a->handler == HANDLER_IGN || (a->handler == HANDLER_DFL && (DEFAULT_IGNORED & BIT(signo)));
+    /* PID 1 of a namespace isn't hit by signals without a handler. */
+    return a->handler == HANDLER_IGN || (a->handler == HANDLER_DFL && ((DEFAULT_IGNORED & BIT(signo)) || getpid() == 1));
 }
 
 bool signal_deliver(Task *t)
 {
     SignalState *s = t->signals;
     siginfo_t info;
-    bool changed = false;
+    bool changed = false, blocked;
     for (;;) {
-        if (!s->pending && s->held)
+        blocked = !s->pending && signal_held(t);
+        if (blocked)
             signal_block_all();
         if (!take(t, &info))
             break;
         GuestAction action = action_get(s->actions, info.si_signo);
-        if (action.handler == HANDLER_DFL && !ignored(&action, info.si_signo)) {
-            if (REPORTED & BIT(info.si_signo)) {
-                crash_guest(t, &info);
-                signal_die(t, info.si_signo);
-            }
-            /* The guest took its handler away meanwhile: the host's disposition is the default one now. */
-            requeue(&info);
-        } else if (!ignored(&action, info.si_signo)) {
+        if (is_ignored(&action, info.si_signo)) {
+            /* nothing */
+        } else if (action.handler != HANDLER_DFL) {
             GuestSignal g = {0};
             run_handler(t, &action, &info, &g);
             changed = true;
+        } else if (REPORTED & BIT(info.si_signo)) {
+            crash_guest(t, &info);
+            signal_die(t, info.si_signo);
+        } else {
+            /* The guest took its handler away meanwhile: the host's disposition is the default one now. */
+            requeue(&info);
         }
         signal_unblock(t);
     }
-    if (s->held)
+    if (blocked || s->news) { /* a mask may not have been set because of the news */
+        s->news = 0;
         signal_unblock(t);
+    }
+    if (unlikely(s->actions->held.set) && !s->actions->offered)
+        offer(t);
     end_suspension(t);
     return changed;
+}
+
+/* Runs the handler, or ends the process if there is none or the guest blocks the signal (kernel/signal.c: force_sig). */
+static void force(Task *t, const siginfo_t *info, GuestSignal *g)
+{
+    SignalState *s = t->signals;
+    GuestAction action = action_get(s->actions, info->si_signo);
+    if (action.handler == HANDLER_DFL || action.handler == HANDLER_IGN || (s->mask & BIT(info->si_signo))) {
+        crash_guest(t, info);
+        signal_die(t, info->si_signo);
+    }
+    run_handler(t, &action, info, g);
+}
+
+/* A frame that there is no room for is a fault itself; its own frame may go to the alternate stack. */
+static void frame_failed(Task *t, const siginfo_t *info)
+{
+    siginfo_t fault;
+    GuestSignal g = {0};
+    memset(&fault, 0, sizeof fault);
+    fault.si_signo = SIGSEGV;
+    fault.si_code = SI_KERNEL;
+    if (info->si_signo == SIGSEGV) {
+        crash_guest(t, info);
+        signal_die(t, SIGSEGV);
+    }
+    force(t, &fault, &g);
 }
 
 void signal_fault(Task *t, int signo, int code, u64 addr)
 {
     SignalState *s = t->signals;
     siginfo_t info;
+    bool memory = signo == SIGSEGV || signo == SIGBUS;
+    GuestSignal g = {.fault = memory, .fault_addr = memory ? addr : 0, .fault_write = s->fault_write};
     memset(&info, 0, sizeof info);
     info.si_signo = signo;
     info.si_code = code;
     info.si_addr = (void *)addr;
-    GuestAction action = action_get(s->actions, signo);
+    s->fault_write = false;
     if (log_on(int))
         log_printf("fault: signal %d code %d at pc 0x%lx, address 0x%lx\n", signo, code, t->pc, addr);
-    if (action.handler == HANDLER_DFL || action.handler == HANDLER_IGN || (s->mask & BIT(signo))) {
-        crash_guest(t, &info);
-        signal_die(t, signo);
-    }
-    GuestSignal g = {
-        .fault = signo == SIGSEGV || signo == SIGBUS,
-        .fault_addr = signo == SIGSEGV || signo == SIGBUS ? addr : 0,
-        .fault_write = s->fault_write,
-    };
-    s->fault_write = false;
-    run_handler(t, &action, &info, &g);
+    force(t, &info, &g);
     /* Through the stub: if a signal is noted meanwhile, the mask is set after its delivery. */
     signal_set_mask(t, s->mask);
 }
@@ -631,18 +939,19 @@ i64 signal_syscall_result(Task *t, i64 result)
         s->returned = false;
         return result;
     }
-    if (result == -RESTART_NOINTR)
+    u64 held = signal_held(t) & ~s->mask;
+    bool delivers = s->pending || held;
+    if (result == -RESTART_NOINTR || (result == -EINTR && s->news && !delivers)) /* interrupted for what the guest doesn't see */
         return restart(t);
     if (result == -RESTART_SYS) {
-        int signo = s->pending ? s->info.si_signo : s->held & 1 ? SIGSEGV : s->held & 2 ? SIGBUS : 0;
         GuestAction action = {0};
-        if (signo)
-            action = action_get(s->actions, signo);
-        if (!signo || action.handler == HANDLER_DFL || action.handler == HANDLER_IGN || (action.flags & SA_RESTART))
+        if (delivers)
+            action = action_get(s->actions, s->pending ? s->info.si_signo : held & BIT(SIGSEGV) ? SIGSEGV : SIGBUS);
+        if (action.handler == HANDLER_DFL || action.handler == HANDLER_IGN || (action.flags & SA_RESTART))
             return restart(t);
         return -EINTR;
     }
-    if (s->suspended && !(result == -EINTR && (s->pending || s->held)))
+    if (s->suspended && !(result == -EINTR && delivers))
         end_suspension(t);
     return result;
 }
@@ -683,30 +992,10 @@ i64 signal_alt_stack(Task *t, const GuestStack *new, GuestStack *old)
     return new ? set_alt_stack(t, new) : 0;
 }
 
-u64 signal_held(const Task *t)
-{
-    u32 held = t->signals->held;
-    return (held & 1 ? BIT(SIGSEGV) : 0) | (held & 2 ? BIT(SIGBUS) : 0);
-}
-
-bool signal_take_held(Task *t, u64 set, siginfo_t *info)
-{
-    SignalState *s = t->signals;
-    for (int i = 0; i < 2; i++) {
-        if ((s->held & 1u << i) && (set & BIT(i ? SIGBUS : SIGSEGV))) {
-            *info = s->held_info[i];
-            s->held &= ~(1u << i);
-            return true;
-        }
-    }
-    return false;
-}
-
 i64 signal_return(Task *t)
 {
     SignalState *s = t->signals;
-    if (!t->abi->pop_frame(t))
-        signal_fault(t, SIGSEGV, SI_KERNEL, 0);
+    t->abi->pop_frame(t);
     s->returned = true;
     i64 result;
     memcpy(&result, t->state + t->abi->off_ret, sizeof result);

@@ -1,8 +1,8 @@
 /* Guest signals (runtime/signal.c): host handlers queue them, the dispatcher delivers them.
  *
  * The host's signal mask of a guest thread is the guest's own, but for SIGSEGV and SIGBUS, which the translator
- * needs. So the kernel queues what the guest has blocked, chooses threads and answers sigpending, sigtimedwait and
- * signalfd by itself. The host handler of an asynchronous signal notes it in its thread, blocks all others until it
+ * needs while no system call is under way. So the kernel queues what the guest has blocked, chooses threads and answers
+ * sigpending, sigtimedwait and signalfd by itself. The host handler of an asynchronous signal notes it in its thread, blocks all others until it
  * is delivered, and asks for the attention of the dispatcher, which pushes a frame on the guest's stack at the next
  * safepoint. */
 #ifndef DRAGOMAN_SIGNAL_H
@@ -36,9 +36,6 @@ typedef struct GuestSignal {
     bool fault_write;
     u64 fault_addr;
 } GuestSignal;
-
-/* What the ABI's rt_sigreturn finds in the frame besides registers; Abi.pop_frame passes it on. */
-void signal_restore(Task *t, u64 mask, const GuestStack *stack);
 
 /* The process's and its first task's signals, from what the host process was started with. Call before the first
  * signal can matter; the handlers are installed here. */
@@ -95,7 +92,7 @@ void signal_set_mask(Task *t, u64 mask);
 /* Sets the mask if no signal is noted that has to be delivered first, else -RESTART_NOINTR. */
 i64 signal_change_mask(Task *t, u64 mask);
 
-/* rt_sigaction, sigaltstack and rt_sigreturn: 0 or -errno; new and old may be NULL. signal_return's result is no
+/* rt_sigaction, sigaltstack (which Abi.pop_frame calls, too) and rt_sigreturn: 0 or -errno; new and old may be NULL. signal_return's result is no
  * result. */
 i64 signal_action(Task *t, int signo, const GuestAction *new, GuestAction *old);
 i64 signal_alt_stack(Task *t, const GuestStack *new, GuestStack *old);
@@ -103,6 +100,11 @@ i64 signal_return(Task *t);
 /* Signals that the host couldn't keep blocked for the guest: which are pending, and taking one of `set` out. */
 u64 signal_held(const Task *t);
 bool signal_take_held(Task *t, u64 set, siginfo_t *info);
+/* What the guest sends with a siginfo of its own, before it is sent: it might say that it is a fault. */
+void signal_mark_sent(int signo, siginfo_t *info);
+/* What sigtimedwait has got, as it was sent; false if it was only a hint that another thread has it held for the process, and is
+ * gone. */
+bool signal_received(Task *t, siginfo_t *info);
 
 /* Ends the process by a signal, as the kernel's default action does. */
 _Noreturn void signal_die(Task *t, int signo);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../frontend/aarch64/state.h"
+#include "../mem.h"
 #include "../signal.h"
 
 enum {
@@ -14,6 +15,8 @@ enum {
     VDSO_SIGRETURN = 0x804, /* asserted by vdso/vdso.lds */
     SA_RESTORER_ = 0x04000000,
     PSTATE_NZCV = (int)0xf0000000,
+    PSTATE_MODE = 0x1f, /* 0 is what programs run in; the 16 bit is AArch32's */
+    PSTATE_DAIF = 0x3c0,
 };
 
 typedef struct A64Record {
@@ -30,6 +33,12 @@ typedef struct A64Esr {
     A64Record head;
     u64 esr;
 } A64Esr;
+
+typedef struct A64Extra {
+    A64Record head;
+    u64 data; /* the address of more records */
+    u32 size, unused[3];
+} A64Extra;
 
 typedef struct A64Sigcontext {
     u64 fault_address;
@@ -55,6 +64,7 @@ typedef struct A64FrameRecord {
 } A64FrameRecord;
 
 _Static_assert(sizeof(A64Fpsimd) == 528, "struct fpsimd_context");
+_Static_assert(sizeof(A64Extra) == 32, "struct extra_context");
 _Static_assert(offsetof(A64Sigcontext, reserved) == 288, "struct sigcontext");
 _Static_assert(offsetof(A64Ucontext, mcontext) == 176, "struct ucontext");
 _Static_assert(sizeof(A64Frame) == 128 + 176 + 288 + 4096, "struct rt_sigframe");
@@ -113,50 +123,79 @@ bool a64_push_frame(Task *t, const GuestSignal *s)
     return true;
 }
 
-/* Finds the FPSIMD record, which user space may have moved or removed; false if the records are malformed. */
-static bool restore_fp(Task *t, const A64Sigcontext *c)
+/* The FPSIMD record's place among a frame's records, which user space may have moved: parse_user_sigframe of
+ * arch/arm64/kernel/signal.c. 0 if it isn't there once, as the only one that we know, or the records are malformed. */
+static u64 find_fpsimd(u64 frame)
 {
-    size_t at = 0;
+    enum : u64 { FRAME_MAX = 64 << 10, TERMINATOR = 16 };
+    u64 base = frame + offsetof(A64Frame, uc.mcontext.reserved), limit = sizeof(((A64Sigcontext *)0)->reserved);
+    u64 at = 0, found = 0;
+    bool extra = false;
     for (;;) {
         A64Record head;
-        if (sizeof c->reserved - at < sizeof head)
-            return false;
-        memcpy(&head, c->reserved + at, sizeof head);
-        if (head.magic == 0)
-            return head.size == 0;
-        if (head.size < sizeof head || head.size % 16 || head.size > sizeof c->reserved - at)
-            return false;
+        if (limit - at < sizeof head || at % 16 || mem_read(&head, base + at, sizeof head) || head.size > limit - at)
+            return 0;
         switch (head.magic) {
-        case FPSIMD_MAGIC: {
-            A64Fpsimd fp;
-            if (head.size != sizeof fp)
-                return false;
-            memcpy(&fp, c->reserved + at, sizeof fp);
-            memcpy(a64(t)->v, fp.v, sizeof fp.v);
-            a64_set_fpcr(t, fp.fpcr);
-            a64_set_fpsr(t, fp.fpsr);
+        case 0: return head.size ? 0 : found;
+        case FPSIMD_MAGIC:
+            if (found || head.size != sizeof(A64Fpsimd))
+                return 0;
+            found = base + at;
             break;
-        }
         case ESR_MAGIC: break;
-        default: return false;
+        case EXTRA_MAGIC: { /* the records go on behind the frame */
+            A64Extra e;
+            A64Record end;
+            u64 next = base + at + head.size;
+            if (extra || head.size < sizeof e || limit - at - head.size < TERMINATOR ||
+                mem_read(&e, base + at, sizeof e) || mem_read(&end, next, sizeof end) || end.magic || end.size)
+                return 0;
+            next += TERMINATOR;
+            if (e.data != next || e.data % 16 || e.size % 16 || e.size > frame + FRAME_MAX - next)
+                return 0;
+            extra = true;
+            base = next;
+            at = 0;
+            limit = e.size;
+            continue;
         }
+        default: return 0;
+        }
+        if (head.size < sizeof head)
+            return 0;
         at += head.size;
     }
 }
 
-bool a64_pop_frame(Task *t)
+static bool restore(Task *t, u64 at)
 {
     A64State *state = a64(t);
     A64Frame f;
-    if (state->sp & 15 || mem_read(&f, state->sp, sizeof f))
+    A64Fpsimd fp;
+    if (at & 15 || mem_read(&f, at, offsetof(A64Frame, uc.mcontext.reserved)))
         return false;
     const A64Sigcontext *c = &f.uc.mcontext;
+    signal_set_mask(t, f.uc.mask);
     memcpy(state->x, c->regs, sizeof state->x);
     state->sp = c->sp;
     t->pc = c->pc;
     a64_set_nzcv(state, (u32)c->pstate & (u32)PSTATE_NZCV);
     state->pstate = c->pstate & (PSTATE_SSBS | PSTATE_DIT);
     state->excl_addr = NO_EXCL;
-    signal_restore(t, f.uc.mask, &f.uc.stack);
-    return restore_fp(t, c);
+    u64 record = c->pstate & (PSTATE_MODE | PSTATE_DAIF) ? 0 : find_fpsimd(at);
+    if (!record || mem_read(&fp, record, sizeof fp))
+        return false;
+    memcpy(state->v, fp.v, sizeof fp.v);
+    a64_set_fpcr(t, fp.fpcr);
+    a64_set_fpsr(t, fp.fpsr);
+    signal_alt_stack(t, &f.uc.stack, NULL); /* what it thinks of that isn't told to anyone */
+    return true;
+}
+
+void a64_pop_frame(Task *t)
+{
+    Mapping m;
+    A64State *state = a64(t);
+    if (!restore(t, state->sp)) /* arm64_notify_segfault */
+        signal_fault(t, SIGSEGV, mem_next(t->process->mem, state->sp, &m) ? SEGV_ACCERR : SEGV_MAPERR, state->sp);
 }

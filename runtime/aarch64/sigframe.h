@@ -7,6 +7,6 @@
 enum { A64_MINSIGSTKSZ = 4720 }; /* sizeof(struct rt_sigframe) and its frame record, rounded as the kernel does */
 
 bool a64_push_frame(Task *t, const struct GuestSignal *s);
-bool a64_pop_frame(Task *t);
+void a64_pop_frame(Task *t);
 
 #endif

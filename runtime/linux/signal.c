@@ -5,7 +5,7 @@
 
 #include "linux.h"
 
-enum { SIGSET = 8 };
+enum { SIGSET = 8, KERNEL_SIGINFO = 48 /* as much of a siginfo_t as the kernel keeps */ };
 
 SYSCALL(rt_sigaction)
 {
@@ -56,11 +56,6 @@ SYSCALL(rt_sigsuspend)
         return -EINVAL;
     if (mem_read(&mask, a, sizeof mask))
         return -EFAULT;
-    if (signal_held(t) & ~mask) {
-        signal_suspend(t, mask);
-        t->attention = 1;
-        return -EINTR;
-    }
     mask = signal_suspend(t, mask);
     i64 result = host_syscall(t, __NR_rt_sigsuspend, (u64)&mask, SIGSET, 0, 0, 0, 0);
     return result == -RESTART_SYS ? -EINTR : result;
@@ -79,8 +74,41 @@ SYSCALL(rt_sigtimedwait)
         i64 result = host_syscall(t, __NR_rt_sigtimedwait, (u64)&set, (u64)&info, c, SIGSET, 0, 0);
         if (result < 0)
             return result == -RESTART_SYS ? -EINTR : result;
+        if (!signal_received(t, &info))
+            return -RESTART_NOINTR;
     }
     return b && mem_write(b, &info, sizeof info) ? -EFAULT : info.si_signo;
+}
+
+/* A siginfo from the guest; copied, so that what has been looked at is what is sent. */
+static i64 read_info(siginfo_t *info, u64 at, int signo)
+{
+    memset(info, 0, sizeof *info);
+    if (mem_read(info, at, KERNEL_SIGINFO))
+        return -EFAULT;
+    signal_mark_sent(signo, info);
+    return 0;
+}
+
+SYSCALL(rt_sigqueueinfo)
+{
+    siginfo_t info;
+    i64 error = read_info(&info, c, (int)b);
+    return error ? error : host_syscall(t, __NR_rt_sigqueueinfo, a, b, (u64)&info, 0, 0, 0);
+}
+
+SYSCALL(rt_tgsigqueueinfo)
+{
+    siginfo_t info;
+    i64 error = read_info(&info, d, (int)c);
+    return error ? error : host_syscall(t, __NR_rt_tgsigqueueinfo, a, b, c, (u64)&info, 0, 0);
+}
+
+SYSCALL(pidfd_send_signal)
+{
+    siginfo_t info;
+    i64 error = c ? read_info(&info, c, (int)b) : 0;
+    return error ? error : host_syscall(t, __NR_pidfd_send_signal, a, b, c ? (u64)&info : 0, d, 0, 0);
 }
 
 SYSCALL(rt_sigreturn)
