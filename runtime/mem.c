@@ -413,9 +413,9 @@ static void log_map(const struct MemMap *m, const char *change)
 }
 
 /* READ_IMPLIES_EXEC is the guest's alone: the host's kernel would make writable pages of the translator's executable. */
-static int implied_prot(const struct MemMap *m, int prot)
+static int implied_prot(const struct MemMap *m, int prot, int kind)
 {
-    return m->read_implies_exec && prot & PROT_READ ? prot | PROT_EXEC : prot;
+    return m->read_implies_exec && prot & PROT_READ && !(kind & MEM_NOEXEC) ? prot | PROT_EXEC : prot;
 }
 
 /* Locks a new mapping at `at`, unless that is an error, as mlockall asked. Returns `at`, or -EAGAIN and it is gone again. */
@@ -440,7 +440,7 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
     if (length < size)
         return -ENOMEM;
     lock(m, addr, addr + length);
-    prot = implied_prot(m, prot);
+    prot = implied_prot(m, prot, kind);
     i64 result = 0;
     if (fixed) {
         if (addr % PAGE)
@@ -521,26 +521,27 @@ i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot)
         }
         addr = p->start;
     }
-    prot = implied_prot(m, prot & 7);
-    /* Up to the first hole, as the kernel does. */
+    prot &= 7;
+    /* Up to the first hole, or what may not have the protection, as the kernel does. */
     u64 stop = addr;
-    for (; p && p->start <= stop && stop < end; p = find(m, stop))
+    bool refused = false;
+    for (; p && p->start <= stop && stop < end && !(refused = prot & PROT_EXEC && p->kind & MEM_NOEXEC); p = find(m, stop))
         stop = p->end < end ? p->end : end;
     i64 error = 0;
     if (prot & PROT_WRITE && !may_write(m, addr, stop))
         error = -ENOMEM;
     if (!error && stop > addr && mprotect((void *)addr, stop - addr, host_prot(prot)))
         error = -errno;
-    if (!error && !(prot & PROT_EXEC))
+    if (!error && !(implied_prot(m, prot, 0) & PROT_EXEC))
         note_code(m, addr, stop, &code);
     for (u64 at = addr; at < stop && !error;) {
         Mapping map = maps_slice(*find(m, at), at, stop);
-        map.prot = (u16)prot;
+        map.prot = (u16)implied_prot(m, prot, map.kind);
         set_range(m, map, true);
         at = map.end;
     }
     if (!error && stop < end)
-        error = -ENOMEM;
+        error = refused ? -EACCES : -ENOMEM;
     log_map(m, "mprotect");
     unlock(m);
     invalidate(code);
@@ -652,7 +653,7 @@ i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags)
     if (result >= 0) {
         note_code(m, (u64)result, (u64)result + length, &code);
         int prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
-        prot = implied_prot(m, prot);
+        prot = implied_prot(m, prot, 0);
         Mapping map = {(u64)result, (u64)result + length, (u16)prot, MEM_SHARED, SHM_DEV, (u64)id + 1, 0};
         set_range(m, map, true);
     }

@@ -18,6 +18,7 @@ enum {
     MEM_STACK = 2, /* [stack] of /proc/self/maps */
     MEM_HEAP = 4,  /* [heap] */
     MEM_VDSO = 8,  /* [vdso] */
+    MEM_NOEXEC = 32, /* of a file that may not be executed: neither may this */
     MEM_GROWS = 16, /* the kernel extends it downwards when it is accessed below (MAP_GROWSDOWN) */
 };
 

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -19,9 +20,19 @@
 #endif
 #define PAGE ((u64)4096)
 
+/* Is the file on a file system that is mounted noexec? */
+static bool on_noexec(int fd)
+{
+    struct statfs fs;
+    return fstatfs(fd, &fs) == 0 && fs.f_flags & ST_NOEXEC;
+}
+
 SYSCALL(mmap)
 {
-    return mem_map(t->process->mem, a, b, (int)c, (int)d, (int)e, f, 0);
+    int kind = d & MAP_ANONYMOUS || !on_noexec((int)e) ? 0 : MEM_NOEXEC;
+    if (kind && c & PROT_EXEC)
+        return -EPERM;
+    return mem_map(t->process->mem, a, b, (int)c, (int)d, (int)e, f, kind);
 }
 
 SYSCALL(munmap)
