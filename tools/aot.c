@@ -448,8 +448,14 @@ static int finish(Aot *a, Ahead *head)
     return !ok;
 }
 
+/* The output takes the place of what has its name, which must be nothing else than a file. */
 static int open_output(Aot *a)
 {
+    struct stat st;
+    if (!stat(a->output, &st) && !S_ISREG(st.st_mode)) {
+        complain("%s: is %s, not a file to write", a->output, S_ISDIR(st.st_mode) ? "a directory" : "a device or the like");
+        return 1;
+    }
     snprintf(a->temporary, sizeof a->temporary, "%s.%d", a->output, (int)getpid());
     a->out = open(a->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
     if (a->out >= 0)

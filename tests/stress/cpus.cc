@@ -81,9 +81,10 @@ int main(int argc, char **argv)
     cpu_set_t set;
     sched_getaffinity(0, sizeof set, &set);
     std::set<int> counts = {(int)sysconf(_SC_NPROCESSORS_ONLN), (int)sysconf(_SC_NPROCESSORS_CONF), get_nprocs(), CPU_COUNT(&set),
-                            lines("/proc/cpuinfo", "processor"), listed("/sys/devices/system/cpu/online"),
-                            listed("/sys/devices/system/cpu/present"), (int)std::thread::hardware_concurrency(),
-                            directories(), omp_get_num_procs(), omp_get_max_threads(), lines("/proc/stat", "cpu") - 1};
+                            lines("/proc/cpuinfo", "processor"), (int)std::thread::hardware_concurrency(),
+                            omp_get_num_procs(), omp_get_max_threads(), lines("/proc/stat", "cpu") - 1};
+    if (access("/sys/devices/system/cpu", F_OK) == 0) /* not in every container */
+        counts.insert({listed("/sys/devices/system/cpu/online"), listed("/sys/devices/system/cpu/present"), directories()});
     int used = 0;
 #pragma omp parallel
 #pragma omp atomic
