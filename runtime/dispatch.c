@@ -76,6 +76,7 @@ bool task_free(Task *t)
         threads += !other->vfork_child;
     pthread_mutex_unlock(&p->lock);
     check_task_free(t);
+    free(t->affinity);
     munmap(t, sizeof(Task) + JUMP_CACHE * sizeof(JumpEntry));
     return !threads;
 }

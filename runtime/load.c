@@ -536,7 +536,7 @@ static void note_exe(Process *p, const char *link, const char *path)
 
 /* What ps, pgrep and the like read about this process: the guest's name, command line, environment and addresses rather than
  * the translator's. The heap is the host's. */
-static void tell_host(const Process *p, const char *execfn, u64 sp)
+static void tell_host(Process *p, const char *execfn, u64 sp)
 {
     extern const char end[];
     const char *slash = strrchr(execfn, '/');
@@ -557,7 +557,8 @@ static void tell_host(const Process *p, const char *execfn, u64 sp)
         .auxv_size = (u32)p->auxv_size,
         .exe_fd = (u32)-1,
     };
-    prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0); /* no harm done in kernels that don't have it */
+    p->told = prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) == 0; /* not all kernels have it */
+    p->loaded = true;
 }
 
 static int load_image(const Loader *l, Image *image, const char *path, const char *execfn, u64 bias)

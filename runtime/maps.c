@@ -135,3 +135,45 @@ void maps_set(Maps *m, Mapping map, bool present)
     unite(m, map.start);
     unite(m, map.end);
 }
+
+typedef struct Copy {
+    MemReader *read;
+    void *context;
+    Mapping *maps;
+    size_t count, cap;
+} Copy;
+
+/* Another process may change its tree at any time: whatever is found must be in order, and have an end. */
+static bool copy(Copy *c, const MapNode *at, int depth)
+{
+    enum { DEEPEST = 256, MOST = 1 << 20 };
+    MapNode n;
+    if (!at)
+        return true;
+    if (depth == DEEPEST || c->count == MOST || c->read(c->context, &n, (u64)at, sizeof n) || !copy(c, n.left, depth + 1))
+        return false;
+    if (n.map.start >= n.map.end || (c->count && c->maps[c->count - 1].end > n.map.start))
+        return false;
+    if (c->count == c->cap) {
+        c->cap = c->cap ? 2 * c->cap : 64;
+        Mapping *more = realloc(c->maps, c->cap * sizeof *more);
+        if (!more)
+            return false;
+        c->maps = more;
+    }
+    c->maps[c->count++] = n.map;
+    return copy(c, n.right, depth + 1);
+}
+
+Mapping *maps_copy(const Maps *m, MemReader *read, void *context, size_t *count)
+{
+    Copy c = {.read = read, .context = context};
+    bool ok = copy(&c, m->root, 0);
+    *count = c.count;
+    if (ok && !c.maps)
+        return calloc(1, sizeof *c.maps);
+    if (ok)
+        return c.maps;
+    free(c.maps);
+    return NULL;
+}

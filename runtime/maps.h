@@ -19,6 +19,10 @@ const Mapping *maps_before(const Maps *m, u64 addr);
 /* Replaces what there is in [map.start, map.end) by map, or by nothing. Aborts without memory. */
 void maps_set(Maps *m, Mapping map, bool present);
 
+/* A copy of all, malloc'd, and their number: read through `read`, which may be from another process's memory. NULL if that fails or is
+ * no tree just then, or without memory. */
+Mapping *maps_copy(const Maps *m, MemReader *read, void *context, size_t *count);
+
 /* The part of a mapping within [start, end). */
 static inline Mapping maps_slice(Mapping map, u64 start, u64 end)
 {

@@ -757,6 +757,33 @@ bool mem_next(struct MemMap *m, u64 addr, Mapping *out)
     return found;
 }
 
+/* Nobody stops the other process meanwhile: what it changes makes us look again, or accept a moment that never was. */
+static Mapping *copy_other(struct MemMap *m, MemReader *read, void *context, size_t *count)
+{
+    enum { TRIES = 8 };
+    struct MemMap other;
+    Mapping *maps = NULL;
+    for (int i = 0; i < TRIES && !maps && read(context, &other, (u64)m, sizeof other) == 0; i++)
+        maps = maps_copy(&other.maps, read, context, count);
+    return maps;
+}
+
+static int read_own(void *context, void *dst, u64 src, size_t size)
+{
+    memcpy(dst, (const void *)src, size);
+    return 0;
+}
+
+Mapping *mem_copy(struct MemMap *m, MemReader *read, void *context, size_t *count)
+{
+    if (read)
+        return copy_other(m, read, context, count);
+    pthread_mutex_lock(&m->lock);
+    Mapping *maps = maps_copy(&m->maps, read_own, NULL, count);
+    pthread_mutex_unlock(&m->lock);
+    return maps;
+}
+
 /* -- locks in memory: the guest's alone, because the translator is bigger than what most may lock ------------------------ */
 
 /* Locks or unlocks all that is the guest's. */

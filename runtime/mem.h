@@ -63,6 +63,10 @@ int mem_prot(struct MemMap *m, u64 addr);
 int mem_code_fault(struct MemMap *m, u64 pc, int *code);
 /* The first mapping that ends above addr; false if there is none. For walking: the copy is taken under the lock. */
 bool mem_next(struct MemMap *m, u64 addr, Mapping *out);
+/* A copy of all of them, malloc'd and in order; NULL without memory. With a `read`, which copies from another process's memory, m
+ * is that one's, and NULL is for what can't be a map, too. */
+typedef int MemReader(void *context, void *dst, u64 src, size_t size);
+Mapping *mem_copy(struct MemMap *m, MemReader *read, void *context, size_t *count);
 
 /* Held over fork, so that the child's map is whole. */
 void mem_before_fork(struct MemMap *m);

@@ -127,8 +127,10 @@ static void print_stats(Process *p)
 
 _Noreturn static void end_process(Process *p, int status)
 {
-    if (!atomic_exchange(&p->exiting, true))
+    if (!atomic_exchange(&p->exiting, true)) {
+        procfd_tell(p);
         print_stats(p);
+    }
     for (;;)
         raw_syscall(SYS_exit_group, (u64)status, 0, 0, 0, 0, 0);
 }
@@ -191,6 +193,7 @@ static Task *child_new(Task *t, const CloneArgs *a)
     child->guest = t->guest;
     child->abi = t->abi;
     memcpy(child->state, t->state, sizeof child->state);
+    system_inherit_affinity(child, t);
     if (!signal_task_init(child, t, a->flags & CLONE_SIGHAND)) {
         task_free(child);
         return NULL;
@@ -295,6 +298,7 @@ static i64 new_thread(Task *t, const CloneArgs *a)
 static void before_fork(Task *t)
 {
     Process *p = t->process;
+    procfd_before_fork(p);
     tier_before_fork();
     pthread_mutex_lock(&p->brk_lock);
     cache_before_fork();
@@ -325,6 +329,7 @@ static void after_fork(Task *t, bool child)
     cache_after_fork(child);
     pthread_mutex_unlock(&p->brk_lock);
     tier_after_fork(child);
+    procfd_after_fork(p);
 }
 
 /* Whether a child's pidfd can be had afterwards (Linux 5.3). */
@@ -503,6 +508,7 @@ i64 thread_clone(Task *t, const CloneArgs *a)
         return -EINVAL; /* the C library's clone can't say it */
     if (flags & CLONE_THREAD)
         return new_thread(t, a);
+    procfd_tell(t->process);
     if ((flags & CLONE_VM) && (flags & CLONE_VFORK))
         return new_vfork(t, a);
     return flags & CLONE_VM ? new_sharing_process(t, a) : new_process(t, a);

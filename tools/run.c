@@ -247,7 +247,7 @@ static void opt_strace(Args *a, const char *arg, bool from_env)
 
 static void opt_seed(Args *a, const char *arg, bool from_env)
 {
-    a->options.seed = parse_size("seed", arg);
+    a->options.seed = parse_size("-seed", arg);
     a->options.has_seed = true;
 }
 
@@ -268,7 +268,7 @@ static void opt_tier(Args *a, const char *arg, bool from_env)
 
 static void opt_hot(Args *a, const char *arg, bool from_env)
 {
-    u64 n = parse_size("hot", arg);
+    u64 n = parse_size("-hot", arg);
     if (n > INT32_MAX)
         fail("--hot wants a number from 0 to %d, not '%s'", INT32_MAX, arg);
     a->options.hot = (int)n;
@@ -276,10 +276,15 @@ static void opt_hot(Args *a, const char *arg, bool from_env)
 
 static void opt_cpus(Args *a, const char *arg, bool from_env)
 {
-    u64 n = parse_size("cpus", arg);
+    /* What an exec hands on has a list of processors behind the number (runtime/linux/process.c). */
+    const char *list = strchr(arg, ':');
+    char *number = list ? strndup(arg, (size_t)(list - arg)) : strdup(arg);
+    u64 n = parse_size("-cpus", number);
     if (n < 1 || n > 4096)
         fail("--cpus wants a number from 1 to 4096, not '%s'", arg);
+    free(number);
     a->options.cpus = (int)n;
+    a->options.affinity = list ? list + 1 : NULL;
 }
 
 static void opt_host(Args *a, const char *arg, bool from_env)
@@ -291,7 +296,7 @@ static void opt_host(Args *a, const char *arg, bool from_env)
 
 static void opt_code_size(Args *a, const char *arg, bool from_env)
 {
-    a->options.code_size = parse_size("code-size", arg);
+    a->options.code_size = parse_size("-code-size", arg);
     if (!a->options.code_size)
         fail("--code-size wants a size greater than 0");
 }

@@ -51,6 +51,7 @@ Linux *linux_state(Process *p)
     l->root = -1;
     p->kernel = l;
     system_init(p, l);
+    procfd_init(l);
     int self_fd = open_self();
     l->self = self_fd < 0 ? -1 : fd_hide(p, self_fd);
     /* By its real name, which is what the kernel reports of files in it. */
@@ -81,6 +82,17 @@ int fd_hide(Process *p, int fd)
     l->hidden[l->nhidden] = high;
     l->nhidden++;
     return high;
+}
+
+bool fd_path(int fd, char path[PATH_MAX])
+{
+    char link[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, PATH_MAX - 1);
+    if (n <= 0)
+        return false;
+    path[n] = 0;
+    return path[0] == '/';
 }
 
 bool fd_reopen_root(Process *p)
@@ -132,19 +144,26 @@ static bool give_way(Process *p, u32 fd)
 
 SYSCALL(close)
 {
+    procfd_closed(t, (u32)a, (u32)a);
     return fd_hidden(t->process, (u32)a) ? -EBADF : host_syscall(t, __NR_close, a, 0, 0, 0, 0, 0);
 }
 
 SYSCALL(dup)
 {
-    return fd_hidden(t->process, (u32)a) ? -EBADF : host_syscall(t, __NR_dup, a, 0, 0, 0, 0, 0);
+    i64 copy = fd_hidden(t->process, (u32)a) ? -EBADF : host_syscall(t, __NR_dup, a, 0, 0, 0, 0, 0);
+    procfd_dup(t, (int)a, copy);
+    return copy;
 }
 
 SYSCALL(dup3)
 {
     if (fd_hidden(t->process, (u32)a) || !give_way(t->process, (u32)b))
         return -EBADF;
-    return host_syscall(t, __NR_dup3, a, b, c, 0, 0, 0);
+    if ((u32)a != (u32)b)
+        procfd_closed(t, (u32)b, (u32)b);
+    i64 copy = host_syscall(t, __NR_dup3, a, b, c, 0, 0, 0);
+    procfd_dup(t, (int)a, copy);
+    return copy;
 }
 
 /* Around the hidden ones, lowest gap first. */
@@ -154,6 +173,7 @@ SYSCALL(close_range)
     u32 first = (u32)a, last = (u32)b;
     if (first > last)
         return -EINVAL;
+    procfd_closed(t, first, last);
     for (;;) {
         u32 stop = last;
         bool hole = false;

@@ -1,9 +1,12 @@
 /* System calls on files and directories. */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "linux.h"
@@ -35,16 +38,11 @@ u32 flags_to_guest(Task *t, int host)
 /* openat and openat2 (whose resolve flags keep a lookup out of the sysroot: they're about the caller's own tree). */
 static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64 how_size)
 {
-    char name[PATH_MAX], kernel[PATH_MAX];
+    char name[PATH_MAX];
     Path path = {.dir = dir};
     i64 length = mem_string(name, guest_path, sizeof name);
     if (length < 0)
         return length;
-    if (path_kernel(dir, name, kernel) && !(how->flags & O_PATH)) {
-        i64 fd = proc_open(t, kernel, (int)how->flags);
-        if (fd != -ENOENT)
-            return fd;
-    }
     PathHow follow = how->flags & O_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW;
     bool create = how->flags & O_CREAT;
     if (how->resolve) {
@@ -72,7 +70,9 @@ static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64
 SYSCALL(openat)
 {
     struct open_how how = {.flags = (u32)flags_to_host(t, (u32)c), .mode = d};
-    return open_path(t, (int)a, b, &how, 0);
+    i64 fd = open_path(t, (int)a, b, &how, 0);
+    procfd_opened(t->process, fd);
+    return fd;
 }
 
 SYSCALL(openat2)
@@ -89,7 +89,9 @@ SYSCALL(openat2)
         if (rest[i])
             return -E2BIG;
     how.flags = (how.flags & ~(u64)UINT32_MAX) | (u32)flags_to_host(t, (u32)how.flags);
-    return open_path(t, (int)a, b, &how, sizeof how);
+    i64 fd = open_path(t, (int)a, b, &how, sizeof how);
+    procfd_opened(t->process, fd);
+    return fd;
 }
 
 SYSCALL(fcntl)
@@ -99,6 +101,8 @@ SYSCALL(fcntl)
     if ((int)b == F_SETFL)
         c = (u64)(u32)flags_to_host(t, (u32)c);
     i64 result = host_syscall(t, __NR_fcntl, a, b, c, 0, 0, 0);
+    if ((int)b == F_DUPFD || (int)b == F_DUPFD_CLOEXEC)
+        procfd_dup(t, (int)a, result);
     return (int)b == F_GETFL && result >= 0 ? (i64)flags_to_guest(t, (int)result) : result;
 }
 
@@ -152,32 +156,43 @@ SYSCALL(chroot)
     return error;
 }
 
+/* Is the link a file of procfs, where the kernel makes up what it says? */
+static bool in_proc(const Path *link)
+{
+    struct statfs fs;
+    int fd = openat(link->dir, link->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    bool is = fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+    if (fd >= 0)
+        close(fd);
+    return is;
+}
+
 SYSCALL(readlinkat)
 {
-    char name[PATH_MAX], kernel[PATH_MAX], target[PATH_MAX + 1];
+    Process *p = t->process;
+    char name[PATH_MAX], target[PATH_MAX], open_name[PATH_MAX];
     Path path;
+    ProcDir of;
     i64 length = mem_string(name, b, sizeof name);
     if (length < 0)
         return length;
     if ((int)d <= 0)
         return -EINVAL;
-    bool in_kernel = path_kernel((int)a, name, kernel), exe = in_kernel && proc_is_exe(t->process, kernel);
-    if (exe && t->process->exe_fd < 0) {
-        length = (i64)strlen(t->process->guest_exe);
-        length = length < (int)d ? length : (int)d;
-        return mem_write(c, t->process->guest_exe, (size_t)length) ? -EFAULT : length;
-    }
-    /* The program's file may have been renamed or deleted: its descriptor tells. */
-    int error = path_find(t->process, (int)a, name, exe ? PATH_FOLLOW : PATH_NOFOLLOW, &path);
+    i64 error = path_find(p, (int)a, name, PATH_NOFOLLOW, &path);
     if (error)
         return error;
-    if (!in_kernel || !t->process->options.sysroot)
-        return host_syscall(t, __NR_readlinkat, (u64)path.dir, (u64)path.name, c, d, 0, 0);
-    length = host_syscall(t, __NR_readlinkat, (u64)path.dir, (u64)path.name, (u64)target, PATH_MAX, 0, 0);
-    if (length < 0)
-        return length;
-    target[length] = 0;
-    length = (i64)path_to_guest(t->process, target);
+    if (proc_is_exe(path.dir, path.name, &of) && (of.own || proc_exe_of(p, &of, target, open_name) == 0)) {
+        if (of.own && !fd_path(p->exe_fd, target))
+            snprintf(target, sizeof target, "%s", p->guest_exe);
+    } else {
+        length = host_syscall(t, __NR_readlinkat, (u64)path.dir, (u64)path.name, (u64)target, sizeof target - 1, 0, 0);
+        if (length < 0)
+            return length;
+        target[length] = 0;
+    }
+    if (path_in_sysroot(p, target) && in_proc(&path))
+        path_to_guest(p, target);
+    length = (i64)strlen(target);
     length = length < (int)d ? length : (int)d;
     return mem_write(c, target, (size_t)length) ? -EFAULT : length;
 }
@@ -287,6 +302,59 @@ SYSCALL(getdents64)
         kept = -EFAULT;
     free(entries);
     return kept;
+}
+
+/* -- reading: the contents of some files are made here (procfd.c) */
+
+/* `offset`: where to read; -1 for the file's position. */
+static i64 read_at(Task *t, long nr, const u64 args[6], bool vector, i64 offset)
+{
+    i64 result;
+    if (unlikely(!procfd_plain(t->process->kernel, (u32)args[0])) && offset >= -1 &&
+        procfd_read(t, (int)args[0], args[1], args[2], vector, offset, &result))
+        return result;
+    return host_syscall(t, nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+}
+
+#define READ(name, vector, offset)                                                                                     \
+    SYSCALL(name)                                                                                                      \
+    {                                                                                                                  \
+        return read_at(t, __NR_##name, (u64[]){a, b, c, d, e, f}, vector, offset);                                     \
+    }
+READ(read, false, -1)
+READ(readv, true, -1)
+READ(pread64, false, (i64)d == -1 ? -2 : (i64)d)
+READ(preadv, true, (i64)d == -1 ? -2 : (i64)d)
+READ(preadv2, true, (i64)d)
+
+SYSCALL(lseek)
+{
+    i64 result;
+    if (unlikely(!procfd_plain(t->process->kernel, (u32)a)) && procfd_seek(t, (int)a, (i64)b, (int)c, &result))
+        return result;
+    return host_syscall(t, __NR_lseek, a, b, c, 0, 0, 0);
+}
+
+/* The kernel can't send the contents of files in /proc either. */
+
+static bool unsendable(Task *t, u64 fd)
+{
+    return unlikely(!procfd_plain(t->process->kernel, (u32)fd)) && procfd_is(t, (int)fd);
+}
+
+SYSCALL(sendfile)
+{
+    return unsendable(t, b) ? -EINVAL : host_syscall(t, __NR_sendfile, a, b, c, d, 0, 0);
+}
+
+SYSCALL(splice)
+{
+    return unsendable(t, a) ? -EINVAL : host_syscall(t, __NR_splice, a, b, c, d, e, f);
+}
+
+SYSCALL(copy_file_range)
+{
+    return unsendable(t, a) ? -EINVAL : host_syscall(t, __NR_copy_file_range, a, b, c, d, e, f);
 }
 
 /* -- calls with two names */

@@ -91,15 +91,6 @@ const char *call_signature(Sys call)
     return rows[call].signature;
 }
 
-static void log_unknown(u32 number)
-{
-    static _Atomic u64 seen[16]; /* numbers logged already */
-    u64 bit = (u64)1 << (number & 63);
-    bool first = number < 1024 && !(atomic_fetch_or(&seen[number / 64], bit) & bit);
-    if (first || log_on(unimp))
-        log_printf("dragoman: system call %u isn't implemented\n", number);
-}
-
 static i64 run(Task *t, u32 number, Sys call, const u64 args[6])
 {
     const Row *row = rows + call;
@@ -107,8 +98,8 @@ static i64 run(Task *t, u32 number, Sys call, const u64 args[6])
         return row->run(t, args[0], args[1], args[2], args[3], args[4], args[5]);
     if (row->nr >= 0)
         return host_syscall(t, row->nr, args[0], args[1], args[2], args[3], args[4], args[5]);
-    if (call == CALL_none || log_on(unimp))
-        log_unknown(number);
+    if (log_on(unimp))
+        log_printf("system call %u isn't implemented\n", number);
     return -ENOSYS;
 }
 

@@ -61,6 +61,9 @@ static inline i64 raw_syscall(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
     return result;
 }
 
+typedef struct ProcFile ProcFile; /* procfd.c */
+enum { PLAIN_FDS = 1 << 14 };
+
 /* What the system calls keep for the process (Process.kernel). */
 typedef struct Linux {
     int root;        /* descriptor of the sysroot, or -1 */
@@ -71,6 +74,9 @@ typedef struct Linux {
     struct rlimit limits[RLIM_NLIMITS]; /* the guest's RLIMIT_AS and RLIMIT_DATA */
     u16 *cpus; /* host processors this process may run on, in order: the guest's 0, 1, ... under --cpus */
     int ncpus;
+    _Atomic u64 plain[PLAIN_FDS / 64]; /* descriptors known to be of no file whose contents are the guest's */
+    pthread_mutex_t files_lock;        /* protects: */
+    ProcFile *files;                   /* the others that are in use */
     bool memory_open; /* a file of /proc that is a process's memory has been opened for writing */
     u64 seed;  /* state of the generator behind -seed's getrandom */
     _Atomic bool rights_changed; /* by one of its threads, so that they may differ */
@@ -82,6 +88,10 @@ void system_init(Process *p, Linux *l);
 /* Around the host's exec, which hands on the guest's limits. */
 void system_before_exec(Process *p);
 void system_exec_failed(Process *p);
+/* A new task is on its parent's processors. */
+void system_inherit_affinity(Task *child, const Task *parent);
+/* --cpus' argument for an exec by t: the number, and which of these processors t is on. */
+void system_cpus_option(const Task *t, char *out, size_t size);
 
 /* -- path.c: names in the guest's world ---------------------------------------------------------------------------- */
 
@@ -112,11 +122,10 @@ i64 path_chdir(Task *t, const char *name);
 bool path_exists(int dir, const char *name, bool follow);
 /* path_find for a name that isn't the sysroot's. */
 void path_host(Process *p, int dir, const char *name, PathHow how, Path *out);
+/* Is a host path one of the sysroot's? */
+bool path_in_sysroot(const Process *p, const char *path);
 /* The guest's name for a host path, in place: without the sysroot if it is inside. Returns its length. */
 size_t path_to_guest(Process *p, char *path);
-/* Makes a name that ends in one of proc.c's file names absolute, because it may be relative to somewhere in /proc; true
- * with the absolute path in out (PATH_MAX bytes) if the result lies in /proc or /sys. */
-bool path_kernel(int dir, const char *name, char *out);
 
 /* -- fd.c: descriptors of our own, out of the guest's sight -------------------------------------------------------- */
 
@@ -124,6 +133,8 @@ bool path_kernel(int dir, const char *name, char *out);
  * -1. */
 int fd_hide(Process *p, int fd);
 bool fd_hidden(Process *p, u32 fd);
+/* The name of what fd has open as the kernel has it now, if that is a path. */
+bool fd_path(int fd, char path[PATH_MAX]);
 /* Opens the sysroot again: a vfork child shares our memory but not our descriptors, and may have moved it among its
  * own. */
 bool fd_reopen_root(Process *p);
@@ -135,18 +146,51 @@ void memory_opened(Task *t, int fd);
 
 /* -- proc.c: files whose contents are the guest's ------------------------------------------------------------------ */
 
-/* If the absolute path names a file of /proc or /sys that must tell of the guest: a descriptor of its text; else
- * -ENOENT. */
-i64 proc_open(Task *t, const char *path, int host_flags);
-/* True if path is /proc/self/exe by any of its names. */
-bool proc_is_exe(Process *p, const char *path);
-/* True if the file name could be one that proc_open or proc_is_exe know. */
-bool proc_is_name(const char *name);
+/* A process's directory in some /proc. */
+typedef struct ProcDir {
+    char path[PATH_MAX]; /* of the process, or of one of its threads */
+    bool own;            /* this process's */
+} ProcDir;
+
+/* Does fd have a file open whose text must be the guest's? A process's that turns out to be no guest's counts. */
+bool proc_is_filtered(const Process *p, int fd);
+/* That text, malloc'd. -ENOENT if the kernel's is right, or the error of reading that. */
+i64 proc_text(Task *t, int fd, char **text, size_t *size);
+/* Is `name`, for the host's *at calls, a link to a process's executable by any of its names? *out is whose. */
+bool proc_is_exe(int dir, const char *name, ProcDir *out);
+/* The executable of another guest's process: its name on the host, and one to open it by. -ENOENT if it is no guest's.
+ */
+i64 proc_exe_of(const Process *p, const ProcDir *dir, char name[PATH_MAX], char open_name[PATH_MAX]);
 /* Number of processors the guest sees (--cpus, else the host's online ones). */
 int proc_cpus(Process *p);
-/* Makes what getdents64 gave, `size` bytes in a buffer of `room`, the guest's: takes its translator's threads and descriptors
- * out of directories of /proc, and lists as many processors in /sys as it has. The new size. */
+/* Makes what getdents64 gave, `size` bytes in a buffer of `room`, the guest's: takes the translator's threads,
+ * descriptors and mappings out of directories of /proc, and lists as many processors in /sys as it has. The new size.
+ */
 i64 proc_filter(Task *t, int fd, u8 *entries, i64 size, i64 room);
+
+/* -- procfd.c: reading them ---------------------------------------------------------------------------------------- */
+
+void procfd_init(Linux *l);
+/* A call made descriptor fd, of any file; calls may have made any. */
+void procfd_opened(Process *p, i64 fd);
+void procfd_opened_any(Process *p);
+/* A call made a copy of fd. Calls are about to close descriptors. */
+void procfd_dup(Task *t, int fd, i64 copy);
+void procfd_closed(Task *t, u32 first, u32 last);
+/* Known to be none of these files? */
+static inline bool procfd_plain(const Linux *l, u32 fd)
+{
+    return fd < PLAIN_FDS && atomic_load_explicit(&l->plain[fd / 64], memory_order_relaxed) >> (fd % 64) & 1;
+}
+/* Reads `count` bytes to guest address `at`, or into the iovecs there; at `offset`, or where the file's position is if
+ * that is negative. False if fd is none of these files. */
+bool procfd_read(Task *t, int fd, u64 at, u64 count, bool vector, i64 offset, i64 *result);
+bool procfd_seek(Task *t, int fd, i64 offset, int whence, i64 *result);
+bool procfd_is(Task *t, int fd);
+/* Tells the kernel the files' positions: over a fork, and before an exec or the end. */
+void procfd_before_fork(Process *p);
+void procfd_after_fork(Process *p);
+void procfd_tell(Process *p);
 
 /* -- rights.c: what a thread may do ----------------------------------------------------------------------------- */
 

@@ -143,14 +143,21 @@ static bool new_in_sysroot(Process *p, const char *path, bool within, char *out)
 
 void path_host(Process *p, int dir, const char *name, PathHow how, Path *out)
 {
-    char kernel[PATH_MAX];
-    bool exe = how == PATH_FOLLOW && p->exe_path && path_kernel(dir, name, kernel) && proc_is_exe(p, kernel);
+    ProcDir of;
+    char other[PATH_MAX];
     out->dir = dir;
     out->name = out->buf;
-    if (exe && p->exe_fd >= 0)
-        snprintf(out->buf, sizeof out->buf, "/proc/self/fd/%d", p->exe_fd);
-    else
-        strcpy(out->buf, exe ? p->exe_path : name);
+    if (how == PATH_FOLLOW && proc_is_exe(dir, name, &of)) {
+        if (of.own && p->exe_fd >= 0) {
+            snprintf(out->buf, sizeof out->buf, "/proc/self/fd/%d", p->exe_fd);
+            return;
+        }
+        if (of.own && p->exe_path)
+            name = p->exe_path;
+        else if (!of.own && proc_exe_of(p, &of, other, out->buf) == 0)
+            return;
+    }
+    snprintf(out->buf, sizeof out->buf, "%s", name);
 }
 
 int path_find(Process *p, int dir, const char *name, PathHow how, Path *out)
@@ -222,10 +229,15 @@ int path_lookup(Task *t, int dir, u64 guest_path, PathHow how, Path *out)
     return path_find(t->process, dir, name, how, out);
 }
 
+bool path_in_sysroot(const Process *p, const char *path)
+{
+    return p->options.sysroot && inside(path, p->options.sysroot);
+}
+
 size_t path_to_guest(Process *p, char *path)
 {
     size_t length = strlen(path);
-    if (p->options.sysroot && inside(path, p->options.sysroot)) {
+    if (path_in_sysroot(p, path)) {
         size_t n = strlen(p->options.sysroot);
         memmove(path, path + n, length - n + 1);
         length -= n;
@@ -235,30 +247,4 @@ size_t path_to_guest(Process *p, char *path)
         }
     }
     return length;
-}
-
-bool path_kernel(int dir, const char *name, char *out)
-{
-    if (name[0] == '/') {
-        if (strncmp(name, "/proc/", 6) != 0 && strncmp(name, "/sys/devices/system/cpu/", 24) != 0)
-            return false;
-        strcpy(out, name);
-        return true;
-    }
-    const char *last = strrchr(name, '/');
-    if (!proc_is_name(last ? last + 1 : name))
-        return false;
-    ssize_t n;
-    if (dir == AT_FDCWD) {
-        n = readlink("/proc/self/cwd", out, PATH_MAX);
-    } else {
-        char link[32];
-        snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
-        n = readlink(link, out, PATH_MAX);
-    }
-    if (n <= 0 || n + strlen(name) + 2 > PATH_MAX)
-        return false;
-    out[n] = '/';
-    strcpy(out + n + 1, name);
-    return strncmp(out, "/proc/", 6) == 0 || strncmp(out, "/sys/devices/system/cpu/", 24) == 0;
 }

@@ -184,7 +184,7 @@ static i64 exec_guest(Exec *x)
 {
     const Options *o = &x->t->process->options;
     static const char *const tiers[] = {[TIER_INTERP] = "interp", [TIER_BASELINE] = "baseline", [TIER_LLVM] = "llvm"};
-    char numbers[7][24], items[512] = "", log[PATH_MAX] = "";
+    char numbers[6][24], cpus[2048], items[512] = "", log[PATH_MAX] = "";
     char *argv0 = x->argv[FRONT] ? x->argv[FRONT] : (char *)"";
     size_t at = FRONT;
     char **argv = x->argv;
@@ -206,11 +206,15 @@ static i64 exec_guest(Exec *x)
         argv[--at] = (char *)(value); \
         argv[--at] = (char *)option; \
     }
-    NUMBER(6, "--fd", (u64)x->fd)
+    snprintf(numbers[5], sizeof numbers[5], "%d", x->fd);
+    STRING("--fd", numbers[5])
     NUMBER(0, "-s", o->stack_size)
     NUMBER(1, "-R", o->reserved_va)
-    NUMBER(2, "--cpus", o->cpus)
-    NUMBER(5, "--code-size", o->code_size)
+    if (o->cpus) {
+        system_cpus_option(x->t, cpus, sizeof cpus);
+        STRING("--cpus", cpus)
+    }
+    NUMBER(2, "--code-size", o->code_size)
     if (o->has_seed)
         NUMBER(3, "-seed", o->seed)
     if (o->hot >= 0) {

@@ -2,6 +2,7 @@
  * itself. */
 #include <linux/random.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -163,6 +164,7 @@ static bool limited(const Linux *l, u32 resource)
 void system_before_exec(Process *p)
 {
     Linux *l = linux_state(p);
+    procfd_tell(p);
     for (size_t i = 0; i < LEN(memory_limits); i++)
         if (limited(l, memory_limits[i]))
             raw_syscall(__NR_prlimit64, 0, memory_limits[i], (u64)&l->limits[memory_limits[i]], 0, 0, 0);
@@ -246,11 +248,56 @@ static bool bit(const u64 *set, u32 i)
     return set[i / 64] >> (i % 64) & 1;
 }
 
+static void set_bit(u64 *set, u32 i)
+{
+    set[i / 64] |= (u64)1 << (i % 64);
+}
+
+/* The host's processors for the guest's. */
+static void host_cpus(const Process *p, const u64 *guest, u64 host[CPU_WORDS])
+{
+    const Linux *l = p->kernel;
+    memset(host, 0, CPU_WORDS * sizeof *host);
+    for (u32 i = 0; i < (u32)p->options.cpus; i++)
+        if (bit(guest, i))
+            set_bit(host, l->cpus[i % (u32)l->ncpus]);
+}
+
+/* The guest's processors that a thread on these of the host's is on. With more of them than the host has, several of
+ * the guest's are one of the host's: `asked`, what the thread wanted, says which, as long as nobody else has moved it.
+ */
+static void guest_cpus(const Process *p, const u64 *host, const u64 *asked, u64 guest[CPU_WORDS])
+{
+    const Linux *l = p->kernel;
+    u64 expected[CPU_WORDS];
+    if (asked) {
+        host_cpus(p, asked, expected);
+        if (memcmp(expected, host, sizeof expected) == 0) {
+            memcpy(guest, asked, sizeof expected);
+            return;
+        }
+    }
+    memset(guest, 0, CPU_WORDS * sizeof *guest);
+    for (u32 i = 0; i < (u32)p->options.cpus; i++)
+        if (bit(host, l->cpus[i % (u32)l->ncpus]))
+            set_bit(guest, i);
+}
+
+/* The task of this process that `tid` names (0: the caller); NULL for another process's. Process.lock is held. */
+static Task *task_of(Task *t, i32 tid)
+{
+    Task *each = t->process->tasks;
+    if (!tid)
+        return t;
+    while (each && each->tid != tid)
+        each = each->next_task;
+    return each;
+}
+
 SYSCALL(sched_getaffinity)
 {
     Process *p = t->process;
-    Linux *l = linux_state(p);
-    u64 host[CPU_WORDS] = {0}, guest[CPU_WORDS] = {0};
+    u64 host[CPU_WORDS] = {0}, guest[CPU_WORDS];
     if (!p->options.cpus)
         return host_syscall(t, __NR_sched_getaffinity, a, b, c, 0, 0, 0);
     u64 size = ((u64)p->options.cpus + 63) / 64 * 8;
@@ -259,42 +306,105 @@ SYSCALL(sched_getaffinity)
     i64 n = raw_syscall(__NR_sched_getaffinity, a, sizeof host, (u64)host, 0, 0, 0);
     if (n < 0)
         return n;
-    for (u32 i = 0; i < (u32)p->options.cpus; i++)
-        if (bit(host, l->cpus[i % (u32)l->ncpus]))
-            guest[i / 64] |= (u64)1 << (i % 64);
+    pthread_mutex_lock(&p->lock);
+    const Task *of = task_of(t, (i32)a);
+    guest_cpus(p, host, of ? of->affinity : NULL, guest);
+    pthread_mutex_unlock(&p->lock);
     return mem_write(c, guest, size) ? -EFAULT : (i64)size;
 }
 
 SYSCALL(sched_setaffinity)
 {
     Process *p = t->process;
-    Linux *l = linux_state(p);
-    u64 host[CPU_WORDS] = {0}, guest[CPU_WORDS] = {0};
+    u64 host[CPU_WORDS], guest[CPU_WORDS] = {0};
     if (!p->options.cpus)
         return host_syscall(t, __NR_sched_setaffinity, a, b, c, 0, 0, 0);
-    if (mem_read(guest, c, b < sizeof guest ? b : sizeof guest))
+    if (mem_read(guest, c, (u32)b < sizeof guest ? (u32)b : sizeof guest))
         return -EFAULT;
-    for (u32 i = 0; i < (u32)p->options.cpus; i++)
-        if (bit(guest, i)) {
-            u32 cpu = l->cpus[i % (u32)l->ncpus];
-            host[cpu / 64] |= (u64)1 << (cpu % 64);
-        }
-    return raw_syscall(__NR_sched_setaffinity, a, sizeof host, (u64)host, 0, 0, 0);
+    for (u32 i = (u32)p->options.cpus; i < CPU_WORDS * 64; i++)
+        guest[i / 64] &= ~((u64)1 << (i % 64));
+    host_cpus(p, guest, host);
+    i64 error = raw_syscall(__NR_sched_setaffinity, a, sizeof host, (u64)host, 0, 0, 0);
+    if (error)
+        return error;
+    pthread_mutex_lock(&p->lock);
+    Task *of = task_of(t, (i32)a);
+    if (of && !of->affinity)
+        of->affinity = malloc(sizeof guest);
+    if (of && of->affinity)
+        memcpy(of->affinity, guest, sizeof guest);
+    pthread_mutex_unlock(&p->lock);
+    return 0;
 }
 
+void system_inherit_affinity(Task *child, const Task *parent)
+{
+    if (parent->affinity && (child->affinity = malloc(CPU_WORDS * sizeof *child->affinity)))
+        memcpy(child->affinity, parent->affinity, CPU_WORDS * sizeof *child->affinity);
+}
+
+/* Appends the first `count` processors of a set as ranges. */
+static size_t format_cpus(char *out, size_t size, size_t n, const u64 *set, u32 count)
+{
+    const char *before = ":";
+    for (u32 i = 0; i < count && n < size; i++) {
+        u32 first = i;
+        if (!bit(set, i))
+            continue;
+        while (i + 1 < count && bit(set, i + 1))
+            i++;
+        n += (size_t)snprintf(out + n, size - n, "%s%u-%u", before, first, i);
+        before = ",";
+    }
+    return n;
+}
+
+/* Returns what follows the ranges. */
+static const char *parse_cpus(const char *list, u64 set[CPU_WORDS])
+{
+    unsigned first, last;
+    int used = 0;
+    memset(set, 0, CPU_WORDS * sizeof *set);
+    for (; sscanf(list, "%u-%u%n", &first, &last, &used) == 2; list += used + (list[used] == ','))
+        for (unsigned i = first; i <= last && i < CPU_WORDS * 64; i++)
+            set_bit(set, i);
+    return list;
+}
+
+void system_cpus_option(const Task *t, char *out, size_t size)
+{
+    const Linux *l = t->process->kernel;
+    u32 cpus = (u32)t->process->options.cpus;
+    u64 all[CPU_WORDS] = {0};
+    size_t n = (size_t)snprintf(out, size, "%u", cpus);
+    if (!t->affinity)
+        return;
+    for (int i = 0; i < l->ncpus; i++)
+        set_bit(all, l->cpus[i]);
+    n = format_cpus(out, size, n, t->affinity, cpus);
+    format_cpus(out, size, n, all, CPU_WORDS * 64);
+}
+
+/* The lowest of the guest's processors that are the one of the host's that this thread runs on, and among those it may
+ * use. */
 SYSCALL(getcpu)
 {
     Process *p = t->process;
     Linux *l = linux_state(p);
-    u32 cpu = 0, node = 0, guest = 0;
+    u32 cpu = 0, node = 0;
     if (!p->options.cpus)
         return host_syscall(t, __NR_getcpu, a, b, 0, 0, 0, 0);
     i64 error = raw_syscall(__NR_getcpu, (u64)&cpu, (u64)&node, 0, 0, 0, 0);
-    while (guest < (u32)l->ncpus && l->cpus[guest] != cpu)
-        guest++;
-    guest %= (u32)p->options.cpus;
+    u64 host[CPU_WORDS] = {0}, guest[CPU_WORDS];
+    raw_syscall(__NR_sched_getaffinity, 0, sizeof host, (u64)host, 0, 0, 0);
+    guest_cpus(p, host, t->affinity, guest);
+    u32 found = 0;
+    while (found < (u32)p->options.cpus && !(bit(guest, found) && l->cpus[found % (u32)l->ncpus] == cpu))
+        found++;
+    if (found == (u32)p->options.cpus)
+        found = 0;
     if (!error && a)
-        error = mem_write(a, &guest, sizeof guest);
+        error = mem_write(a, &found, sizeof found);
     if (!error && b)
         error = mem_write(b, &node, sizeof node);
     return error;
@@ -313,6 +423,13 @@ void system_init(Process *p, Linux *l)
     }
     apply_limits(p, l);
     raw_syscall(__NR_sched_getaffinity, 0, sizeof set, (u64)set, 0, 0, 0);
+    if (p->options.affinity && p->tasks) { /* the thread that did the exec had chosen some of them */
+        u64 *chosen = p->tasks->affinity = calloc(CPU_WORDS, sizeof *chosen);
+        if (!chosen)
+            abort();
+        const char *rest = parse_cpus(p->options.affinity, chosen);
+        parse_cpus(rest + (*rest == ':'), set);
+    }
     for (u32 i = 0; i < CPU_WORDS * 64; i++)
         l->ncpus += bit(set, i);
     l->cpus = calloc((size_t)l->ncpus + 1, sizeof *l->cpus);
@@ -324,10 +441,10 @@ void system_init(Process *p, Linux *l)
             l->cpus[n++] = (u16)i;
     if (!n)
         l->ncpus = 1; /* cpus[0] is processor 0 */
-    if (p->options.cpus > 0 && p->options.cpus < n) {
+    if (p->options.cpus > 0 && p->options.cpus < n && !p->options.affinity) {
         memset(set, 0, sizeof set);
         for (int i = 0; i < p->options.cpus; i++)
-            set[l->cpus[i] / 64] |= (u64)1 << (l->cpus[i] % 64);
+            set_bit(set, l->cpus[i]);
         raw_syscall(__NR_sched_setaffinity, 0, sizeof set, (u64)set, 0, 0, 0);
     }
 }
