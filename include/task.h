@@ -80,6 +80,7 @@ struct Task {
     u64 robust_list;           /* set_robust_list's head */
     struct SignalState *signals;   /* runtime/signal.c */
     u64 *affinity;             /* malloc'd set of the guest's processors that it asked for under --cpus; NULL for all */
+    bool tagged_addresses;     /* system calls take addresses with tags: PR_SET_TAGGED_ADDR_CTRL */
     void *exec_argv;           /* malloc'd: execve's, freed by a vfork parent if the exec succeeds */
     bool vfork_child;          /* a process that shares memory with its parent until it execs or exits: starts no threads */
     Task *next_task;           /* Process.tasks */

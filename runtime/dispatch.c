@@ -156,7 +156,7 @@ static void log_unimplemented(const Task *t)
 /* Makes a translation of t->pc, if there is none; false after a fault has been raised because nothing can be executed there. */
 static bool translate(Task *t)
 {
-    t->pc = (u64)((i64)(t->pc << t->guest->tag_bits) >> t->guest->tag_bits);
+    t->pc = address_untagged(t, t->pc);
     int code, signo = mem_code_fault(t->process->mem, t->pc, &code);
     if (signo) {
         signal_fault(t, signo, code, t->pc);

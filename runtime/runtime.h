@@ -128,6 +128,18 @@ ssize_t mem_strlen(u64 guest, size_t max);
  * return -EFAULT, or what code_read got), else 0. */
 u64 mem_fixup(u64 rip);
 
+/* An address of the guest's without its tag. */
+static inline u64 address_untagged(const Task *t, u64 addr)
+{
+    return (u64)((i64)(addr << t->guest->tag_bits) >> t->guest->tag_bits);
+}
+
+/* The same if the guest wants system calls to take such addresses; else it is left as it is, for the kernel to refuse. */
+static inline u64 address_accessed(const Task *t, u64 addr)
+{
+    return unlikely(t->tagged_addresses) ? address_untagged(t, addr) : addr;
+}
+
 /* -- dispatch.c ---------------------------------------------------------------------------------------------------------- */
 
 /* Runs the task until it exits (thread exit or process exit end inside). */

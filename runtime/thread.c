@@ -88,7 +88,7 @@ static void robust_list_exit(Task *t)
     entry = head.next;
     u64 pending = head.pending & ~(u64)1;
     for (int limit = 2048; limit-- && (entry & ~(u64)1) != t->robust_list;) {
-        u64 at = entry & ~(u64)1, next;
+        u64 at = address_accessed(t, entry & ~(u64)1), next;
         bool more = mem_read(&next, at, sizeof next) == 0;
         if (at != pending)
             futex_death(t, at + (u64)head.offset, entry & 1, false);
@@ -190,6 +190,7 @@ static Task *child_new(Task *t, const CloneArgs *a)
         return NULL;
     child->pc = t->pc;
     child->saturated = t->saturated;
+    child->tagged_addresses = t->tagged_addresses;
     child->guest = t->guest;
     child->abi = t->abi;
     memcpy(child->state, t->state, sizeof child->state);

@@ -34,7 +34,7 @@ static i64 wait_pair(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
         return host_syscall(t, nr, a, b, c, d, e, 0);
     if (mem_read(pair, f, sizeof pair))
         return -EFAULT;
-    int error = wait_mask(t, pair[0], pair[1], &mask, &host);
+    int error = wait_mask(t, address_accessed(t, pair[0]), pair[1], &mask, &host);
     pair[0] = (u64)host;
     pair[1] = sizeof mask;
     return error ? error : host_syscall(t, nr, a, b, c, d, e, (u64)pair);

@@ -112,6 +112,20 @@ static __attribute__((noinline)) i64 run_traced(Task *t, u32 number, Sys call, c
     return result;
 }
 
+static i64 run_or_trace(Task *t, u32 number, Sys call, const u64 args[6])
+{
+    return log_on(strace) || unlikely(t->process->options.strace) ? run_traced(t, number, call, args) : run(t, number, call, args);
+}
+
+static __attribute__((noinline)) i64 run_untagged(Task *t, u32 number, Sys call, u64 args[6])
+{
+    Untagged untagged;
+    tags_strip(t, call, args, &untagged);
+    i64 result = run_or_trace(t, number, call, args);
+    tags_return(&untagged);
+    return result;
+}
+
 static u64 get(const Task *t, u16 offset)
 {
     u64 value;
@@ -128,8 +142,8 @@ void linux_syscall(Task *t)
     for (int i = 0; i < 6; i++)
         args[i] = get(t, abi->off_args[i]);
     linux_state(t->process);
-    i64 result = log_on(strace) || unlikely(t->process->options.strace) ? run_traced(t, number, call, args)
-                                                                        : run(t, number, call, args);
+    bool tags = unlikely(t->tagged_addresses) || args[0] != address_untagged(t, args[0]);
+    i64 result = tags ? run_untagged(t, number, call, args) : run_or_trace(t, number, call, args);
     result = signal_syscall_result(t, result);
     memcpy(t->state + abi->off_ret, &result, sizeof result);
 }

@@ -221,6 +221,28 @@ void strace_end(Task *t, Trace *trace, i64 result);
 const char *call_name(Sys call);
 const char *call_signature(Sys call);
 
+/* What an argument is: strace.def's second column. */
+typedef enum ArgWhat { VALUE, RANGE, IN, OUT } ArgWhat;
+typedef struct ArgKind {
+    const char *name;
+    ArgWhat what;
+} ArgKind;
+/* The kind of the signature's next argument, and the signature after it; false at the end of the arguments. */
+bool next_argument(const char **signature, ArgKind *kind);
+
+/* -- tags.c: addresses whose top bits the guest's hardware ignores ------------------------------------------------- */
+
+/* What of a call's arguments is a copy of the guest's. */
+typedef struct Untagged {
+    u8 *copies[2];
+    u64 guest;               /* of messages (copies[0]), whose headers the call fills: where they are, */
+    size_t messages, stride; /* how many and how far apart */
+} Untagged;
+
+/* Takes the tags off a call's arguments; tags_return comes after the call. */
+void tags_strip(const Task *t, Sys call, u64 args[6], Untagged *u);
+void tags_return(Untagged *u);
+
 /* open's flags between guest and host. */
 int flags_to_host(Task *t, u32 guest);
 u32 flags_to_guest(Task *t, int host);

@@ -46,6 +46,9 @@ SYSCALL(clone3)
         if (rest[i])
             return -E2BIG;
     memcpy(&args, rest, sizeof args);
+    u64 *const addresses[] = {&args.pidfd, &args.child_tid, &args.parent_tid, &args.set_tid};
+    for (size_t i = 0; i < LEN(addresses); i++)
+        *addresses[i] = address_accessed(t, *addresses[i]);
     if (args.flags & (CSIGNAL | CLONE_DETACHED) || args.exit_signal & ~(u64)CSIGNAL)
         return -EINVAL;
     if (!args.stack != !args.stack_size)
@@ -87,26 +90,39 @@ typedef struct Exec {
 } Exec;
 enum { FRONT = 48 }; /* room for the translator's own command line */
 
-/* Reads the guest's argv; the strings stay where they are, for the host's kernel to read. */
-static i64 read_argv(Exec *x, u64 argv)
+/* Reads a list of the guest's strings to x->argv[at], and how many they are; the strings stay where they are, for the host's
+ * kernel to read. */
+static i64 read_strings(Exec *x, u64 list, size_t at, size_t *count)
 {
     size_t cap = 0;
-    x->argc = 0;
-    for (;; x->argc++) {
-        if (x->argc + FRONT + 1 >= cap) {
-            cap = cap ? 2 * cap : 128;
+    for (*count = 0;; ++*count) {
+        if (*count + at + 1 >= cap) {
+            cap = cap ? 2 * cap : at + 128;
             char **more = realloc(x->argv, cap * sizeof *more);
             if (!more)
                 return -ENOMEM;
             x->t->exec_argv = x->argv = more;
         }
         char *arg = NULL;
-        if (argv && mem_read(&arg, argv + 8 * x->argc, sizeof arg))
+        if (list && mem_read(&arg, list + 8 * *count, sizeof arg))
             return -EFAULT;
-        x->argv[FRONT + x->argc] = arg;
+        x->argv[at + *count] = (char *)address_accessed(x->t, (u64)arg);
         if (!arg)
             return 0;
     }
+}
+
+/* The guest's argv; its environment, too, if the strings in that may have addresses that the host's kernel refuses. */
+static i64 read_argv(Exec *x, u64 argv)
+{
+    size_t n;
+    i64 error = read_strings(x, argv, FRONT, &x->argc);
+    if (error || !x->t->tagged_addresses)
+        return error;
+    size_t at = FRONT + x->argc + 2; /* exec_guest needs one more */
+    error = read_strings(x, x->envp, at, &n);
+    x->envp = (u64)(x->argv + at);
+    return error;
 }
 
 /* The host's execve, with the guest's signals as they are; returns -errno, or -RESTART_NOINTR to deliver a signal

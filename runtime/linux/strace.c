@@ -613,20 +613,18 @@ SHOW(socktype)
 
 /* -- the table of kinds */
 
-typedef enum Direction { IN, OUT } Direction;
-
 typedef struct Kind {
     const char *name;
-    Direction direction;
+    ArgWhat what;
     void (*show)(Task *t, Trace *tr, u64 arg, u64 next, i64 result);
     const Item *items; /* of kinds that are one of a list, or bits */
     bool bits;
 } Kind;
 
 static const Kind kinds[] = {
-#define KIND(name, direction, function) {#name, direction, show_##function, NULL, false},
-#define FLAGS(name) {#name, IN, NULL, name##_items, true},
-#define VALUES(name) {#name, IN, NULL, name##_items, false},
+#define KIND(name, what, function) {#name, what, show_##function, NULL, false},
+#define FLAGS(name) {#name, VALUE, NULL, name##_items, true},
+#define VALUES(name) {#name, VALUE, NULL, name##_items, false},
 #define BIT(value)
 #define BITV(name, value)
 #define END
@@ -648,6 +646,14 @@ static const Kind *next_kind(const char **signature)
     return kinds; /* int */
 }
 
+bool next_argument(const char **signature, ArgKind *kind)
+{
+    const Kind *k = next_kind(signature);
+    if (k)
+        *kind = (ArgKind){k->name, k->what};
+    return k;
+}
+
 /* What strace calls a set without bits. */
 static const char *zero_name(const Kind *kind)
 {
@@ -659,14 +665,14 @@ static void put_args(Task *t, Trace *tr, i64 result, bool after)
     for (;;) {
         const char *left = tr->signature;
         const Kind *kind = next_kind(&left);
-        if (!kind || (kind->direction == OUT && !after))
+        if (!kind || (kind->what == OUT && !after))
             return;
         tr->signature = left;
         if (tr->arg)
             put(tr, ", ");
         u64 arg = tr->args[tr->arg], next = tr->arg < 5 ? tr->args[tr->arg + 1] : 0;
         if (kind->show)
-            kind->show(t, tr, arg, next, kind->direction == OUT ? result : 0);
+            kind->show(t, tr, arg, next, kind->what == OUT ? result : 0);
         else if (kind->bits)
             put_flags(tr, kind->items, (u32)arg, zero_name(kind));
         else

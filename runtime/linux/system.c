@@ -66,12 +66,24 @@ static bool changes_rights(int option)
            option == PR_SET_NO_NEW_PRIVS || option == PR_CAP_AMBIENT;
 }
 
+/* PR_SET_TAGGED_ADDR_CTRL and its GET. */
+static i64 tagged_addresses(Task *t, bool set, u64 value, u64 others)
+{
+    if (!t->guest->tag_bits || others || value & ~(u64)(set ? PR_TAGGED_ADDR_ENABLE : 0))
+        return -EINVAL;
+    if (set)
+        t->tagged_addresses = value;
+    return set ? 0 : t->tagged_addresses;
+}
+
 SYSCALL(prctl)
 {
     Process *p = t->process;
     int option = (int)a;
     if (option == PR_GET_SECCOMP)
         return 0;
+    if (option == PR_SET_TAGGED_ADDR_CTRL || option == PR_GET_TAGGED_ADDR_CTRL)
+        return tagged_addresses(t, option == PR_SET_TAGGED_ADDR_CTRL, b, c | d | e);
     if (option == PR_GET_TID_ADDRESS)
         return mem_write(b, &t->clear_child_tid, sizeof t->clear_child_tid);
     if (option == GET_AUXV && !d && !e) {
