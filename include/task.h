@@ -81,6 +81,9 @@ struct Task {
     struct SignalState *signals;   /* runtime/signal.c */
     u64 *affinity;             /* malloc'd set of the guest's processors that it asked for under --cpus; NULL for all */
     bool tagged_addresses;     /* system calls take addresses with tags: PR_SET_TAGGED_ADDR_CTRL */
+    _Atomic u32 seccomp;       /* SECCOMP_MODE_*: another thread may set it, with filters */
+    struct Filter *_Atomic filters; /* runtime/linux/seccomp.c: the newest, NULL for none */
+    _Atomic bool no_new_privs; /* to be set before its next system call */
     void *exec_argv;           /* malloc'd: execve's, freed by a vfork parent if the exec succeeds */
     bool vfork_child;          /* a process that shares memory with its parent until it execs or exits: starts no threads */
     Task *next_task;           /* Process.tasks */

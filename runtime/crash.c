@@ -93,6 +93,7 @@ static const char *meaning(const siginfo_t *info)
     case SIGBUS << 8 | BUS_ADRALN: return "misaligned";
     case SIGBUS << 8 | BUS_ADRERR: return "beyond the end of the mapped file";
     case SIGILL << 8 | ILL_ILLOPC: return "no such instruction, or not one that dragoman knows";
+    case SIGSYS << 8 | SYS_SECCOMP: return "a seccomp filter forbids the system call";
     case SIGTRAP << 8 | TRAP_BRKPT: return "breakpoint";
     default: return NULL;
     }

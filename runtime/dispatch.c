@@ -77,6 +77,7 @@ bool task_free(Task *t)
     pthread_mutex_unlock(&p->lock);
     check_task_free(t);
     free(t->affinity);
+    seccomp_task_free(t);
     munmap(t, sizeof(Task) + JUMP_CACHE * sizeof(JumpEntry));
     return !threads;
 }

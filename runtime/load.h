@@ -36,6 +36,8 @@ const Abi *abi_of(const Guest *guest);
 int load_program(Process *p, Task *t, const char *path, char *why, size_t size);
 /* The same with the program in this executable's payload; `path` is this executable's. */
 int load_payload(Process *p, Task *t, const Ahead *a, const char *path, char *why, size_t size);
+/* Gives the process what the one before its exec has left it (--inherited), from a descriptor, which is closed. 0 or -errno. */
+i64 process_inherit(Task *t, int fd);
 /* Maps just the image, a position-independent one at `bias`: what translation ahead of time needs. 0, or -errno with one line
  * in `why`. */
 int load_for_aot(Process *p, const Image *image, const char *path, u64 bias, char *why, size_t size);

@@ -133,6 +133,7 @@ struct MemMap {
     u64 space_limit, data_limit; /* of these */
     int lock_future;             /* mlockall's MCL_FUTURE and MCL_ONFAULT */
     bool read_implies_exec;      /* personality's */
+    int mdwe;                    /* MDWE_* */
 };
 
 /* Of addresses. What a change may have done to translated code is noted in one and invalidated once the map's lock is free, because
@@ -180,6 +181,12 @@ static bool is_data(int prot, int kind)
 static const Mapping *find(const struct MemMap *m, u64 addr)
 {
     return maps_find(&m->maps, addr);
+}
+
+/* Does PR_SET_MDWE forbid a mapping with `prot` that has had `old`? */
+static bool refuses_exec(const struct MemMap *m, int old, int prot)
+{
+    return m->mdwe && prot & PROT_EXEC && (prot & PROT_WRITE || !(old & PROT_EXEC));
 }
 
 /* How much of [start, end) is mapped, and how much of that is data. */
@@ -453,6 +460,8 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
         flags |= MAP_LOCKED;
     if (result == 0 && !may_map(m, fixed ? addr : 0, fixed ? addr + length : length, prot, kind))
         result = -ENOMEM;
+    if (result == 0 && refuses_exec(m, prot, prot))
+        result = -EACCES;
     if (result == 0 && fixed)
         result = claim(m, addr, addr + length);
     if (!fixed && m->limit != ADDRESSES && (!addr || bad_range(m, addr, length)) && !(addr = mem_room(m, length)))
@@ -525,8 +534,12 @@ i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot)
     /* Up to the first hole, or what may not have the protection, as the kernel does. */
     u64 stop = addr;
     bool refused = false;
-    for (; p && p->start <= stop && stop < end && !(refused = prot & PROT_EXEC && p->kind & MEM_NOEXEC); p = find(m, stop))
+    for (; p && p->start <= stop && stop < end; p = find(m, stop)) {
+        refused = refuses_exec(m, p->prot, prot) || (prot & PROT_EXEC && p->kind & MEM_NOEXEC);
+        if (refused)
+            break;
         stop = p->end < end ? p->end : end;
+    }
     i64 error = 0;
     if (prot & PROT_WRITE && !may_write(m, addr, stop))
         error = -ENOMEM;
@@ -636,8 +649,11 @@ i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags)
     Range code = {0};
     lock(m, addr, addr + length);
     i64 result = 0;
+    int prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
     if (fixed && (addr % PAGE || bad_range(m, addr, length)))
         result = -EINVAL;
+    else if (refuses_exec(m, prot, prot))
+        result = -EACCES;
     else if (!may_map(m, fixed ? addr : 0, fixed ? addr + length : length, PROT_READ, MEM_SHARED))
         result = -ENOMEM;
     else if (fixed)
@@ -652,7 +668,6 @@ i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags)
     }
     if (result >= 0) {
         note_code(m, (u64)result, (u64)result + length, &code);
-        int prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
         prot = implied_prot(m, prot, 0);
         Mapping map = {(u64)result, (u64)result + length, (u16)prot, MEM_SHARED, SHM_DEV, (u64)id + 1, 0};
         set_range(m, map, true);
@@ -703,6 +718,21 @@ int mem_code_fault(struct MemMap *m, u64 pc, int *code)
     }
     pthread_mutex_unlock(&m->lock);
     return signo;
+}
+
+int mem_mdwe(struct MemMap *m)
+{
+    pthread_mutex_lock(&m->lock);
+    int bits = m->mdwe;
+    pthread_mutex_unlock(&m->lock);
+    return bits;
+}
+
+void mem_set_mdwe(struct MemMap *m, int bits)
+{
+    pthread_mutex_lock(&m->lock);
+    m->mdwe = bits;
+    pthread_mutex_unlock(&m->lock);
 }
 
 int mem_prot(struct MemMap *m, u64 addr)
@@ -844,6 +874,8 @@ void mem_before_fork(struct MemMap *m)
 
 void mem_after_fork(struct MemMap *m, bool child)
 {
+    if (child && m->mdwe & MDWE_NO_INHERIT)
+        m->mdwe = 0;
     if (child)
         m->lock_future = 0; /* memory locks aren't inherited */
     unlock(m);

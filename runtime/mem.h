@@ -68,6 +68,11 @@ bool mem_next(struct MemMap *m, u64 addr, Mapping *out);
 typedef int MemReader(void *context, void *dst, u64 src, size_t size);
 Mapping *mem_copy(struct MemMap *m, MemReader *read, void *context, size_t *count);
 
+/* PR_SET_MDWE's bits: whether mappings may be writable and executable, or become executable (-EACCES above if not). */
+enum { MDWE_REFUSE = 1, MDWE_NO_INHERIT = 2 };
+int mem_mdwe(struct MemMap *m);
+void mem_set_mdwe(struct MemMap *m, int bits);
+
 /* Held over fork, so that the child's map is whole. */
 void mem_before_fork(struct MemMap *m);
 void mem_after_fork(struct MemMap *m, bool child);

@@ -26,6 +26,7 @@ typedef struct Options {
     int hot;                   /* --hot: entries of a block until LLVM gets it, -1 for the default */
     bool strace;
     int perf;                  /* --perf, --jitdump, --gdb-names: PERF_* bits */
+    const char *inherited;     /* --inherited: a descriptor, in digits; NULL for none */
     u64 seed;                  /* -seed: AT_RANDOM and getrandom made repeatable */
     bool has_seed;
 } Options;
@@ -95,9 +96,11 @@ struct Abi {
     const char *platform;         /* AT_PLATFORM */
     const u16 *sysno;             /* guest syscall number -> Sys (runtime/linux/syscalls.def), 0 for none */
     u32 nsysno;
+    u32 audit_arch;               /* AUDIT_ARCH_*, for seccomp */
     const struct Layout *layout;  /* how its structs differ */
     u16 off_sysno, off_args[6], off_ret; /* Task.state offsets of 64-bit registers */
     u64 (*hwcap)(void), (*hwcap2)(void);
+    int (*own_prot)(void);        /* PROT_* bits of its own that mprotect takes, by the features it has */
     const u8 *vdso;               /* ELF image, mapped at start-up */
     size_t vdso_size;
     u32 min_sigstack;             /* AT_MINSIGSTKSZ */

@@ -923,6 +923,13 @@ void signal_fault(Task *t, int signo, int code, u64 addr)
     signal_set_mask(t, s->mask);
 }
 
+void signal_force(Task *t, const siginfo_t *info)
+{
+    GuestSignal g = {0};
+    force(t, info, &g);
+    signal_set_mask(t, t->signals->mask);
+}
+
 static i64 restart(Task *t)
 {
     u64 first;

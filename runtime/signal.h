@@ -11,6 +11,9 @@
 #include "runtime.h"
 
 enum { SIGNALS = 64 };
+#ifndef SYS_SECCOMP
+#define SYS_SECCOMP 1 /* si_code of SIGSYS; not in every C library */
+#endif
 
 /* struct sigaction as a 64-bit kernel takes it from any guest. */
 typedef struct GuestAction {
@@ -69,6 +72,9 @@ bool signal_deliver(Task *t);
 /* Delivers a synchronous signal of the instruction at t->pc, or ends the process if the guest has no handler or
  * blocks it. */
 void signal_fault(Task *t, int signo, int code, u64 addr);
+
+/* The same with all that the handler is told. */
+void signal_force(Task *t, const siginfo_t *info);
 
 /* A system call that a signal may interrupt: the result or -errno. -ERESTARTSYS if a signal came during the call,
  * -ERESTARTNOINTR if one was there before it (no wake-up is lost in between); the handler hands both to

@@ -112,6 +112,19 @@ static void tell_joiner(Task *t)
         futex_wake(addr);
 }
 
+bool thread_alone(const Task *t)
+{
+    Process *p = t->process;
+    int n = 0;
+    if (t->vfork_child)
+        return true;
+    pthread_mutex_lock(&p->lock);
+    for (const Task *each = p->tasks; each; each = each->next_task)
+        n += !each->vfork_child;
+    pthread_mutex_unlock(&p->lock);
+    return n == 1;
+}
+
 static void print_stats(Process *p)
 {
     FILE *f = log_.file ? log_.file : stderr;
@@ -191,6 +204,7 @@ static Task *child_new(Task *t, const CloneArgs *a)
     child->pc = t->pc;
     child->saturated = t->saturated;
     child->tagged_addresses = t->tagged_addresses;
+    seccomp_task_init(child, t);
     child->guest = t->guest;
     child->abi = t->abi;
     memcpy(child->state, t->state, sizeof child->state);

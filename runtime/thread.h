@@ -15,6 +15,8 @@ i64 thread_clone(Task *t, const CloneArgs *a);
 /* The exit system call: ends the calling thread, and with the last one the process, whose status is the first thread's. Returns
  * -ERESTARTNOINTR if a signal is to be delivered before. */
 i64 thread_exit(Task *t, int status);
+/* Is it the only thread of its process? */
+bool thread_alone(const Task *t);
 /* exit_group, and whatever else ends the process. */
 _Noreturn void process_exit(Task *t, int status);
 /* Under --stats: what the process has done since this was called last. Nothing in a vfork child, whose work is its

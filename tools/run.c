@@ -301,6 +301,13 @@ static void opt_code_size(Args *a, const char *arg, bool from_env)
         fail("--code-size wants a size greater than 0");
 }
 
+static void opt_inherited(Args *a, const char *arg, bool from_env)
+{
+    if (parse_size("inherited", arg) > INT32_MAX)
+        fail("--inherited wants a descriptor, not '%s'", arg);
+    a->options.inherited = arg;
+}
+
 static void opt_stats(Args *a, const char *arg, bool from_env)
 {
     log_.stats = true;
@@ -439,6 +446,8 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
     t->thread = pthread_self();
 
     signal_init(p, t); /* before guest memory is touched */
+    if (p->options.inherited && process_inherit(t, atoi(p->options.inherited)))
+        fail("--inherited %s: nothing that dragoman has left there", p->options.inherited);
     int error = payload ? load_payload(p, t, payload, path, why, sizeof why) : load_program(p, t, path, why, sizeof why);
     if (error) {
         fprintf(stderr, "dragoman: %s\n", why);

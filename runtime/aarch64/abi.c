@@ -1,4 +1,5 @@
 /* Linux/arm64 as its programs see it: auxiliary vector, /proc/cpuinfo, thread creation, vDSO. */
+#include <linux/audit.h>
 #include <stdio.h>
 
 #include "../../frontend/aarch64/features.h"
@@ -15,6 +16,13 @@ static u64 hwcap(void)
 static u64 hwcap2(void)
 {
     return a64_hwcap(2);
+}
+
+/* PROT_BTI and PROT_MTE (arch/arm64/include/asm/mman.h: arch_validate_prot) */
+static int own_prot(void)
+{
+    enum { HWCAP2_BTI = 1 << 17, HWCAP2_MTE = 1 << 18, PROT_BTI = 0x10, PROT_MTE = 0x20 };
+    return (hwcap2() & HWCAP2_BTI ? PROT_BTI : 0) | (hwcap2() & HWCAP2_MTE ? PROT_MTE : 0);
 }
 
 /* arch/arm64/kernel/cpuinfo.c: c_show. BogoMIPS is twice the counter's frequency in MHz. */
@@ -61,12 +69,14 @@ const Abi abi_aarch64 = {
     .platform = "aarch64",
     .sysno = sysno,
     .nsysno = LEN(sysno),
+    .audit_arch = AUDIT_ARCH_AARCH64,
     .layout = &layout_aarch64,
     .off_sysno = OFF_X(8),
     .off_args = {OFF_X(0), OFF_X(1), OFF_X(2), OFF_X(3), OFF_X(4), OFF_X(5)},
     .off_ret = OFF_X(0),
     .hwcap = hwcap,
     .hwcap2 = hwcap2,
+    .own_prot = own_prot,
     .vdso = vdso_aarch64,
     .vdso_size = sizeof vdso_aarch64,
     .min_sigstack = A64_MINSIGSTKSZ,

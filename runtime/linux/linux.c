@@ -142,8 +142,14 @@ void linux_syscall(Task *t)
     for (int i = 0; i < 6; i++)
         args[i] = get(t, abi->off_args[i]);
     linux_state(t->process);
+    i64 result;
+    if (unlikely(t->seccomp) && !seccomp_allows(t, number, call, args, &result)) {
+        result = signal_syscall_result(t, result);
+        memcpy(t->state + abi->off_ret, &result, sizeof result);
+        return;
+    }
     bool tags = unlikely(t->tagged_addresses) || args[0] != address_untagged(t, args[0]);
-    i64 result = tags ? run_untagged(t, number, call, args) : run_or_trace(t, number, call, args);
+    result = tags ? run_untagged(t, number, call, args) : run_or_trace(t, number, call, args);
     result = signal_syscall_result(t, result);
     memcpy(t->state + abi->off_ret, &result, sizeof result);
 }

@@ -230,6 +230,20 @@ typedef struct ArgKind {
 /* The kind of the signature's next argument, and the signature after it; false at the end of the arguments. */
 bool next_argument(const char **signature, ArgKind *kind);
 
+/* -- seccomp.c ------------------------------------------------------------------------------------------------------ */
+
+/* For a task whose Task.seccomp isn't 0: may it make this call (args as the guest passed them, t->pc after the call)? If not,
+ * *result is what the call gives; or the process or the thread ends. */
+bool seccomp_allows(Task *t, u32 number, Sys call, const u64 args[6], i64 *result);
+i64 seccomp_prctl(Task *t, u64 mode, u64 program); /* PR_SET_SECCOMP */
+void seccomp_task_init(Task *child, Task *parent);
+void seccomp_task_free(Task *t);
+/* How many filters a task has. */
+u32 seccomp_count(const Task *t);
+/* A task's filters to a file, and back: for exec. 0 or -errno. */
+i64 seccomp_save(const Task *t, int fd);
+i64 seccomp_restore(Task *t, int fd);
+
 /* -- tags.c: addresses whose top bits the guest's hardware ignores ------------------------------------------------- */
 
 /* What of a call's arguments is a copy of the guest's. */

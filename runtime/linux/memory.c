@@ -42,7 +42,7 @@ SYSCALL(munmap)
 
 SYSCALL(mprotect)
 {
-    return mem_protect(t->process->mem, a, b, (int)c);
+    return mem_protect(t->process->mem, a, b, (int)c & ~t->abi->own_prot());
 }
 
 SYSCALL(mremap)

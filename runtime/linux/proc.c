@@ -647,6 +647,10 @@ static void write_status(const View *v, FILE *f, char *text)
             fprintf(f, "%s:\t%8lu kB\n", ours[i].name, ours[i].kb);
         else if (strncmp(line, "Threads:", 8) == 0)
             fprintf(f, "Threads:\t%zu\n", v->ntids);
+        else if (v->dir.own && self->seccomp && strncmp(line, "Seccomp:", 8) == 0)
+            fprintf(f, "Seccomp:\t%u\n", self->seccomp);
+        else if (v->dir.own && self->seccomp && strncmp(line, "Seccomp_filters:", 16) == 0)
+            fprintf(f, "Seccomp_filters:\t%u\n", seccomp_count(self));
         else
             fprintf(f, "%s\n", line);
     }

@@ -87,6 +87,7 @@ typedef struct Exec {
     char **argv;         /* [0] is free for what goes before the guest's arguments from [FRONT] on */
     size_t argc;
     u64 envp;
+    bool ours;           /* what is executed is this program, which does what the guest's kernel would */
 } Exec;
 enum { FRONT = 48 }; /* room for the translator's own command line */
 
@@ -130,6 +131,8 @@ static i64 read_argv(Exec *x, u64 argv)
 static i64 host_exec(Exec *x, int dir, const char *name, char **argv, u64 flags)
 {
     i64 error = -RESTART_NOINTR;
+    if (x->t->seccomp && !x->ours)
+        return -EACCES; /* a host program's calls pass no guest's filter */
     system_before_exec(x->t->process);
     if (signal_before_exec(x->t)) {
         process_print_stats(x->t);
@@ -195,12 +198,45 @@ static i64 exec_self(Exec *x, char **argv)
     return error;
 }
 
+/* What the guest's kernel would keep over an exec and the host's doesn't know: PR_SET_MDWE's bits, and the filters. */
+static int kept_mdwe(const Task *t)
+{
+    int bits = mem_mdwe(t->process->mem);
+    return bits & MDWE_NO_INHERIT ? 0 : bits;
+}
+
+/* As a file for process_inherit: its descriptor, which stays open over an exec, or -errno. */
+static i64 inheritance(const Task *t)
+{
+    int mdwe = kept_mdwe(t);
+    int fd = (int)raw_syscall(__NR_memfd_create, (u64)"inherited", 0, 0, 0, 0, 0);
+    if (fd < 0)
+        return fd;
+    i64 error = write(fd, &mdwe, sizeof mdwe) == sizeof mdwe ? seccomp_save(t, fd) : -ENOMEM;
+    if (error || lseek(fd, 0, SEEK_SET)) {
+        close(fd);
+        return error ? error : -errno;
+    }
+    return fd;
+}
+
+i64 process_inherit(Task *t, int fd)
+{
+    int mdwe;
+    if (read(fd, &mdwe, sizeof mdwe) != sizeof mdwe)
+        return -EINVAL;
+    mem_set_mdwe(t->process->mem, mdwe);
+    i64 error = seccomp_restore(t, fd);
+    close(fd);
+    return error;
+}
+
 /* Executes a guest program: this program again, with its options, before the guest's arguments. Built back to front. */
 static i64 exec_guest(Exec *x)
 {
     const Options *o = &x->t->process->options;
     static const char *const tiers[] = {[TIER_INTERP] = "interp", [TIER_BASELINE] = "baseline", [TIER_LLVM] = "llvm"};
-    char numbers[6][24], cpus[2048], items[512] = "", log[PATH_MAX] = "";
+    char numbers[7][24], cpus[2048], items[512] = "", log[PATH_MAX] = "";
     char *argv0 = x->argv[FRONT] ? x->argv[FRONT] : (char *)"";
     size_t at = FRONT;
     char **argv = x->argv;
@@ -252,11 +288,22 @@ static i64 exec_guest(Exec *x)
         argv[--at] = (char *)"--jitdump";
     if (o->perf & PERF_GDB)
         argv[--at] = (char *)"--gdb-names";
+    i64 inherited = -1;
+    if (x->t->seccomp || kept_mdwe(x->t)) {
+        if ((inherited = inheritance(x->t)) < 0)
+            return inherited;
+        snprintf(numbers[6], sizeof numbers[6], "%ld", inherited);
+        STRING("--inherited", numbers[6])
+    }
     argv[--at] = (char *)"run";
     argv[--at] = (char *)"dragoman";
 #undef NUMBER
 #undef STRING
+    x->ours = true;
     i64 error = exec_self(x, argv + at);
+    x->ours = false;
+    if (inherited >= 0)
+        close((int)inherited);
     if (!lost(error))
         return error;
     /* In a chroot without /proc; but under binfmt_misc the kernel knows what runs guest programs. */

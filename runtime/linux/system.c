@@ -24,9 +24,22 @@ SYSCALL(uname)
     return mem_write(a, &name, sizeof name);
 }
 
+/* Newer than the oldest kernel headers we build with. */
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#define PR_GET_MDWE 66
+#endif
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
+#define PR_GET_MEMORY_MERGE 68
+#endif
+#ifndef PR_GET_AUXV
+#define PR_GET_AUXV 0x41555856
+#endif
+
 /* Options that mean on the host what they mean to the guest. The others are about processors the guest isn't on
- * (PR_SET_TSC), or would hit the translator (PR_SET_SECCOMP, PR_SET_MM, PR_SET_MDWE, PR_SET_SYSCALL_USER_DISPATCH):
- * they are EINVAL as in kernels without them. */
+ * (PR_SET_TSC), or would hit the translator (PR_SET_MM, PR_SET_SYSCALL_USER_DISPATCH) and are done here or not at all:
+ * these are EINVAL as in kernels without them. */
 static const int passed_options[] = {
     PR_SET_PDEATHSIG,
     PR_GET_PDEATHSIG,
@@ -57,8 +70,9 @@ static const int passed_options[] = {
     PR_SCHED_CORE,
     PR_SET_PTRACER,
     PR_SET_VMA,
+    PR_SET_MEMORY_MERGE,
+    PR_GET_MEMORY_MERGE,
 };
-enum { GET_AUXV = 0x41555856 }; /* PR_GET_AUXV */
 
 static bool changes_rights(int option)
 {
@@ -76,17 +90,37 @@ static i64 tagged_addresses(Task *t, bool set, u64 value, u64 others)
     return set ? 0 : t->tagged_addresses;
 }
 
+/* PR_SET_MDWE and its GET: the guest's mappings never become executable later, nor both that and writable. */
+static i64 write_execute(Task *t, bool set, u64 value, u64 others)
+{
+    int now = mem_mdwe(t->process->mem);
+    if (others || (!set && value))
+        return -EINVAL;
+    if (!set)
+        return now;
+    if (value & ~(u64)(MDWE_REFUSE | MDWE_NO_INHERIT) || (value && !(value & MDWE_REFUSE)))
+        return -EINVAL;
+    if (now && now != (int)value)
+        return -EPERM;
+    mem_set_mdwe(t->process->mem, (int)value);
+    return 0;
+}
+
 SYSCALL(prctl)
 {
     Process *p = t->process;
     int option = (int)a;
     if (option == PR_GET_SECCOMP)
-        return 0;
+        return t->seccomp;
+    if (option == PR_SET_SECCOMP)
+        return seccomp_prctl(t, b, c);
+    if (option == PR_SET_MDWE || option == PR_GET_MDWE)
+        return write_execute(t, option == PR_SET_MDWE, b, c | d | e);
     if (option == PR_SET_TAGGED_ADDR_CTRL || option == PR_GET_TAGGED_ADDR_CTRL)
         return tagged_addresses(t, option == PR_SET_TAGGED_ADDR_CTRL, b, c | d | e);
     if (option == PR_GET_TID_ADDRESS)
         return mem_write(b, &t->clear_child_tid, sizeof t->clear_child_tid);
-    if (option == GET_AUXV && !d && !e) {
+    if (option == PR_GET_AUXV && !d && !e) {
         size_t size = p->auxv_size < c ? p->auxv_size : c;
         u8 auxv[1024];
         if (size > sizeof auxv || mem_read(auxv, p->auxv, size) || mem_write(b, auxv, size))

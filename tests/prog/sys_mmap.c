@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -155,5 +156,14 @@ int main(void)
     touch("many 2", many + 2 * PAGE, 1);
     touch("many 3", many + 3 * PAGE, 0);
     result("unmap all", munmap(many, 256 * PAGE));
+
+    /* PROT_BTI and PROT_MTE: of processors that have them (HWCAP2) */
+    for (int bit = 0; bit < 2; bit++) {
+        int has = 0, got = mprotect(shared, PAGE, PROT_READ | 0x10 << bit) ? errno : 0;
+#ifdef __aarch64__
+        has = getauxval(AT_HWCAP2) >> (17 + bit) & 1;
+#endif
+        printf("own protection %d: %d\n", bit, got == (has ? 0 : EINVAL));
+    }
     return 0;
 }
