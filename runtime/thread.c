@@ -11,7 +11,9 @@
 #include "thread.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdlib.h>
@@ -415,6 +417,7 @@ typedef struct Vfork {
     const CloneArgs *args;
     Start *start; /* of a caller that doesn't wait: tells it that there is a child, which needs `args` no more */
     int pidfd;
+    _Atomic u32 runs; /* futex: 0 once the kernel has seen the child execute a program or end */
 } Vfork;
 
 static int vfork_main(void *arg)
@@ -440,18 +443,44 @@ static int vfork_main(void *arg)
     task_loop(t);
 }
 
+/* This thread may use none of the rights that it has been made with, and which its process may give up while it waits: it is a guest's
+ * memory that it runs on. Nothing is left to it but to wait, to free memory, and to end. */
+static void give_up_rights(void)
+{
+    static const u32 left[] = {SYS_futex,  SYS_munmap, SYS_mmap, SYS_mremap, SYS_mprotect,
+                               SYS_madvise, SYS_brk,   SYS_exit, SYS_rt_sigprocmask};
+    struct sock_filter filter[LEN(left) + 3];
+    struct sock_fprog program = {LEN(filter), filter};
+    struct sock_filter *at = filter;
+    *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (u8 i = 0; i < LEN(left); i++)
+        *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, left[i], LEN(left) - i, 0);
+    *at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+    *at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
+    raw_syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, (u64)&program, 0, 0, 0);
+}
+
 /* Makes the child and waits until it has executed a program or ended; frees it. All signals are blocked. */
 static i64 run_vfork(Vfork *v)
 {
-    int flags = (int)(v->args->flags & ~(u64)OWN_FLAGS) | CLONE_VFORK | (int)v->args->exit_signal;
+    int flags = (int)(v->args->flags & ~(u64)OWN_FLAGS) | (v->start ? CLONE_CHILD_CLEARTID : CLONE_VFORK) |
+                (int)v->args->exit_signal;
     i64 pid = -ENOMEM;
     size_t size = host_stack(v->child->process);
     u8 *stack =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (stack != MAP_FAILED) {
         v->child->vfork_child = true;
-        pid = clone(vfork_main, stack + size, flags, v, &v->pidfd);
-        pid = pid < 0 ? -errno : pid;
+        v->runs = 1;
+        pid = clone(vfork_main, stack + size, flags, v, &v->pidfd, NULL, &v->runs);
+        if (pid < 0) {
+            pid = -errno;
+        } else if (v->start) { /* this thread's storage is the child's until then */
+            give_up_rights();
+            while (atomic_load(&v->runs))
+                raw_syscall(SYS_futex, (u64)&v->runs, FUTEX_WAIT, 1, 0, 0, 0);
+        }
         munmap(stack, size);
     }
     free(v->child->exec_argv);

@@ -1,7 +1,7 @@
 /* What a process may do: users, groups, capabilities, namespaces, and filters on itself. For the kernel all of it is a thread's own,
  * and a C library changes it in each of its threads. The translator's own thread must not be left behind with what the guest has given
  * up: a guest can write anywhere in the address space that it shares with it. */
-#include <sys/prctl.h>
+#include <linux/keyctl.h>
 
 #include "../tier.h"
 #include "linux.h"
@@ -56,6 +56,12 @@ RIGHTS(landlock_restrict_self)
 #define __NR_lsm_set_self_attr 460
 #endif
 RIGHTS(lsm_set_self_attr)
+
+SYSCALL(keyctl)
+{
+    return a == KEYCTL_JOIN_SESSION_KEYRING ? rights_call(t, __NR_keyctl, a, b, c, d, e)
+                                            : host_syscall(t, __NR_keyctl, a, b, c, d, e, 0);
+}
 
 /* A process with threads can't enter another user namespace, nor one that shares its working directory with somebody another mount
  * namespace: the compile thread doesn't count. */

@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,34 @@ static void *other(void *arg)
         pause();
 }
 
+/* The C library has its other threads do the same. */
+static void *idle(void *arg)
+{
+    for (;;)
+        pause();
+}
+
+static int threads(void)
+{
+    pthread_t t;
+    for (int i = 0; i < 3; i++)
+        pthread_create(&t, NULL, idle, NULL);
+    return setresuid(1000, 1001, 1002);
+}
+
+/* A process that shares memory and goes on as it is. */
+static int sharer(void *arg)
+{
+    char c;
+    return read(0, &c, 1);
+}
+
+static int sharing(void)
+{
+    static char stack[65536];
+    return clone(sharer, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL) < 0 ? -1 : setresuid(1000, 1001, 1002);
+}
+
 static int thread(void)
 {
     pthread_t t;
@@ -74,6 +103,8 @@ static int thread(void)
     CHANGE(no_new_privileges, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) \
     CHANGE(mount_namespace, unshare(CLONE_NEWNS)) \
     CHANGE(user_namespace, unshare(CLONE_NEWUSER)) \
+    CHANGE(threads, threads()) \
+    CHANGE(sharing_memory, sharing()) \
     CHANGE(last_of_its_rights, thread())
 enum {
 #define CHANGE(name, call) DO_##name,
