@@ -1,0 +1,21 @@
+(use-modules (srfi srfi-1) (ice-9 rdelim))
+(define (fib n) (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2)))))
+(define (queens n)
+  (let place ((row 0) (taken '()))
+    (if (= row n)
+        1
+        (apply + (map (lambda (column)
+                        (if (any (lambda (t d) (or (= t column) (= (abs (- t column)) d))) taken (iota (length taken) 1))
+                            0
+                            (place (+ row 1) (cons column taken))))
+                      (iota n))))))
+(define words (make-hash-table))
+(call-with-input-file "text"
+  (lambda (port)
+    (let next ((line (read-line port)) (n 0))
+      (unless (or (eof-object? line) (= n 3000))
+        (for-each (lambda (w) (hash-set! words w (+ 1 (hash-ref words w 0)))) (string-tokenize line char-set:letter))
+        (next (read-line port) (+ n 1)))))
+  #:encoding "ISO-8859-1")
+(display (list (fib 27) (queens 7) (hash-count (const #t) words) (string-length (number->string (fold * 1 (iota 500 1))))))
+(newline)
