@@ -142,12 +142,14 @@ static bool view_other(View *v, const Task *t)
     for (int i = 0; i < TRIES; i++) {
         u64 at;
         if (v->mem >= 0)
-            close(v->mem); /* it was of what there was before an exec, perhaps */
+            close(v->mem); /* it may be of what there was before the exec */
         v->mem = open(name, O_RDONLY | O_CLOEXEC);
-        if (v->mem < 0 || view_read(v, &at, (u64)&the_process, sizeof at))
+        if (v->mem < 0)
             return false;
-        if (at && view_read(v, &v->process, at, sizeof v->process) == 0 && v->process.loaded)
-            return v->process.abi == t->abi && view_read(v, &v->kernel, (u64)v->process.kernel, sizeof v->kernel) == 0;
+        if (view_read(v, &at, (u64)&the_process, sizeof at) == 0 && at &&
+            view_read(v, &v->process, at, sizeof v->process) == 0 && v->process.loaded)
+            return v->process.abi == t->abi &&
+                   view_read(v, &v->kernel, (u64)v->process.kernel, sizeof v->kernel) == 0;
         usleep(WAIT);
     }
     return false;
