@@ -535,15 +535,69 @@ static void write_environ(const View *v, FILE *f, char *text)
     put_guest(v, f, v->process.env_start, v->process.env_end);
 }
 
-/* How much memory a process has, in kB. */
-typedef struct Memory {
-    u64 size, data, stack, text, libraries; /* mapped */
-    u64 rss, anonymous;                     /* of it, what is there */
-} Memory;
+/* Memory that is there, in kB. */
+typedef struct Resident {
+    u64 anon, file, shared;
+} Resident;
 
-static Memory measure(const View *v)
+/* Adds what is there of [start, end), as pagemap, open as fd, says (Documentation/admin-guide/mm/pagemap.rst). */
+static void count_pages(int fd, u64 start, u64 end, bool shared, Resident *r)
 {
-    Memory m = {0};
+    enum : u64 { PRESENT = (u64)1 << 63, FILE_OR_SHARED = (u64)1 << 61, PAGE_KB = 4 };
+    u64 pages[512];
+    for (u64 at = start / 4096; at < end / 4096;) {
+        u64 left = end / 4096 - at, n = left < LEN(pages) ? left : LEN(pages);
+        ssize_t got = pread(fd, pages, n * sizeof *pages, (off_t)(at * sizeof *pages));
+        if (got <= 0)
+            return;
+        for (ssize_t i = 0; i < got / (ssize_t)sizeof *pages; i++)
+            if (pages[i] & PRESENT)
+                *(!(pages[i] & FILE_OR_SHARED) ? &r->anon : shared ? &r->shared : &r->file) += PAGE_KB;
+        at += (u64)got / sizeof *pages;
+    }
+}
+
+/* The translator's: of host mappings the parts that aren't the guest's. Those are few, however many the guest has. */
+static Resident translators(const View *v)
+{
+    Resident r = {0};
+    char name[PATH_MAX + 16];
+    snprintf(name, sizeof name, "%s/pagemap", v->dir.path);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    char *maps = fd < 0 ? NULL : read_file(v->dir.path, "maps"), *text = maps;
+    size_t i = 0;
+    MapLine map;
+    for (char *line; (line = next_line(&text));) {
+        if (!parse_map(line, &map) || strncmp(map.name, "[v", 2) == 0) /* [vdso] and the like don't count */
+            continue;
+        while (map.start < map.end) {
+            while (i < v->nmaps && v->maps[i].end <= map.start)
+                i++;
+            u64 next = i < v->nmaps && v->maps[i].start < map.end ? v->maps[i].start : map.end;
+            if (next > map.start)
+                count_pages(fd, map.start, next, map.perms[3] == 's', &r);
+            map.start = next < map.end ? v->maps[i].end : map.end;
+        }
+    }
+    free(maps);
+    if (fd >= 0)
+        close(fd);
+    return r;
+}
+
+static u64 less(u64 a, u64 b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* How much a process has mapped, in kB. */
+typedef struct Mapped {
+    u64 size, data, stack, text, libraries;
+} Mapped;
+
+static Mapped mapped(const View *v)
+{
+    Mapped m = {0};
     const Process *p = &v->process;
     u64 exec = 0;
     for (size_t i = 0; i < v->nmaps; i++) {
@@ -560,24 +614,17 @@ static Memory measure(const View *v)
     m.text = ((p->code_end + 4095) / 4096 - p->code_start / 4096) * 4;
     m.text = m.text < exec ? m.text : exec;
     m.libraries = exec - m.text;
-    Amounts sum;
-    char *smaps = read_file(v->dir.path, "smaps");
-    sum_amounts(v, smaps ? smaps : (char *)"", &sum);
-    for (size_t i = 0; i < sum.count; i++) {
-        if (strcmp(sum.lines[i].name, "Rss") == 0)
-            m.rss = sum.lines[i].kb;
-        else if (strcmp(sum.lines[i].name, "Anonymous") == 0)
-            m.anonymous = sum.lines[i].kb;
-    }
-    free(smaps);
     return m;
 }
 
 static void write_statm(const View *v, FILE *f, char *text)
 {
-    Memory m = measure(v);
-    fprintf(f, "%lu %lu %lu %lu 0 %lu 0\n", m.size / 4, m.rss / 4, (m.rss - m.anonymous) / 4, m.text / 4,
-            (m.data + m.stack) / 4);
+    u64 size, resident, shared;
+    Mapped m = mapped(v);
+    Resident r = translators(v);
+    if (sscanf(text, "%lu %lu %lu", &size, &resident, &shared) == 3)
+        fprintf(f, "%lu %lu %lu %lu 0 %lu 0\n", m.size / 4, less(resident, (r.anon + r.file + r.shared) / 4),
+                less(shared, (r.file + r.shared) / 4), m.text / 4, (m.data + m.stack) / 4);
 }
 
 /* Fields by their numbers in proc_pid_stat(5). */
@@ -588,14 +635,16 @@ static void write_stat(const View *v, FILE *f, char *text)
     if (!close_paren)
         return;
     fwrite(text, 1, (size_t)(close_paren + 1 - text), f);
-    Memory m = measure(v);
+    Mapped m = mapped(v);
+    Resident r = translators(v);
+    enum { RSS = 24 };
     const struct {
         int field;
         u64 value;
     } ours[] = {
-        {20, v->ntids},   {23, m.size * 1024}, {24, m.rss / 4},   {26, p->code_start}, {27, p->code_end},
-        {28, p->auxv},    {45, p->data_start}, {46, p->data_end}, {47, p->brk_start},  {48, p->arg_start},
-        {49, p->arg_end}, {50, p->env_start},  {51, p->env_end},
+        {20, v->ntids},      {23, m.size * 1024}, {26, p->code_start}, {27, p->code_end},
+        {28, p->auxv},       {45, p->data_start}, {46, p->data_end},   {47, p->brk_start},
+        {48, p->arg_start},  {49, p->arg_end},    {50, p->env_start},  {51, p->env_end},
     };
     int field = 3;
     char *left;
@@ -606,6 +655,8 @@ static void write_stat(const View *v, FILE *f, char *text)
         /* The kernel shows addresses only to those who may see them. */
         if (i < LEN(ours) && strcmp(s, "0") != 0)
             fprintf(f, " %lu", ours[i].value);
+        else if (field == RSS)
+            fprintf(f, " %lu", less(strtoul(s, NULL, 10), (r.anon + r.file + r.shared) / 4));
         else
             fprintf(f, " %s", s);
     }
@@ -621,21 +672,21 @@ static u64 status_kb(const char *text, const char *name)
 
 static void write_status(const View *v, FILE *f, char *text)
 {
-    Memory m = measure(v);
-    /* The highest there ever was, less what of it is the translator's now. */
-    u64 size = status_kb(text, "\nVmSize:"), peak = status_kb(text, "\nVmPeak:");
-    u64 rss = status_kb(text, "\nVmRSS:"), high = status_kb(text, "\nVmHWM:");
+    Mapped m = mapped(v);
+    Resident r = translators(v);
+    u64 others = less(status_kb(text, "\nVmSize:"), m.size), resident = r.anon + r.file + r.shared;
     const struct {
         const char *name;
         u64 kb;
     } ours[] = {
-        {"VmPeak", m.size + (peak > size ? peak - size : 0)},
+        /* The highest there ever was, less what is the translator's now. */
+        {"VmPeak", less(status_kb(text, "\nVmPeak:"), others)},
         {"VmSize", m.size},
-        {"VmHWM", m.rss + (high > rss ? high - rss : 0)},
-        {"VmRSS", m.rss},
-        {"RssAnon", m.anonymous},
-        {"RssFile", m.rss - m.anonymous},
-        {"RssShmem", 0},
+        {"VmHWM", less(status_kb(text, "\nVmHWM:"), resident)},
+        {"VmRSS", less(status_kb(text, "\nVmRSS:"), resident)},
+        {"RssAnon", less(status_kb(text, "\nRssAnon:"), r.anon)},
+        {"RssFile", less(status_kb(text, "\nRssFile:"), r.file)},
+        {"RssShmem", less(status_kb(text, "\nRssShmem:"), r.shared)},
         {"VmData", m.data},
         {"VmStk", m.stack},
         {"VmExe", m.text},
