@@ -155,31 +155,6 @@ static bool view_other(View *v, const Task *t)
     return false;
 }
 
-/* What is known about the process of v->dir; false if it is no guest's, or may not be looked at. */
-static bool view_open(View *v, const Task *t)
-{
-    v->mem = -1;
-    v->maps = NULL;
-    v->tids = NULL;
-    v->nmaps = v->ntids = 0;
-    bool ok = true;
-    if (v->dir.own) {
-        Process *p = t->process;
-        v->process = *p;
-        v->kernel = *p->kernel;
-        v->maps = mem_copy(p->mem, NULL, NULL, &v->nmaps);
-        pthread_mutex_lock(&p->lock);
-        v->process.tasks = p->tasks;
-        ok = v->maps && view_tasks(v, t->vfork_child);
-        pthread_mutex_unlock(&p->lock);
-    } else {
-        ok = view_other(v, t) && (v->maps = mem_copy(v->process.mem, view_read, v, &v->nmaps)) && view_tasks(v, false);
-    }
-    if (!ok)
-        view_close(v);
-    return ok;
-}
-
 /* Index of the first mapping that ends above addr. */
 static size_t view_find(const View *v, u64 addr)
 {
@@ -302,6 +277,46 @@ static bool parse_map(char *line, MapLine *out)
     out->inode = strtoul(s, &s, 10);
     out->name = s + strspn(s, " ");
     return true;
+}
+
+/* In another process's map, mappings that the kernel has extended downwards are as they were when that one last asked. */
+static void see_growth(View *v)
+{
+    char *maps = read_file(v->dir.path, "maps"), *text = maps;
+    MapLine line;
+    for (char *next; (next = next_line(&text));) {
+        size_t i = parse_map(next, &line) ? view_find(v, line.start) : v->nmaps;
+        if (i < v->nmaps && v->maps[i].kind & MEM_GROWS && v->maps[i].start > line.start && v->maps[i].start < line.end)
+            v->maps[i].start = line.start;
+    }
+    free(maps);
+}
+
+/* What is known about the process of v->dir; false if it is no guest's, or may not be looked at. */
+static bool view_open(View *v, const Task *t)
+{
+    v->mem = -1;
+    v->maps = NULL;
+    v->tids = NULL;
+    v->nmaps = v->ntids = 0;
+    bool ok = true;
+    if (v->dir.own) {
+        Process *p = t->process;
+        v->process = *p;
+        v->kernel = *p->kernel;
+        v->maps = mem_copy(p->mem, NULL, NULL, &v->nmaps);
+        pthread_mutex_lock(&p->lock);
+        v->process.tasks = p->tasks;
+        ok = v->maps && view_tasks(v, t->vfork_child);
+        pthread_mutex_unlock(&p->lock);
+    } else {
+        ok = view_other(v, t) && (v->maps = mem_copy(v->process.mem, view_read, v, &v->nmaps)) && view_tasks(v, false);
+        if (ok)
+            see_growth(v);
+    }
+    if (!ok)
+        view_close(v);
+    return ok;
 }
 
 /* The name of a mapping without a file, as fs/proc/task_mmu.c finds it. */

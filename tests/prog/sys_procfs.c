@@ -256,18 +256,22 @@ static void positions(char **argv)
 static void other(char **argv)
 {
     int pipes[2];
-    char byte, exe[4096] = {0}, theirs[4096] = {0};
+    char *deep, exe[4096] = {0}, theirs[4096] = {0};
     readlink("/proc/self/exe", exe, sizeof exe - 1);
     fflush(stdout);
     pipe(pipes);
     pid_t pid = fork();
     if (!pid) {
         mmap((char *)place + (1ul << 32), 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-        write(pipes[1], "x", 1);
+        volatile char deep[3 << 20];
+        deep[0] = 1;
+        const volatile char *at = deep;
+        write(pipes[1], &at, sizeof at);
         pause();
     }
-    read(pipes[0], &byte, 1);
+    read(pipes[0], &deep, sizeof deep);
     printf("child's maps %s", perms(file(of(pid, "maps")), (char *)place + (1ul << 32)));
+    printf(" stack %s", perms(text, deep));
     printf(" code %s", perms(text, (void *)other));
     int low = 0;
     for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
@@ -276,7 +280,7 @@ static void other(char **argv)
     }
     printf(" ours %d", low);
     long size = kb(file("/proc/self/status"), "VmSize:");
-    printf(" size %d", labs(kb(file(of(pid, "status")), "VmSize:") - size) < 64);
+    printf(" size %d", labs(kb(file(of(pid, "status")), "VmSize:") - size) < 4096);
     printf(" threads %ld\n", kb(text, "Threads:"));
     printf("exe %d", readlink(of(pid, "exe"), theirs, sizeof theirs - 1) > 0 && strcmp(exe, theirs) == 0);
     struct stat a, b;
