@@ -148,8 +148,7 @@ static bool view_other(View *v, const Task *t)
             return false;
         if (view_read(v, &at, (u64)&the_process, sizeof at) == 0 && at &&
             view_read(v, &v->process, at, sizeof v->process) == 0 && v->process.loaded)
-            return v->process.abi == t->abi &&
-                   view_read(v, &v->kernel, (u64)v->process.kernel, sizeof v->kernel) == 0;
+            return v->process.abi == t->abi && view_read(v, &v->kernel, (u64)v->process.kernel, sizeof v->kernel) == 0;
         usleep(WAIT);
     }
     return false;
@@ -279,7 +278,8 @@ static bool parse_map(char *line, MapLine *out)
     return true;
 }
 
-/* In another process's map, mappings that the kernel has extended downwards are as they were when that one last asked. */
+/* In another process's map, mappings that the kernel has extended downwards are as they were when that one last asked.
+ */
 static void see_growth(View *v)
 {
     char *maps = read_file(v->dir.path, "maps"), *text = maps;
@@ -657,9 +657,9 @@ static void write_stat(const View *v, FILE *f, char *text)
         int field;
         u64 value;
     } ours[] = {
-        {20, v->ntids},      {23, m.size * 1024}, {26, p->code_start}, {27, p->code_end},
-        {28, p->auxv},       {45, p->data_start}, {46, p->data_end},   {47, p->brk_start},
-        {48, p->arg_start},  {49, p->arg_end},    {50, p->env_start},  {51, p->env_end},
+        {20, v->ntids},     {23, m.size * 1024}, {26, p->code_start}, {27, p->code_end},
+        {28, p->auxv},      {45, p->data_start}, {46, p->data_end},   {47, p->brk_start},
+        {48, p->arg_start}, {49, p->arg_end},    {50, p->env_start},  {51, p->env_end},
     };
     int field = 3;
     char *left;
