@@ -808,9 +808,9 @@ Mapping *mem_copy(struct MemMap *m, MemReader *read, void *context, size_t *coun
 {
     if (read)
         return copy_other(m, read, context, count);
-    pthread_mutex_lock(&m->lock);
+    lock(m, 0, UINT64_MAX);
     Mapping *maps = maps_copy(&m->maps, read_own, NULL, count);
-    pthread_mutex_unlock(&m->lock);
+    unlock(m);
     return maps;
 }
 
