@@ -315,7 +315,7 @@ static Val cond_of_add(Lift *l, Cond cc, bool wide, Val a, Val b)
     }
 }
 
-_Static_assert(IR_fcmpe64 == IR_fcmp32 + 3, "the floating-point comparisons are consecutive");
+_Static_assert(IR_fcmpe64 == IR_fcmp16 + 5, "the floating-point comparisons are consecutive");
 
 /* A floating-point comparison leaves less 8, equal 6, greater 2 or unordered 3 in bits 31..28. */
 static Val cond_of_fp(Lift *l, Cond cc, Val r)
@@ -369,7 +369,7 @@ static Val cond_of(Lift *l, Cond cc, FlagKind kind, Val a, Val b)
         v = cond_of_and(l, cc, is_wide(kind), a);
         break;
     case FLAG_BITS:
-        if (l->ir->ops[a].code >= IR_fcmp32 && l->ir->ops[a].code <= IR_fcmpe64)
+        if (l->ir->ops[a].code >= IR_fcmp16 && l->ir->ops[a].code <= IR_fcmpe64)
             v = cond_of_fp(l, cc, a);
         break;
     }

@@ -9,6 +9,7 @@
 #include "ops_crypto.h"
 #include "ops_host.h"
 #include "ops_fp.h"
+#include "ops_half.h"
 
 typedef union Value {
     u32 w;

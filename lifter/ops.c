@@ -3,6 +3,7 @@
 
 #include "ops_crypto.h"
 #include "ops_fp.h"
+#include "ops_half.h"
 #include "ops_host.h"
 #include "ops_int.h"
 #include "ops_vec.h"

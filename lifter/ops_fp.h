@@ -420,7 +420,7 @@ COMPARE(vfacgt32, F32x4, (F32x4)op_vfabs32((V128)y) < (F32x4)op_vfabs32((V128)x)
 COMPARE(vfacgt64, F64x2, (F64x2)op_vfabs64((V128)y) < (F64x2)op_vfabs64((V128)x))
 #undef COMPARE
 
-/* -- estimates, and half precision: always in integers ------------------------------------------------------------- */
+/* -- always in integers -------------------------------------------------------------------------------------------- */
 
 #define SOFT1(name) \
     static inline V128 op_##name(Task *t, V128 a) \
@@ -440,13 +440,23 @@ SOFT1(frecpx32)
 SOFT1(frecpx64)
 SOFT2(vfmulx32)
 SOFT2(vfmulx64)
-SOFT1(f16to32)
-SOFT1(f16to64)
-SOFT1(f32to16)
-SOFT1(f64to16)
-SOFT1(vf16to32)
-SOFT1(vf32to16)
 SOFT1(vf64to32x)
+SOFT1(frint32z32)
+SOFT1(frint32z64)
+SOFT1(frint32x32)
+SOFT1(frint32x64)
+SOFT1(frint64z32)
+SOFT1(frint64z64)
+SOFT1(frint64x32)
+SOFT1(frint64x64)
+SOFT1(vfrint32z32)
+SOFT1(vfrint32z64)
+SOFT1(vfrint32x32)
+SOFT1(vfrint32x64)
+SOFT1(vfrint64z32)
+SOFT1(vfrint64z64)
+SOFT1(vfrint64x32)
+SOFT1(vfrint64x64)
 #undef SOFT1
 #undef SOFT2
 
@@ -653,6 +663,19 @@ OFINT_V(u, 32, float, F32x4, I32x4, 4, (float)(i64)n)
 OFINT_V(s, 64, double, F64x2, I64x2, 2, (double)(i64)n)
 OFINT_V(u, 64, double, F64x2, I64x2, 2, fp_of_u64_f64(n))
 #undef OFINT_V
+
+/* To a 32-bit integer as in JavaScript; what the host marks, the least one, is left to softfp. */
+static inline u64 op_fjcvtzs(Task *t, V128 a)
+{
+    if (FP_SPECIAL(t))
+        return softfp_fjcvtzs(t, a);
+    double v = ((F64x2)a)[0];
+    i32 r = __builtin_ia32_cvttsd2si((F64x2)a);
+    if (unlikely(r == INT32_MIN))
+        return softfp_fjcvtzs(t, a);
+    bool exact = v == (double)r && ((I64x2)a)[0] != INT64_MIN;
+    return (u32)r | (u64)exact << 32;
+}
 
 #undef UNARY
 #undef UNARY_SCALAR

@@ -10,7 +10,7 @@ typedef struct Format {
     u16 max_exp;   /* the exponent field's all ones */
     i16 bias;
 } Format;
-static const Format f16 = {16, 10, 31, 15}, f32 = {32, 23, 255, 127}, f64 = {64, 52, 2047, 1023};
+static const Format f16 = {16, 10, 31, 15}, f32 = {32, 23, 255, 127}, f64 = {64, 52, 2047, 1023}, bf16 = {16, 7, 255, 127};
 
 /* The environment of one op: read at its start, flags written back at its end. */
 typedef struct Env {
@@ -19,9 +19,16 @@ typedef struct Env {
     Rounding round;
 } Env;
 
+/* The alternative half-precision format is for conversions between formats alone; flushing of half precision is for everything
+ * else (FPUnpack, FPUnpackCV). */
+static Env enter_except(const Task *t, u32 without)
+{
+    return (Env){.mode = t->fp_mode & ~without, .round = (Rounding)(_mm_getcsr() >> 13 & 3)};
+}
+
 static Env enter(const Task *t)
 {
-    return (Env){.mode = t->fp_mode, .round = (Rounding)(_mm_getcsr() >> 13 & 3)};
+    return enter_except(t, FP_ALT_HALF);
 }
 
 static void leave(Task *t, const Env *e)
@@ -65,7 +72,17 @@ static u64 invalid(Env *e, const Format *f)
     return default_nan(f);
 }
 
-/* FPUnpack. Half-precision denormals are never flushed before Armv8.2. */
+static bool flushes(const Env *e, const Format *f)
+{
+    return e->mode & (f == &f16 ? FP_FLUSH_HALF : FP_FLUSH);
+}
+
+static bool is_alternative(const Env *e, const Format *f)
+{
+    return f == &f16 && e->mode & FP_ALT_HALF;
+}
+
+/* FPUnpack. Nothing tells of flushed operands of half precision. */
 static Num unpack(Env *e, const Format *f, u64 v)
 {
     Num n = {.sign = v >> (f->bits - 1) & 1};
@@ -73,8 +90,8 @@ static Num unpack(Env *e, const Format *f, u64 v)
     u64 frac = v & ((1ull << f->frac) - 1);
     if (exp == 0) {
         n.kind = frac ? FINITE : ZERO;
-        if (frac && e->mode & FP_FLUSH && f->bits != 16) {
-            e->flags |= FP_DENORMAL;
+        if (frac && flushes(e, f)) {
+            e->flags |= f == &f16 ? 0 : FP_DENORMAL;
             n.kind = ZERO;
         }
         if (n.kind == FINITE) {
@@ -82,7 +99,7 @@ static Num unpack(Env *e, const Format *f, u64 v)
             n.m = frac << zeros;
             n.exp = 1 - f->bias + 63 - f->frac - zeros;
         }
-    } else if (exp == f->max_exp && !(f->bits == 16 && e->mode & FP_ALT_HALF)) {
+    } else if (exp == f->max_exp && !is_alternative(e, f)) {
         n.kind = !frac ? INFINITE : frac >> (f->frac - 1) ? QNAN : SNAN;
     } else {
         n.kind = FINITE;
@@ -134,6 +151,7 @@ static u64 round_shift(u64 m, u32 shift, bool sticky, bool sign, Rounding round,
     case ROUND_DOWN:
         return kept + (*inexact && sign);
     case ROUND_ODD:
+    case ROUND_ODD_INFINITE:
         return kept | *inexact;
     case ROUND_ZERO:
         break;
@@ -143,13 +161,13 @@ static u64 round_shift(u64 m, u32 shift, bool sticky, bool sign, Rounding round,
 
 static u64 overflow(Env *e, const Format *f, bool sign, Rounding round)
 {
-    if (f->bits == 16 && e->mode & FP_ALT_HALF) {
+    if (is_alternative(e, f)) {
         e->flags |= FP_INVALID;
         return signed_bits(f, sign, 0x7fff);
     }
     e->flags |= FP_OVERFLOW | FP_INEXACT;
     bool to_infinity =
-        round == ROUND_EVEN || round == ROUND_AWAY || (round == ROUND_UP && !sign) || (round == ROUND_DOWN && sign);
+        round == ROUND_EVEN || round == ROUND_AWAY || round == ROUND_ODD_INFINITE || (round == ROUND_UP && !sign) || (round == ROUND_DOWN && sign);
     return to_infinity ? infinity(f, sign) : largest(f, sign);
 }
 
@@ -158,11 +176,11 @@ static u64 overflow(Env *e, const Format *f, bool sign, Rounding round)
 static u64 round_pack(Env *e, const Format *f, bool sign, i32 exp, u64 m, bool sticky, Rounding round)
 {
     bool tiny = exp < 1 - f->bias, inexact;
-    if (tiny && e->mode & FP_FLUSH && f->bits != 16) {
+    if (tiny && flushes(e, f)) {
         e->flags |= FP_UNDERFLOW;
         return signed_bits(f, sign, 0);
     }
-    u32 top_exp = f->bits == 16 && e->mode & FP_ALT_HALF ? f->max_exp + 1u : f->max_exp;
+    u32 top_exp = is_alternative(e, f) ? f->max_exp + 1u : f->max_exp;
     if (!tiny && exp + f->bias >= (i32)top_exp)
         return overflow(e, f, sign, round);
     u32 shift = 63 - f->frac + (tiny ? (u32)(1 - f->bias - exp) : 0);
@@ -544,11 +562,53 @@ static u64 rintx(Env *e, const Format *f, u64 a)
     return rint_(e, f, a, e->round, true);
 }
 
+/* FPRoundIntN */
+static u64 rint_to_range(Env *e, const Format *f, u64 va, Rounding round, i32 bits)
+{
+    Num a = unpack(e, f, va);
+    u64 least = signed_bits(f, true, (u64)(bits - 1 + f->bias) << f->frac);
+    if (a.kind == ZERO)
+        return signed_bits(f, a.sign, 0);
+    if (a.kind != FINITE || a.exp >= bits) {
+        e->flags |= FP_INVALID;
+        return least;
+    }
+    Env exact = *e;
+    u64 r = rint_(&exact, f, va, round, true);
+    Num n = unpack(&exact, f, r);
+    if (n.kind == FINITE && n.exp >= bits - 1 && !(n.sign && n.exp == bits - 1 && n.m == 1ull << 63)) {
+        e->flags |= FP_INVALID;
+        return least;
+    }
+    e->flags = exact.flags;
+    return r;
+}
+
+static u64 rint32z(Env *e, const Format *f, u64 a)
+{
+    return rint_to_range(e, f, a, ROUND_ZERO, 32);
+}
+
+static u64 rint32x(Env *e, const Format *f, u64 a)
+{
+    return rint_to_range(e, f, a, e->round, 32);
+}
+
+static u64 rint64z(Env *e, const Format *f, u64 a)
+{
+    return rint_to_range(e, f, a, ROUND_ZERO, 64);
+}
+
+static u64 rint64x(Env *e, const Format *f, u64 a)
+{
+    return rint_to_range(e, f, a, e->round, 64);
+}
+
 /* FPConvert */
 static u64 convert(Env *e, const Format *from, const Format *to, u64 va, Rounding round)
 {
     Num a = unpack(e, from, va);
-    bool alternative = to->bits == 16 && e->mode & FP_ALT_HALF;
+    bool alternative = is_alternative(e, to);
     if (is_nan(a)) {
         if (a.kind == SNAN || alternative)
             e->flags |= FP_INVALID;
@@ -628,7 +688,7 @@ static u64 recpe(Env *e, const Format *f, u64 va)
     }
     if (a.exp < -f->bias - 1)
         return overflow(e, f, a.sign, e->round);
-    if (e->mode & FP_FLUSH && a.exp >= f->bias - 1) {
+    if (flushes(e, f) && a.exp >= f->bias - 1) {
         e->flags |= FP_UNDERFLOW;
         return signed_bits(f, a.sign, 0);
     }
@@ -697,8 +757,10 @@ typedef union Lanes {
 #define FORM3(op, fn, type, lane, count, format) \
     FORM(op, type, lane, count, format, (Task * t, V128 a, V128 b, V128 c), \
          fn(&e, &format, AT(a, lane), AT(b, lane), AT(c, lane)))
-#define SCALAR(FORM, name, fn) FORM(f##name##32, fn, u32, s, 1, f32) FORM(f##name##64, fn, u64, d, 1, f64)
-#define VECTOR(FORM, name, fn) FORM(vf##name##32, fn, u32, s, 4, f32) FORM(vf##name##64, fn, u64, d, 2, f64)
+#define SCALAR(FORM, name, fn) \
+    FORM(f##name##16, fn, u16, h, 1, f16) FORM(f##name##32, fn, u32, s, 1, f32) FORM(f##name##64, fn, u64, d, 1, f64)
+#define VECTOR(FORM, name, fn) \
+    FORM(vf##name##16, fn, u16, h, 8, f16) FORM(vf##name##32, fn, u32, s, 4, f32) FORM(vf##name##64, fn, u64, d, 2, f64)
 #define BOTH(FORM, name, fn) SCALAR(FORM, name, fn) VECTOR(FORM, name, fn)
 
 BOTH(FORM2, add, add)
@@ -718,6 +780,13 @@ BOTH(FORM1, rintz, rintz)
 BOTH(FORM1, rinta, rinta)
 BOTH(FORM1, rinti, rinti)
 BOTH(FORM1, rintx, rintx)
+#define ROUND_TO_RANGE(name) \
+    FORM1(f##name##32, name, u32, s, 1, f32) FORM1(f##name##64, name, u64, d, 1, f64) \
+    FORM1(vf##name##32, name, u32, s, 4, f32) FORM1(vf##name##64, name, u64, d, 2, f64)
+ROUND_TO_RANGE(rint32z)
+ROUND_TO_RANGE(rint32x)
+ROUND_TO_RANGE(rint64z)
+ROUND_TO_RANGE(rint64x)
 SCALAR(FORM1, recpx, recpx)
 VECTOR(FORM2, mulx, mulx)
 VECTOR(FORM1, recpe, recpe)
@@ -733,7 +802,7 @@ VECTOR(FORM2, acgt, acgt)
 #define CONVERT(op, from_lane, from, to_lane, to_type, to, count, round) \
     V128 softfp_##op(Task *t, V128 a) \
     { \
-        Env e = enter(t); \
+        Env e = enter_except(t, FP_FLUSH_HALF); \
         Lanes r = {0}; \
         for (u32 i = 0; i < count; i++) \
             r.to_lane[i] = (to_type)convert(&e, &from, &to, AT(a, from_lane), round); \
@@ -751,6 +820,8 @@ CONVERT(vf32to16, s, f32, h, u16, f16, 4, e.round)
 CONVERT(vf32to64, s, f32, d, u64, f64, 2, e.round)
 CONVERT(vf64to32, d, f64, s, u32, f32, 2, e.round)
 CONVERT(vf64to32x, d, f64, s, u32, f32, 2, ROUND_ODD)
+CONVERT(f32tobf16, s, f32, h, u16, bf16, 1, e.round)
+CONVERT(vf32tobf16, s, f32, h, u16, bf16, 4, e.round)
 
 static u32 nzcv_of(Task *t, const Format *f, u64 a, u64 b, bool signals_quiet)
 {
@@ -760,6 +831,16 @@ static u32 nzcv_of(Task *t, const Format *f, u64 a, u64 b, bool signals_quiet)
     Relation r = compare(&e, f, a, b, signals_quiet);
     leave(t, &e);
     return nzcv[r];
+}
+
+u32 softfp_fcmp16(Task *t, V128 a, V128 b)
+{
+    return nzcv_of(t, &f16, (Lanes){a}.h[0], (Lanes){b}.h[0], false);
+}
+
+u32 softfp_fcmpe16(Task *t, V128 a, V128 b)
+{
+    return nzcv_of(t, &f16, (Lanes){a}.h[0], (Lanes){b}.h[0], true);
 }
 
 u32 softfp_fcmp32(Task *t, V128 a, V128 b)
@@ -786,8 +867,59 @@ u64 softfp_toint(Task *t, V128 a, u32 from, bool is_signed, u32 to, u64 imm)
 {
     Env e = enter(t);
     Lanes v = {a};
-    u64 r = to_fixed(&e, from == 32 ? &f32 : &f64, from == 32 ? v.s[0] : v.d[0], (u32)(imm >> 8), is_signed, to,
-                     (Rounding)(imm & 0xff));
+    const Format *f = from == 16 ? &f16 : from == 32 ? &f32 : &f64;
+    u64 bits = from == 16 ? v.h[0] : from == 32 ? v.s[0] : v.d[0];
+    u64 r = to_fixed(&e, f, bits, (u32)(imm >> 8), is_signed, to, (Rounding)(imm & 0xff));
     leave(t, &e);
     return r;
+}
+
+/* FixedToFP */
+u16 softfp_ofint16(Task *t, u64 v, bool is_signed, u32 from, u64 fraction_bits)
+{
+    Env e = enter(t);
+    if (from < 64)
+        v = is_signed ? (u64)((i64)(v << (64 - from)) >> (64 - from)) : v & ((1ull << from) - 1);
+    bool sign = is_signed && (i64)v < 0;
+    if (sign)
+        v = -v;
+    if (!v)
+        return 0;
+    int zeros = __builtin_clzll(v);
+    u16 r = (u16)round_pack(&e, &f16, sign, 63 - zeros - (i32)fraction_bits, v << zeros, false, e.round);
+    leave(t, &e);
+    return r;
+}
+
+V128 softfp_vbfdot(V128 a, V128 b, V128 c)
+{
+    Env e = {.mode = FP_FLUSH | FP_DEFAULT_NAN, .round = ROUND_ODD_INFINITE};
+    Lanes r = {a};
+    for (u32 i = 0; i < 4; i++) {
+        u32 x = (Lanes){b}.s[i], y = (Lanes){c}.s[i];
+        u64 low = mul(&e, &f32, x << 16, y << 16), high = mul(&e, &f32, x & 0xffff0000, y & 0xffff0000);
+        r.s[i] = (u32)add(&e, &f32, r.s[i], add(&e, &f32, low, high));
+    }
+    return r.q;
+}
+
+u64 softfp_fjcvtzs(Task *t, V128 v)
+{
+    Env e = enter(t);
+    u64 bits = (Lanes){v}.d[0];
+    Num a = unpack(&e, &f64, bits);
+    bool inexact = false, exact = bits == 0;
+    u64 whole = 0;
+    if (is_nan(a) || a.kind == INFINITE) {
+        e.flags |= FP_INVALID;
+    } else if (a.kind == FINITE) {
+        u64 all = a.exp > 63 ? a.exp > 63 + 31 ? 0 : a.m << (a.exp - 63)
+                             : round_shift(a.m, (u32)(63 - a.exp), false, a.sign, ROUND_ZERO, &inexact);
+        whole = a.sign ? -all : all;
+        bool fits = a.exp < 31 || (a.sign && a.exp == 31 && all == 1u << 31);
+        e.flags |= !fits ? FP_INVALID : inexact ? FP_INEXACT : 0;
+        exact = fits && !inexact;
+    }
+    leave(t, &e);
+    return (u32)whole | (u64)exact << 32;
 }

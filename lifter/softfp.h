@@ -8,8 +8,8 @@
 
 #include "../include/task.h"
 
-/* Rounding: the first four are MXCSR's RC; conversions to integers take these in the low byte of imm. */
-typedef enum Rounding { ROUND_EVEN, ROUND_DOWN, ROUND_UP, ROUND_ZERO, ROUND_AWAY, ROUND_ODD } Rounding;
+/* Rounding: the last overflows to infinity, where the one before gives the largest number. The first four are MXCSR's RC; conversions to integers take these in the low byte of imm. */
+typedef enum Rounding { ROUND_EVEN, ROUND_DOWN, ROUND_UP, ROUND_ZERO, ROUND_AWAY, ROUND_ODD, ROUND_ODD_INFINITE } Rounding;
 
 /* fp_slow_NAME (fp_slow.c) is what the bodies call: softfp_NAME, unless with FP_FLUSH the operands show that the
  * host does it. */
@@ -18,10 +18,10 @@ typedef enum Rounding { ROUND_EVEN, ROUND_DOWN, ROUND_UP, ROUND_ZERO, ROUND_AWAY
 #define SOFTFP2(name) COLD V128 softfp_##name(Task *t, V128 a, V128 b), fp_slow_##name(Task *t, V128 a, V128 b);
 #define SOFTFP3(name) \
     COLD V128 softfp_##name(Task *t, V128 a, V128 b, V128 c), fp_slow_##name(Task *t, V128 a, V128 b, V128 c);
-/* Scalar (upper lanes of the result zero) and vector forms of both widths. */
-#define SOFTFP_ALL(FORM, name) FORM(f##name##32) FORM(f##name##64) FORM(vf##name##32) FORM(vf##name##64)
-#define SOFTFP_SCALAR(FORM, name) FORM(f##name##32) FORM(f##name##64)
-#define SOFTFP_VECTOR(FORM, name) FORM(vf##name##32) FORM(vf##name##64)
+/* Scalar (upper lanes of the result zero) and vector forms of all widths. */
+#define SOFTFP_ALL(FORM, name) SOFTFP_SCALAR(FORM, name) SOFTFP_VECTOR(FORM, name)
+#define SOFTFP_SCALAR(FORM, name) FORM(f##name##16) FORM(f##name##32) FORM(f##name##64)
+#define SOFTFP_VECTOR(FORM, name) FORM(vf##name##16) FORM(vf##name##32) FORM(vf##name##64)
 
 SOFTFP_ALL(SOFTFP2, add)
 SOFTFP_ALL(SOFTFP2, sub)
@@ -51,6 +51,12 @@ SOFTFP_VECTOR(SOFTFP2, cmge)
 SOFTFP_VECTOR(SOFTFP2, cmgt)
 SOFTFP_VECTOR(SOFTFP2, acge)
 SOFTFP_VECTOR(SOFTFP2, acgt)
+#define SOFTFP_INTEGER(name) SOFTFP1(f##name##32) SOFTFP1(f##name##64) SOFTFP1(vf##name##32) SOFTFP1(vf##name##64)
+SOFTFP_INTEGER(rint32z)
+SOFTFP_INTEGER(rint32x)
+SOFTFP_INTEGER(rint64z)
+SOFTFP_INTEGER(rint64x)
+#undef SOFTFP_INTEGER
 #undef SOFTFP_ALL
 #undef SOFTFP_SCALAR
 #undef SOFTFP_VECTOR
@@ -66,20 +72,28 @@ SOFTFP1(vf32to16)
 SOFTFP1(vf32to64)
 SOFTFP1(vf64to32)
 SOFTFP1(vf64to32x)
+SOFTFP1(f32tobf16)
+SOFTFP1(vf32tobf16)
 #undef SOFTFP1
 #undef SOFTFP2
 #undef SOFTFP3
 
 /* N,Z,C,V in bits 31..28; fcmpe signals quiet NaNs as well. */
 #define SOFTFP_COMPARE(name) COLD u32 softfp_##name(Task *t, V128 a, V128 b), fp_slow_##name(Task *t, V128 a, V128 b);
+SOFTFP_COMPARE(fcmp16)
 SOFTFP_COMPARE(fcmp32)
 SOFTFP_COMPARE(fcmp64)
+SOFTFP_COMPARE(fcmpe16)
 SOFTFP_COMPARE(fcmpe32)
 SOFTFP_COMPARE(fcmpe64)
 #undef SOFTFP_COMPARE
 
-/* Lane 0, of `from` bits (32 or 64), to an integer of `to` bits; imm is Rounding | fraction bits << 8. Saturates. */
+/* Lane 0, of `from` bits (16, 32 or 64), to an integer of `to` bits; imm is Rounding | fraction bits << 8. Saturates. */
 COLD u64 softfp_toint(Task *t, V128 a, u32 from, bool is_signed, u32 to, u64 imm);
+/* v, an integer of `from` bits with fraction_bits, to half precision */
+COLD u16 softfp_ofint16(Task *t, u64 v, bool is_signed, u32 from, u64 fraction_bits);
+V128 softfp_vbfdot(V128 a, V128 b, V128 c);
+COLD u64 softfp_fjcvtzs(Task *t, V128 a);
 #undef COLD
 
 #endif

@@ -1,32 +1,31 @@
 /* Scalar floating point, Arm ARM C3.6 and C4.1.95. A result fills its register: the ops leave zeros above lane 0. */
 #include "fp.h"
 
-FP_PAIR(fabs);
-FP_PAIR(fneg);
-FP_PAIR(fadd);
-FP_PAIR(fsub);
-FP_PAIR(fmul);
-FP_PAIR(fdiv);
-FP_PAIR(fsqrt);
-FP_PAIR(fma);
-FP_PAIR(fmax);
-FP_PAIR(fmin);
-FP_PAIR(fmaxnm);
-FP_PAIR(fminnm);
-FP_PAIR(frintn);
-FP_PAIR(frintm);
-FP_PAIR(frintp);
-FP_PAIR(frintz);
-FP_PAIR(frinta);
-FP_PAIR(frinti);
-FP_PAIR(frintx);
-FP_PAIR(fcmp);
-FP_PAIR(fcmpe);
+FP_SIZES(fabs);
+FP_SIZES(fneg);
+FP_SIZES(fadd);
+FP_SIZES(fsub);
+FP_SIZES(fmul);
+FP_SIZES(fdiv);
+FP_SIZES(fsqrt);
+FP_SIZES(fma);
+FP_SIZES(fmax);
+FP_SIZES(fmin);
+FP_SIZES(fmaxnm);
+FP_SIZES(fminnm);
+FP_SIZES(frintn);
+FP_SIZES(frintm);
+FP_SIZES(frintp);
+FP_SIZES(frintz);
+FP_SIZES(frinta);
+FP_SIZES(frinti);
+FP_SIZES(frintx);
+_Static_assert(IR_fcmp64 == IR_fcmp32 + 1 && IR_fcmpe64 == IR_fcmpe32 + 1, "op + size");
 
 #define UNARY(name) \
     LIFT(name) \
     { \
-        put_q(l, i->rd, fp1(l, IR_##name##32 + i->sz, q(l, i->rn))); \
+        put_q(l, i->rd, fp1(l, IR_##name##32 + fp_size(i), q(l, i->rn))); \
     }
 UNARY(fabs)
 UNARY(fneg)
@@ -38,12 +37,16 @@ UNARY(frintz)
 UNARY(frinta)
 UNARY(frinti)
 UNARY(frintx)
+UNARY(frint32z)
+UNARY(frint32x)
+UNARY(frint64z)
+UNARY(frint64x)
 #undef UNARY
 
 #define BINARY(name) \
     LIFT(name) \
     { \
-        put_q(l, i->rd, fp2(l, IR_##name##32 + i->sz, q(l, i->rn), q(l, i->rm))); \
+        put_q(l, i->rd, fp2(l, IR_##name##32 + fp_size(i), q(l, i->rn), q(l, i->rm))); \
     }
 BINARY(fadd)
 BINARY(fsub)
@@ -57,12 +60,12 @@ BINARY(fminnm)
 
 static Val negated(Lift *l, const Insn *i, Val v)
 {
-    return fp1(l, IR_fneg32 + i->sz, v);
+    return fp1(l, IR_fneg32 + fp_size(i), v);
 }
 
 LIFT(fnmul)
 {
-    put_q(l, i->rd, negated(l, i, fp2(l, IR_fmul32 + i->sz, q(l, i->rn), q(l, i->rm))));
+    put_q(l, i->rd, negated(l, i, fp2(l, IR_fmul32 + fp_size(i), q(l, i->rn), q(l, i->rm))));
 }
 
 /* Operands are negated before the operation, NaNs too. */
@@ -73,7 +76,7 @@ static void multiply_add(Lift *l, const Insn *i, bool negate_product, bool negat
         n = negated(l, i, n);
     if (negate_addend)
         a = negated(l, i, a);
-    put_q(l, i->rd, fp3(l, IR_fma32 + i->sz, n, m, a));
+    put_q(l, i->rd, fp3(l, IR_fma32 + fp_size(i), n, m, a));
 }
 
 LIFT(fmadd)
@@ -100,13 +103,23 @@ LIFT(fnmsub)
 
 LIFT(fmov)
 {
-    put_q(l, i->rd, fp_low(l, i->sz, q(l, i->rn)));
+    put_q(l, i->rd, fp_low(l, fp_size(i), q(l, i->rn)));
 }
 
 LIFT(fmov_imm)
 {
-    u64 v = fp_expand_imm(i->sz, i->imm8);
-    put_q(l, i->rd, i->sz ? xtov(l, k64(l, v)) : wtov(l, k32(l, (u32)v)));
+    u64 v = fp_expand_imm(fp_size(i), i->imm8);
+    put_q(l, i->rd, fp_size(i) > 0 ? xtov(l, k64(l, v)) : wtov(l, k32(l, (u32)v)));
+}
+
+LIFT(fmov_h_r)
+{
+    put_q(l, i->rd, vlow16(l, wtov(l, w(l, i->rn))));
+}
+
+LIFT(fmov_r_h)
+{
+    put_w(l, i->rd, vget16(l, q(l, i->rn), 0));
 }
 
 LIFT(fmov_w_s)
@@ -142,24 +155,27 @@ LIFT(fmov_top_x)
 LIFT(fcsel)
 {
     Val n = q(l, i->rn), m = q(l, i->rm);
-    put_q(l, i->rd, fp_low(l, i->sz, select128(l, flags_cond(l, i->cond), n, m)));
+    put_q(l, i->rd, fp_low(l, fp_size(i), select128(l, flags_cond(l, i->cond), n, m)));
 }
 
 /* -- comparison ---------------------------------------------------------------------------------------------------- */
 
-static Val compared(Lift *l, const Insn *i, Val m)
+static Val compare(Lift *l, const Insn *i, Val n, Val m)
 {
-    return fp2(l, (i->e ? IR_fcmpe32 : IR_fcmp32) + i->sz, q(l, i->rn), m);
+    i32 sz = fp_size(i);
+    if (sz < 0)
+        return i->e ? fcmpe16(l, n, m) : fcmp16(l, n, m);
+    return fp2(l, (i->e ? IR_fcmpe32 : IR_fcmp32) + sz, n, m);
 }
 
 LIFT(fcmp)
 {
-    flags_set(l, FLAG_BITS, compared(l, i, q(l, i->rm)), NO_VAL);
+    flags_set(l, FLAG_BITS, compare(l, i, q(l, i->rn), q(l, i->rm)), NO_VAL);
 }
 
 LIFT(fcmp_zero)
 {
-    flags_set(l, FLAG_BITS, compared(l, i, xtov(l, k64(l, 0))), NO_VAL);
+    flags_set(l, FLAG_BITS, compare(l, i, q(l, i->rn), xtov(l, k64(l, 0))), NO_VAL);
 }
 
 /* If the condition fails there is no comparison, so no exception: zeros are compared instead. */
@@ -167,7 +183,7 @@ LIFT(fccmp)
 {
     Val holds = flags_cond(l, i->cond), zero = xtov(l, k64(l, 0));
     Val n = select128(l, holds, q(l, i->rn), zero), m = select128(l, holds, q(l, i->rm), zero);
-    Val nzcv = fp2(l, (i->e ? IR_fcmpe32 : IR_fcmp32) + i->sz, n, m);
+    Val nzcv = compare(l, i, n, m);
     flags_set_if(l, holds, FLAG_BITS, nzcv, NO_VAL, (u32)i->nzcv << 28);
 }
 
@@ -193,12 +209,12 @@ static const u8 rounding[] = {ROUND_EVEN, ROUND_UP, ROUND_DOWN, ROUND_ZERO};
 
 LIFT(fcvt_int)
 {
-    put_r(l, i->sf, i->rd, fp_toint(l, i->sz, i->sf, i->U, rounding[i->rmode], 0, q(l, i->rn)));
+    put_r(l, i->sf, i->rd, fp_toint(l, fp_size(i), i->sf, i->U, rounding[i->rmode], 0, q(l, i->rn)));
 }
 
 LIFT(fcvta_int)
 {
-    put_r(l, i->sf, i->rd, fp_toint(l, i->sz, i->sf, i->U, ROUND_AWAY, 0, q(l, i->rn)));
+    put_r(l, i->sf, i->rd, fp_toint(l, fp_size(i), i->sf, i->U, ROUND_AWAY, 0, q(l, i->rn)));
 }
 
 LIFT(fcvtz_fix)
@@ -207,12 +223,12 @@ LIFT(fcvtz_fix)
         unallocated(l);
         return;
     }
-    put_r(l, i->sf, i->rd, fp_toint(l, i->sz, i->sf, i->U, ROUND_ZERO, 64 - i->scale, q(l, i->rn)));
+    put_r(l, i->sf, i->rd, fp_toint(l, fp_size(i), i->sf, i->U, ROUND_ZERO, 64 - i->scale, q(l, i->rn)));
 }
 
 LIFT(cvtf_int)
 {
-    put_q(l, i->rd, fp_ofint(l, i->sz, i->sf, i->U, 0, r(l, i->sf, i->rn)));
+    put_q(l, i->rd, fp_ofint(l, fp_size(i), i->sf, i->U, 0, r(l, i->sf, i->rn)));
 }
 
 LIFT(cvtf_fix)
@@ -221,5 +237,18 @@ LIFT(cvtf_fix)
         unallocated(l);
         return;
     }
-    put_q(l, i->rd, fp_ofint(l, i->sz, i->sf, i->U, 64 - i->scale, r(l, i->sf, i->rn)));
+    put_q(l, i->rd, fp_ofint(l, fp_size(i), i->sf, i->U, 64 - i->scale, r(l, i->sf, i->rn)));
+}
+
+LIFT(bfcvt)
+{
+    put_q(l, i->rd, f32tobf16(l, q(l, i->rn)));
+}
+
+/* Modulo 2^32; Z says that it was exact. */
+LIFT(fjcvtzs)
+{
+    Val v = fjcvtzs(l, q(l, i->rn));
+    put_w(l, i->rd, lo32(l, v));
+    flags_set(l, FLAG_BITS, shl32(l, lo32(l, shr64(l, v, k64(l, 32))), k32(l, 30)), NO_VAL);
 }

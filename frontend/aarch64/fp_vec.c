@@ -3,39 +3,39 @@
  * doubled, a scalar of the rarer operations is put into every lane. */
 #include "fp.h"
 
-FP_PAIR(vfabs);
-FP_PAIR(vfneg);
-FP_PAIR(vfadd);
-FP_PAIR(vfsub);
-FP_PAIR(vfmul);
-FP_PAIR(vfdiv);
-FP_PAIR(vfsqrt);
-FP_PAIR(vfma);
-FP_PAIR(vfmax);
-FP_PAIR(vfmin);
-FP_PAIR(vfmaxnm);
-FP_PAIR(vfminnm);
-FP_PAIR(vfrintn);
-FP_PAIR(vfrintm);
-FP_PAIR(vfrintp);
-FP_PAIR(vfrintz);
-FP_PAIR(vfrinta);
-FP_PAIR(vfrinti);
-FP_PAIR(vfrintx);
-FP_PAIR(vfcmeq);
-FP_PAIR(vfcmge);
-FP_PAIR(vfcmgt);
-FP_PAIR(vfacge);
-FP_PAIR(vfacgt);
-FP_PAIR(vfrecpe);
-FP_PAIR(vfrsqrte);
-FP_PAIR(frecpx);
-FP_PAIR(vfrecps);
-FP_PAIR(vfrsqrts);
-FP_PAIR(vfmulx);
-FP_PAIR(vduplane);
-FP_PAIR(vuzp1_);
-FP_PAIR(vuzp2_);
+FP_SIZES(vfabs);
+FP_SIZES(vfneg);
+FP_SIZES(vfadd);
+FP_SIZES(vfsub);
+FP_SIZES(vfmul);
+FP_SIZES(vfdiv);
+FP_SIZES(vfsqrt);
+FP_SIZES(vfma);
+FP_SIZES(vfmax);
+FP_SIZES(vfmin);
+FP_SIZES(vfmaxnm);
+FP_SIZES(vfminnm);
+FP_SIZES(vfrintn);
+FP_SIZES(vfrintm);
+FP_SIZES(vfrintp);
+FP_SIZES(vfrintz);
+FP_SIZES(vfrinta);
+FP_SIZES(vfrinti);
+FP_SIZES(vfrintx);
+FP_SIZES(vfcmeq);
+FP_SIZES(vfcmge);
+FP_SIZES(vfcmgt);
+FP_SIZES(vfacge);
+FP_SIZES(vfacgt);
+FP_SIZES(vfrecpe);
+FP_SIZES(vfrsqrte);
+FP_SIZES(frecpx);
+FP_SIZES(vfrecps);
+FP_SIZES(vfrsqrts);
+FP_SIZES(vfmulx);
+FP_SIZES(vduplane);
+FP_SIZES(vuzp1_);
+FP_SIZES(vuzp2_);
 
 /* Which lanes an instruction works on. */
 typedef enum Shape { SCALAR, HALF, FULL } Shape;
@@ -48,18 +48,18 @@ static Shape shape(const Insn *i)
 /* A vector of one double lane is reserved; true if so. */
 static bool reserved_1d(Lift *l, const Insn *i)
 {
-    if (i->sz && !i->Q)
+    if (fp_size(i) > 0 && !i->Q)
         unallocated(l);
-    return i->sz && !i->Q;
+    return fp_size(i) > 0 && !i->Q;
 }
 
-static Val spread(Lift *l, u32 sz, Val v, u32 lane)
+static Val spread(Lift *l, i32 sz, Val v, u32 lane)
 {
     return fp1i(l, IR_vduplane32 + sz, v, lane);
 }
 
 /* Register n with every lane a lane that counts. */
-static Val source(Lift *l, Shape shape, u32 sz, u32 n)
+static Val source(Lift *l, Shape shape, i32 sz, u32 n)
 {
     Val v = q(l, n);
     if (shape == HALF)
@@ -67,34 +67,38 @@ static Val source(Lift *l, Shape shape, u32 sz, u32 n)
     return shape == SCALAR ? spread(l, sz, v, 0) : v;
 }
 
-static void put_result(Lift *l, Shape shape, u32 sz, u32 n, Val v)
+static void put_result(Lift *l, Shape shape, i32 sz, u32 n, Val v)
 {
     put_q(l, n, shape == FULL ? v : shape == HALF ? vlow64(l, v) : fp_low(l, sz, v));
 }
 
-#define FORMS(name, V, S) \
-    LIFT(name##_v) \
-    { \
-        if (!reserved_1d(l, i)) \
-            V; \
-    } \
-    LIFT(name##_s) \
-    { \
-        S; \
-    }
 #define FORM_V(name, V) \
     LIFT(name##_v) \
     { \
         if (!reserved_1d(l, i)) \
             V; \
+    } \
+    LIFT(name##_vh) \
+    { \
+        lift_##name##_v(l, i); \
+    }
+#define FORMS(name, V, S) \
+    FORM_V(name, V) \
+    LIFT(name##_s) \
+    { \
+        S; \
+    } \
+    LIFT(name##_sh) \
+    { \
+        lift_##name##_s(l, i); \
     }
 
 /* -- three registers ----------------------------------------------------------------------------------------------- */
 
 static void three(Lift *l, const Insn *i, Shape shape, u32 code)
 {
-    Val n = source(l, shape, i->sz, i->rn), m = source(l, shape, i->sz, i->rm);
-    put_result(l, shape, i->sz, i->rd, fp2(l, code + i->sz, n, m));
+    Val n = source(l, shape, fp_size(i), i->rn), m = source(l, shape, fp_size(i), i->rm);
+    put_result(l, shape, fp_size(i), i->rd, fp2(l, code + fp_size(i), n, m));
 }
 
 #define THREE_V(name) FORM_V(name, three(l, i, shape(i), IR_v##name##32))
@@ -120,30 +124,30 @@ THREE(facgt)
 
 static void absolute_difference(Lift *l, const Insn *i, Shape shape)
 {
-    Val n = source(l, shape, i->sz, i->rn), m = source(l, shape, i->sz, i->rm);
-    Val difference = fp2(l, IR_vfsub32 + i->sz, n, m);
-    put_result(l, shape, i->sz, i->rd, fp1(l, IR_vfabs32 + i->sz, difference));
+    Val n = source(l, shape, fp_size(i), i->rn), m = source(l, shape, fp_size(i), i->rm);
+    Val difference = fp2(l, IR_vfsub32 + fp_size(i), n, m);
+    put_result(l, shape, fp_size(i), i->rd, fp1(l, IR_vfabs32 + fp_size(i), difference));
 }
 FORMS(fabd, absolute_difference(l, i, shape(i)), absolute_difference(l, i, SCALAR))
 
 /* rd + n * m or rd - n * m: the operand n is negated first, NaNs too. */
 static void multiply_add(Lift *l, const Insn *i, Shape shape, Val m, bool negate)
 {
-    Val n = source(l, shape, i->sz, i->rn);
+    Val n = source(l, shape, fp_size(i), i->rn);
     if (negate)
-        n = fp1(l, IR_vfneg32 + i->sz, n);
-    Val d = source(l, shape, i->sz, i->rd);
-    put_result(l, shape, i->sz, i->rd, fp3(l, IR_vfma32 + i->sz, n, m, d));
+        n = fp1(l, IR_vfneg32 + fp_size(i), n);
+    Val d = source(l, shape, fp_size(i), i->rd);
+    put_result(l, shape, fp_size(i), i->rd, fp3(l, IR_vfma32 + fp_size(i), n, m, d));
 }
-FORM_V(fmla, multiply_add(l, i, shape(i), source(l, shape(i), i->sz, i->rm), false))
-FORM_V(fmls, multiply_add(l, i, shape(i), source(l, shape(i), i->sz, i->rm), true))
+FORM_V(fmla, multiply_add(l, i, shape(i), source(l, shape(i), fp_size(i), i->rm), false))
+FORM_V(fmls, multiply_add(l, i, shape(i), source(l, shape(i), fp_size(i), i->rm), true))
 
 /* -- by element ---------------------------------------------------------------------------------------------------- */
 
 /* L is the low bit of a single-precision index, and reserved for doubles. */
 static bool reserved_element(Lift *l, const Insn *i, Shape shape)
 {
-    bool reserved = i->sz && (i->L || shape == HALF);
+    bool reserved = fp_size(i) > 0 && (i->L || shape == HALF);
     if (reserved)
         unallocated(l);
     return reserved;
@@ -151,13 +155,15 @@ static bool reserved_element(Lift *l, const Insn *i, Shape shape)
 
 static Val element(Lift *l, const Insn *i)
 {
-    return spread(l, i->sz, q(l, i->rm), i->sz ? i->H : i->H << 1 | i->L);
+    i32 sz = fp_size(i);
+    u32 lane = sz > 0 ? i->H : i->H << 1 | i->L;
+    return spread(l, sz, q(l, i->rm), sz < 0 ? lane << 1 | i->M : lane);
 }
 
 static void by_element(Lift *l, const Insn *i, Shape shape, u32 code)
 {
     if (!reserved_element(l, i, shape))
-        put_result(l, shape, i->sz, i->rd, fp2(l, code + i->sz, source(l, shape, i->sz, i->rn), element(l, i)));
+        put_result(l, shape, fp_size(i), i->rd, fp2(l, code + fp_size(i), source(l, shape, fp_size(i), i->rn), element(l, i)));
 }
 
 static void multiply_add_element(Lift *l, const Insn *i, Shape shape, bool negate)
@@ -174,6 +180,14 @@ static void multiply_add_element(Lift *l, const Insn *i, Shape shape, bool negat
     LIFT(name##_es) \
     { \
         S; \
+    } \
+    LIFT(name##_eh) \
+    { \
+        lift_##name##_e(l, i); \
+    } \
+    LIFT(name##_esh) \
+    { \
+        lift_##name##_es(l, i); \
     }
 ELEMENT(fmul, by_element(l, i, shape(i), IR_vfmul32), by_element(l, i, SCALAR, IR_vfmul32))
 ELEMENT(fmulx, by_element(l, i, shape(i), IR_vfmulx32), by_element(l, i, SCALAR, IR_vfmulx32))
@@ -184,7 +198,7 @@ ELEMENT(fmls, multiply_add_element(l, i, shape(i), true), multiply_add_element(l
 /* -- pairwise and across lanes ------------------------------------------------------------------------------------- */
 
 /* code on neighbours: those of a give the lower lanes, those of b the upper. */
-static Val pairwise(Lift *l, u32 sz, u32 code, Val a, Val b)
+static Val pairwise(Lift *l, i32 sz, u32 code, Val a, Val b)
 {
     return fp2(l, code + sz, fp2(l, IR_vuzp1_32 + sz, a, b), fp2(l, IR_vuzp2_32 + sz, a, b));
 }
@@ -194,15 +208,17 @@ static void pairwise_v(Lift *l, const Insn *i, u32 code)
     Val n = q(l, i->rn), m = q(l, i->rm);
     if (!i->Q)
         n = m = vzip1_64(l, n, m);
-    put_result(l, shape(i), i->sz, i->rd, pairwise(l, i->sz, code, n, m));
+    put_result(l, shape(i), fp_size(i), i->rd, pairwise(l, fp_size(i), code, n, m));
 }
 
 static void pairwise_s(Lift *l, const Insn *i, u32 code)
 {
     Val n = q(l, i->rn);
-    if (!i->sz)
+    if (fp_size(i) < 0)
+        n = vduplane32(l, n, 0);
+    else if (!fp_size(i))
         n = vzip1_64(l, n, n);
-    put_result(l, SCALAR, i->sz, i->rd, pairwise(l, i->sz, code, n, n));
+    put_result(l, SCALAR, fp_size(i), i->rd, pairwise(l, fp_size(i), code, n, n));
 }
 
 #define PAIRWISE(name, op) FORMS(name, pairwise_v(l, i, IR_##op##32), pairwise_s(l, i, IR_##op##32))
@@ -213,15 +229,22 @@ PAIRWISE(fmaxnmp, vfmaxnm)
 PAIRWISE(fminnmp, vfminnm)
 #undef PAIRWISE
 
-/* Reduce() halves the vector: neighbours first, then the two halves. */
+/* Reduce() halves the vector: neighbours first, at last the two halves. */
 static void across(Lift *l, const Insn *i, u32 code)
 {
-    Val n = q(l, i->rn), pairs = pairwise(l, 0, code, n, n);
-    put_result(l, SCALAR, 0, i->rd, pairwise(l, 0, code, pairs, pairs));
+    i32 sz = fp_size(i);
+    Val v = source(l, sz < 0 ? shape(i) : FULL, sz, i->rn);
+    for (u32 lanes = sz == 0 ? 4 : i->Q ? 8 : 4; lanes > 1; lanes /= 2)
+        v = pairwise(l, sz, code, v, v);
+    put_result(l, SCALAR, sz, i->rd, v);
 }
 
 #define ACROSS(name, op) \
     LIFT(name) \
+    { \
+        across(l, i, IR_##op##32); \
+    } \
+    LIFT(name##h) \
     { \
         across(l, i, IR_##op##32); \
     }
@@ -235,7 +258,7 @@ ACROSS(fminnmv, vfminnm)
 
 static void two(Lift *l, const Insn *i, Shape shape, u32 code)
 {
-    put_result(l, shape, i->sz, i->rd, fp1(l, code + i->sz, source(l, shape, i->sz, i->rn)));
+    put_result(l, shape, fp_size(i), i->rd, fp1(l, code + fp_size(i), source(l, shape, fp_size(i), i->rn)));
 }
 
 #define TWO_V(name) FORM_V(name, two(l, i, shape(i), IR_v##name##32))
@@ -257,14 +280,19 @@ TWO(frsqrte)
 
 LIFT(frecpx_s)
 {
-    put_q(l, i->rd, fp1(l, IR_frecpx32 + i->sz, q(l, i->rn)));
+    put_q(l, i->rd, fp1(l, IR_frecpx32 + fp_size(i), q(l, i->rn)));
+}
+
+LIFT(frecpx_sh)
+{
+    lift_frecpx_s(l, i);
 }
 
 /* Less than zero is zero greater than. */
 static void with_zero(Lift *l, const Insn *i, Shape shape, u32 code, bool zero_first)
 {
-    Val n = source(l, shape, i->sz, i->rn), zero = xtov(l, k64(l, 0));
-    put_result(l, shape, i->sz, i->rd, fp2(l, code + i->sz, zero_first ? zero : n, zero_first ? n : zero));
+    Val n = source(l, shape, fp_size(i), i->rn), zero = xtov(l, k64(l, 0));
+    put_result(l, shape, fp_size(i), i->rd, fp2(l, code + fp_size(i), zero_first ? zero : n, zero_first ? n : zero));
 }
 
 #define WITH_ZERO(name, op, first) \
@@ -308,39 +336,45 @@ LIFT(fcvtxn_s)
     put_q(l, i->rd, vlow32(l, vf64to32x(l, source(l, SCALAR, 1, i->rn))));
 }
 
-static Val toint(Lift *l, u32 sz, u32 U, Rounding round, u32 fbits, Val v)
+static Val toint(Lift *l, i32 sz, u32 U, Rounding round, u32 fbits, Val v)
 {
-    static const u16 code[2][2] = {{IR_vf32tos32, IR_vf32tou32}, {IR_vf64tos64, IR_vf64tou64}};
+    static const u16 code[3][2] = {
+        {IR_vf16tos16, IR_vf16tou16}, {IR_vf32tos32, IR_vf32tou32}, {IR_vf64tos64, IR_vf64tou64}};
     if (!sz && !U && round == ROUND_ZERO && !fbits)
         return vf32tos32z(l, v);
-    return fp1i(l, code[sz][U], v, round | (u64)fbits << 8);
+    return fp1i(l, code[sz + 1][U], v, round | (u64)fbits << 8);
 }
 
-static Val ofint(Lift *l, u32 sz, u32 U, u32 fbits, Val v)
+static Val ofint(Lift *l, i32 sz, u32 U, u32 fbits, Val v)
 {
-    static const u16 code[2][2] = {{IR_vs32tof32, IR_vu32tof32}, {IR_vs64tof64, IR_vu64tof64}};
-    return fp1i(l, code[sz][U], v, fbits);
+    static const u16 code[3][2] = {
+        {IR_vs16tof16, IR_vu16tof16}, {IR_vs32tof32, IR_vu32tof32}, {IR_vs64tof64, IR_vu64tof64}};
+    return fp1i(l, code[sz + 1][U], v, fbits);
 }
 
-static Val toint_s(Lift *l, u32 sz, u32 U, Rounding round, u32 fbits, u32 n)
+static Val toint_s(Lift *l, i32 sz, u32 U, Rounding round, u32 fbits, u32 n)
 {
-    Val v = fp_toint(l, sz, sz, U, round, fbits, q(l, n));
+    if (sz < 0)
+        return vlow16(l, toint(l, sz, U, round, fbits, source(l, SCALAR, sz, n)));
+    Val v = fp_toint(l, sz, (u32)sz, U, round, fbits, q(l, n));
     return sz ? xtov(l, v) : wtov(l, v);
 }
 
-static Val ofint_s(Lift *l, u32 sz, u32 U, u32 fbits, u32 n)
+static Val ofint_s(Lift *l, i32 sz, u32 U, u32 fbits, u32 n)
 {
     Val v = q(l, n);
-    return fp_ofint(l, sz, sz, U, fbits, sz ? vtox(l, v) : vtow(l, v));
+    if (sz < 0)
+        return vlow16(l, ofint(l, sz, U, fbits, source(l, SCALAR, sz, n)));
+    return fp_ofint(l, sz, (u32)sz, U, fbits, sz ? vtox(l, v) : vtow(l, v));
 }
 
 static void toint_v(Lift *l, const Insn *i, u32 U, Rounding round)
 {
-    put_result(l, shape(i), i->sz, i->rd, toint(l, i->sz, U, round, 0, source(l, shape(i), i->sz, i->rn)));
+    put_result(l, shape(i), fp_size(i), i->rd, toint(l, fp_size(i), U, round, 0, source(l, shape(i), fp_size(i), i->rn)));
 }
 
 #define TOINT(name, U, round) \
-    FORMS(name##_int, toint_v(l, i, U, round), put_q(l, i->rd, toint_s(l, i->sz, U, round, 0, i->rn)))
+    FORMS(name##_int, toint_v(l, i, U, round), put_q(l, i->rd, toint_s(l, fp_size(i), U, round, 0, i->rn)))
 TOINT(fcvtn, 0, ROUND_EVEN)
 TOINT(fcvtm, 0, ROUND_DOWN)
 TOINT(fcvtp, 0, ROUND_UP)
@@ -355,25 +389,26 @@ TOINT(fcvtau, 1, ROUND_AWAY)
 
 static void ofint_v(Lift *l, const Insn *i)
 {
-    put_result(l, shape(i), i->sz, i->rd, ofint(l, i->sz, i->U, 0, source(l, shape(i), i->sz, i->rn)));
+    put_result(l, shape(i), fp_size(i), i->rd, ofint(l, fp_size(i), i->U, 0, source(l, shape(i), fp_size(i), i->rn)));
 }
-FORMS(cvtf_int, ofint_v(l, i), put_q(l, i->rd, ofint_s(l, i->sz, i->U, 0, i->rn)))
+FORMS(cvtf_int, ofint_v(l, i), put_q(l, i->rd, ofint_s(l, fp_size(i), i->U, 0, i->rn)))
 
 /* immh:immb is twice the lane's width less the fraction bits. */
-static u32 fixed_sz(const Insn *i)
+static i32 fixed_sz(const Insn *i)
 {
-    return i->immh >> 3;
+    return i->immh >> 3 ? 1 : i->immh >> 2 ? 0 : -1;
 }
 
 static u32 fixed_fbits(const Insn *i)
 {
-    return (64u << fixed_sz(i)) - (i->immh << 3 | i->immb);
+    return (64u << (fixed_sz(i) + 1)) / 2 - (i->immh << 3 | i->immb);
 }
 
 static void fixed_v(Lift *l, const Insn *i, bool to_fixed)
 {
-    u32 sz = fixed_sz(i), fbits = fixed_fbits(i);
-    if (sz && !i->Q) {
+    i32 sz = fixed_sz(i);
+    u32 fbits = fixed_fbits(i);
+    if (sz > 0 && !i->Q) {
         unallocated(l);
         return;
     }
@@ -406,6 +441,175 @@ LIFT(fmov_imm_v)
 {
     if (reserved_1d(l, i))
         return;
-    u64 v = fp_expand_imm(i->sz, i->abc << 5 | i->defgh);
-    put_result(l, shape(i), i->sz, i->rd, vdup64(l, k64(l, i->sz ? v : v << 32 | v)));
+    i32 sz = fp_size(i);
+    u64 v = fp_expand_imm(sz, i->abc << 5 | i->defgh);
+    if (sz < 0)
+        v |= v << 16;
+    put_result(l, shape(i), sz, i->rd, vdup64(l, k64(l, sz > 0 ? v : v << 32 | v)));
+}
+
+LIFT(fmov_imm_vh)
+{
+    lift_fmov_imm_v(l, i);
+}
+
+#define ROUND_TO_RANGE(name) FORM_V_OF(name, IR_vf##name##32)
+#define FORM_V_OF(name, code) \
+    LIFT(f##name##_v) \
+    { \
+        if (!reserved_1d(l, i)) \
+            two(l, i, shape(i), code); \
+    }
+ROUND_TO_RANGE(rint32z)
+ROUND_TO_RANGE(rint32x)
+ROUND_TO_RANGE(rint64z)
+ROUND_TO_RANGE(rint64x)
+#undef ROUND_TO_RANGE
+#undef FORM_V_OF
+
+LIFT(bfcvtn_v)
+{
+    put_narrowed(l, i, vf32tobf16(l, q(l, i->rn)));
+}
+
+/* -- complex numbers: the real part in the even lane of each pair, the imaginary one in the odd ---------------------- */
+
+/* Pairs with their parts exchanged */
+static Val exchanged(Lift *l, i32 sz, Val v)
+{
+    return sz < 0 ? vrev32_16(l, v) : sz ? vext(l, v, v, 8) : vrev64_32(l, v);
+}
+
+/* The sign of the even or odd lanes turned round, NaNs' too */
+static Val negated_part(Lift *l, i32 sz, Val v, bool odd)
+{
+    static const u64 signs[3][2] = {{0x0000800000008000, 0x8000000080000000}, {0x80000000, 1ull << 63}, {1ull << 63, 1ull << 63}};
+    Val low = k64(l, signs[sz + 1][odd]), mask = vdup64(l, low);
+    if (sz > 0)
+        mask = odd ? vzip1_64(l, vdup64(l, k64(l, 0)), mask) : xtov(l, low);
+    return vxor(l, v, mask);
+}
+
+LIFT(fcadd_v)
+{
+    i32 sz = i->size - 2;
+    if (sz > 0 && !i->Q) {
+        unallocated(l);
+        return;
+    }
+    Val n = source(l, shape(i), sz, i->rn), m = exchanged(l, sz, source(l, shape(i), sz, i->rm));
+    put_result(l, shape(i), sz, i->rd, fp2(l, IR_vfadd32 + sz, n, negated_part(l, sz, m, i->rot)));
+}
+
+/* Multiplied by the real part of n, or by the imaginary one with m turned by 90 degrees; rot turns both. */
+static void complex_multiply_add(Lift *l, const Insn *i, i32 sz, Val m)
+{
+    Val n = source(l, shape(i), sz, i->rn);
+    n = fp2(l, (i->rot & 1 ? IR_vtrn2_32 : IR_vtrn1_32) + sz, n, n);
+    if (i->rot & 1)
+        m = exchanged(l, sz, m);
+    if (i->rot == 1 || i->rot == 2)
+        m = negated_part(l, sz, m, false);
+    if (i->rot >= 2)
+        m = negated_part(l, sz, m, true);
+    put_result(l, shape(i), sz, i->rd, fp3(l, IR_vfma32 + sz, n, m, source(l, shape(i), sz, i->rd)));
+}
+
+LIFT(fcmla_v)
+{
+    i32 sz = i->size - 2;
+    if (sz > 0 && !i->Q)
+        unallocated(l);
+    else
+        complex_multiply_add(l, i, sz, source(l, shape(i), sz, i->rm));
+}
+
+LIFT(fcmla_e)
+{
+    i32 sz = i->size - 2;
+    Val m = q(l, i->M << 4 | i->rm);
+    if (sz ? i->H && !i->Q : i->L || !i->Q)
+        unallocated(l);
+    else
+        complex_multiply_add(l, i, sz, sz ? vduplane32(l, m, i->H << 1 | i->L) : vduplane64(l, m, i->H));
+}
+
+/* -- products of half precision added to single --------------------------------------------------------------------- */
+
+/* The first or second half of the lanes that take part, as single precision. */
+static Val widened_half(Lift *l, const Insn *i, Val v, bool second)
+{
+    if (i->Q)
+        return vf16to32s(l, second ? vhigh64(l, v) : v);
+    return vf16to32s(l, vduplane32(l, v, second));
+}
+
+static void multiply_add_long(Lift *l, const Insn *i, bool second, Val m)
+{
+    Val n = widened_half(l, i, q(l, i->rn), second);
+    if (i->S)
+        n = vfneg32(l, n);
+    put_result(l, shape(i), 0, i->rd, vfma32(l, n, m, source(l, shape(i), 0, i->rd)));
+}
+
+static Val half_element(Lift *l, const Insn *i)
+{
+    return vf16to32s(l, vduplane16(l, q(l, i->rm), i->H << 2 | i->L << 1 | i->M));
+}
+
+LIFT(fmlal_v)
+{
+    multiply_add_long(l, i, false, widened_half(l, i, q(l, i->rm), false));
+}
+
+LIFT(fmlal2_v)
+{
+    multiply_add_long(l, i, true, widened_half(l, i, q(l, i->rm), true));
+}
+
+LIFT(fmlal_e)
+{
+    multiply_add_long(l, i, false, half_element(l, i));
+}
+
+LIFT(fmlal2_e)
+{
+    multiply_add_long(l, i, true, half_element(l, i));
+}
+
+/* -- BFloat16: the upper half of single precision ------------------------------------------------------------------- */
+
+LIFT(bfdot_v)
+{
+    put_result(l, shape(i), 0, i->rd, vbfdot(l, q(l, i->rd), q(l, i->rn), q(l, i->rm)));
+}
+
+LIFT(bfdot_e)
+{
+    Val m = vduplane32(l, q(l, i->M << 4 | i->rm), i->H << 1 | i->L);
+    put_result(l, shape(i), 0, i->rd, vbfdot(l, q(l, i->rd), q(l, i->rn), m));
+}
+
+/* Rows of four, two of n by two of m. */
+LIFT(bfmmla_v)
+{
+    Val n = q(l, i->rn), m = q(l, i->rm);
+    Val sum = vbfdot(l, q(l, i->rd), vtrn1_32(l, n, n), vuzp1_32(l, m, m));
+    put_q(l, i->rd, vbfdot(l, sum, vtrn2_32(l, n, n), vuzp2_32(l, m, m)));
+}
+
+static Val bfloats(Lift *l, const Insn *i, Val v)
+{
+    return i->T ? vand(l, v, vdup32(l, k32(l, 0xffff0000))) : vshli32(l, v, 16);
+}
+
+LIFT(bfmlal_v)
+{
+    put_q(l, i->rd, vfma32(l, bfloats(l, i, q(l, i->rn)), bfloats(l, i, q(l, i->rm)), q(l, i->rd)));
+}
+
+LIFT(bfmlal_e)
+{
+    Val m = vshli32(l, vduplane16(l, q(l, i->rm), i->H << 2 | i->L << 1 | i->M), 16);
+    put_q(l, i->rd, vfma32(l, bfloats(l, i, q(l, i->rn)), m, q(l, i->rd)));
 }

@@ -71,7 +71,7 @@ static u32 mxcsr_of_fpcr(u32 fpcr)
 static u32 fp_mode_of_fpcr(u32 fpcr)
 {
     return (fpcr & FPCR_FZ ? FP_FLUSH : 0) | (fpcr & FPCR_DN ? FP_DEFAULT_NAN : 0) |
-           (fpcr & FPCR_AHP ? FP_ALT_HALF : 0);
+           (fpcr & FPCR_AHP ? FP_ALT_HALF : 0) | (fpcr & FPCR_FZ16 ? FP_FLUSH_HALF : 0);
 }
 
 u32 a64_fpsr(Task *t)

@@ -10,7 +10,7 @@ typedef struct A64State {
     /* NZCV, lazily: kind is a FlagKind (a u32 that a 64-bit access may not be used on), see include/ir.h. */
     u32 flag_kind, flag_pad;
     u64 flag_a, flag_b;
-    u64 fpcr; /* AHP, DN, FZ, RMode as written; the host's MXCSR holds what it can of them */
+    u64 fpcr; /* AHP, DN, FZ, RMode, FZ16 as written; the host's MXCSR holds what it can of them */
     V128 v[32];
     u64 fpsr; /* the cumulative bits but those that are yet in MXCSR, Task.fp_status and Task.saturated (QC) */
     u64 tpidr, tpidrro;
@@ -48,7 +48,7 @@ static inline A64State *a64(Task *t)
 /* PSTATE bits as the register of the same name shows them, C5.2. */
 enum { PSTATE_SSBS = 1 << 12, PSTATE_DIT = 1 << 24 };
 /* FPCR fields, Arm ARM C5.2.8. */
-enum { FPCR_RMODE_SHIFT = 22, FPCR_FZ = 1 << 24, FPCR_DN = 1 << 25, FPCR_AHP = 1 << 26, FPCR_MASK = 0x07c00000 };
+enum { FPCR_FZ16 = 1 << 19, FPCR_RMODE_SHIFT = 22, FPCR_FZ = 1 << 24, FPCR_DN = 1 << 25, FPCR_AHP = 1 << 26, FPCR_MASK = 0x07c80000 };
 /* FPSR fields, C5.2.10. */
 enum { FPSR_IOC = 1, FPSR_DZC = 2, FPSR_OFC = 4, FPSR_UFC = 8, FPSR_IXC = 16, FPSR_IDC = 128, FPSR_QC = 1 << 27 };
 #define FPSR_MASK 0xf800009fu

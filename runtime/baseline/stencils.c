@@ -19,6 +19,7 @@
 #include "../../include/translate.h"
 #include "../../lifter/ops.h"
 #include "../../lifter/ops_fp.h"
+#include "../../lifter/ops_half.h"
 #include "../../lifter/ops_int.h"
 #include "../../lifter/ops_crypto.h"
 #include "../../lifter/ops_host.h"

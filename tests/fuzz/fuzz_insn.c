@@ -98,38 +98,14 @@ static bool skip(const Outcome *want, const Outcome *got)
     return got->signo == SIGSEGV && want->signo == 0 && (got->addr == 0 || (got->addr >= 0x400000 && got->addr < 0x600000));
 }
 
-static bool zeroes(const Case *c)
-{
-    for (uint32_t i = 0; i < c->count; i++)
-        if ((c->words[i] & 0xffffffe0) == 0xd50b7420) /* DC ZVA */
-            return true;
-    return false;
-}
-
 /* Runs n cases whose rows are `rows` (length of each) and reports. False if the oracle can't run. */
 static bool run_batch(Fuzz *f, const Case *cases, int (*rows)[CASE_WORDS], size_t n, u32 *mismatches)
 {
-    static Outcome want[BATCH], got[BATCH], other[BATCH];
-    static Case again[BATCH];
-    static size_t again_index[BATCH];
-    char *argv[] = {(char *)(uintptr_t)f->qemu, "-cpu", ORACLE_CPU, (char *)(uintptr_t)f->oracle, NULL};
-    size_t nagain = 0;
+    static Outcome want[BATCH], got[BATCH];
 
-    if (!oracle_run(argv, cases, want, n))
+    if (!oracle_run(f->qemu, f->oracle, cases, want, n))
         return false;
     rig_run_all(f->tier, cases, got, n);
-
-    /* DC ZVA zeroes more there: neoverse-n1 has our block size. */
-    for (size_t i = 0; i < n; i++)
-        if (zeroes(&cases[i])) {
-            again_index[nagain] = i;
-            again[nagain++] = cases[i];
-        }
-    argv[2] = "neoverse-n1";
-    if (nagain && !oracle_run(argv, again, other, nagain))
-        return false;
-    for (size_t i = 0; i < nagain; i++)
-        want[again_index[i]] = other[i];
 
     for (size_t i = 0; i < n; i++) {
         int row = rows[i][0];

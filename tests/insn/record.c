@@ -107,8 +107,7 @@ int main(int argc, char **argv)
         if (!golden_case(&cases[i], i % VARIANTS, line->init))
             return 1;
     }
-    char *command[] = {argv[1], "-cpu", ORACLE_CPU, argv[2], NULL};
-    if (!oracle_run(command, cases, outcomes, n))
+    if (!oracle_run(argv[1], argv[2], cases, outcomes, n))
         return 1;
     FILE *f = fopen(argv[4], "w");
     if (!f) {

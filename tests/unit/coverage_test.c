@@ -55,7 +55,7 @@ static void test_same_as_llvm(void **state)
     long count = words ? atol(words) : 400000;
     llvm_init();
     LLVMDisasmContextRef d = LLVMCreateDisasmCPUFeatures("aarch64-unknown-linux-gnu", "generic",
-                                                         "+v8a,+fp-armv8,+neon,+crc,+lse,+aes,+sha2,+sha3,+sm4,+rdm,+rcpc,+rcpc-immo,+dotprod,+i8mm,+flagm,+altnzcv,+sb,+ssbs,+dit,+ccdp,+ccpp,+wfxt,+cssc,+hbc,+rand,+ecv", NULL, 0, NULL, NULL);
+                                                         "+v8a,+fp-armv8,+neon,+crc,+lse,+aes,+sha2,+sha3,+sm4,+rdm,+rcpc,+rcpc-immo,+dotprod,+i8mm,+flagm,+altnzcv,+sb,+ssbs,+dit,+ccdp,+ccpp,+wfxt,+cssc,+hbc,+rand,+ecv,+fullfp16,+fp16fml,+jsconv,+complxnum,+fptoint,+bf16", NULL, 0, NULL, NULL);
     assert_non_null(d);
     Ir *ir = ir_new();
     u64 seed = 5;

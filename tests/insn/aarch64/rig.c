@@ -85,6 +85,7 @@ static void rig_init(void)
     memcpy((char *)setup + READOUT, readout_words, sizeof readout_words);
     for (size_t i = 0; i < LEN(signals); i++)
         sigaction(signals[i], &sa, NULL);
+    the_process = &process; /* the runtime's own variable, if that is linked, is empty */
     ir = ir_new();
     if (!ir || !(task = aligned_alloc(64, (sizeof *task + 63) & ~(size_t)63)) || !arena_init()) {
         perror("setting up");

@@ -35,9 +35,8 @@ bool case_assign(Case *c, const char *assignments);
 /* True if two machines may rightly differ on it: system calls, clocks, identification registers. */
 bool case_excluded(const Case *c);
 
-/* Runs the oracle on n cases: argv is the command, its last element before NULL the oracle program. False with a message. */
-#define ORACLE_CPU "max,pauth=off,sve=off,sme=off" /* everything that we have, and vectors in the frame's FPSIMD record */
-bool oracle_run(char *const argv[], const Case *cases, Outcome *outcomes, size_t n);
+/* Runs the program `oracle` on n cases under `qemu`. False with a message. */
+bool oracle_run(const char *qemu, const char *oracle, const Case *cases, Outcome *outcomes, size_t n);
 /* Runs cases through the lifter and a tier, in child processes: a crash of ours is that case's outcome, RIG_CRASH, and ends
  * nothing else. */
 void rig_run_all(Tier tier, const Case *cases, Outcome *outcomes, size_t n);
