@@ -124,6 +124,8 @@ u8 *arena_code(size_t size, u8 **write);
 void *arena_data(size_t size);
 /* True if arena_data or arena_object lacked room that a reset would make. */
 bool arena_is_full(void);
+/* Whether some of [addr, end) is the arena's. */
+bool arena_overlaps(u64 addr, u64 end);
 /* True if the host address is inside code. */
 bool arena_is_code(u64 host);
 /* Memory for objects ORC links: readable and writable until arena_object_seal makes code executable and read-only. */

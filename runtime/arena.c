@@ -204,6 +204,15 @@ bool arena_is_full(void)
     return full;
 }
 
+bool arena_overlaps(u64 addr, u64 end)
+{
+    const Range *all[] = {&arena.code, &arena.data, &arena.object_code, &arena.object_data};
+    for (size_t i = 0; i < LEN(all); i++)
+        if (addr < all[i]->next && end > all[i]->lo)
+            return true;
+    return false;
+}
+
 bool arena_is_code(u64 host)
 {
     return (host >= CODE_LO && host < CODE_HI) || (host >= OBJECT_CODE_LO && host < OBJECT_CODE_HI);

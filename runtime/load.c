@@ -19,10 +19,12 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "linux/linux.h"
 #include "mem.h"
+#include "zone.h"
 
 #define PAGE ((u64)4096)
 #define DYN_BASE ((u64)0x555555554000) /* ELF_ET_DYN_BASE of the host: two thirds of the address space */
@@ -177,10 +179,10 @@ static u64 place(struct MemMap *mem, u64 size, u64 align, bool at_base)
         if (room == (void *)at)
             return at;
     }
-    void *room = mmap(NULL, size + mask, PROT_NONE, flags, -1, 0);
-    if (room == MAP_FAILED)
+    i64 room = mem_map(mem, 0, size + mask, PROT_NONE, flags, -1, 0, 0);
+    if (room < 0)
         return 0;
-    munmap(room, size + mask);
+    mem_unmap(mem, (u64)room, size + mask);
     return ((u64)room + mask) & ~mask;
 }
 
@@ -307,13 +309,13 @@ static int open_interp(const Loader *l, Image *image, const char *name, const ch
 /* -- stack -------------------------------------------------------------------------------------------------------- */
 
 /* A stack as the kernel makes it: no bigger than what is on it (`used`), it grows when it is accessed below, as far as RLIMIT_STACK
- * allows at the time. It lies under our own stack, where the kernel leaves room for stacks to grow. False if that isn't to be had. */
-static bool map_growing_stack(Process *p, int prot, u64 used)
+ * allows at the time. Below `hi`, which is under our own stack, the kernel leaves room for stacks to grow. False if that isn't to be had. */
+static bool map_growing_stack(Process *p, int prot, u64 hi, u64 used)
 {
     struct rlimit r;
     u8 byte;
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE;
-    u64 hi = page_down((u64)__builtin_frame_address(0)) - HOST_STACK, lo = hi - used;
+    u64 lo = hi - used;
     i64 at = mem_map(p->mem, lo, used, prot, flags, -1, 0, MEM_STACK);
     bool may_grow = getrlimit(RLIMIT_STACK, &r) || used + STACK_ROOM <= r.rlim_cur;
     /* Kernels before 5.0 let no stack grow that the stack pointer isn't in. */
@@ -345,7 +347,9 @@ static int map_stack(const Loader *l, bool exec, u64 used)
 {
     Process *p = l->p;
     int prot = PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0);
-    if (!p->options.stack_size && !p->options.reserved_va && map_growing_stack(p, prot, used))
+    u64 top = page_down((u64)__builtin_frame_address(0)) - HOST_STACK;
+    zone_init(top);
+    if (!p->options.stack_size && !p->options.reserved_va && map_growing_stack(p, prot, top, used))
         return 0;
     u64 size = stack_size(p);
     if (used + STACK_MIN / 4 > size)
@@ -547,7 +551,7 @@ static void tell_host(Process *p, const char *execfn, u64 sp)
         .start_data = p->data_start,
         .end_data = p->data_end,
         .start_brk = (u64)end,
-        .brk = (u64)sbrk(0),
+        .brk = (u64)syscall(SYS_brk, 0),
         .start_stack = sp,
         .arg_start = p->arg_start,
         .arg_end = p->arg_end,

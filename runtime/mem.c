@@ -12,9 +12,12 @@
 #include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "maps.h"
 #include "runtime.h"
+#include "zone.h"
 
 /* -- copies. A fault between mem_copy_begin and mem_copy_end, or in mem_string's loop, goes on at the fixup address:
  * the routines keep nothing on the stack, so they can return from there. */
@@ -76,18 +79,27 @@ __asm__(".text\n"
         "    ret\n");
 _Static_assert(EFAULT == 14, "mem_asm_fault");
 
+int mem_peek(void *dst, u64 src, size_t size)
+{
+    return (int)mem_copy_asm(dst, (const void *)src, size);
+}
+
 int mem_read(void *dst, u64 guest_src, size_t size)
 {
-    return (int)mem_copy_asm(dst, (const void *)guest_src, size);
+    return zone_overlaps(guest_src, size) ? -EFAULT : mem_peek(dst, guest_src, size);
 }
 
 int mem_write(u64 guest_dst, const void *src, size_t size)
 {
+    if (zone_overlaps(guest_dst, size))
+        return -EFAULT;
     return (int)mem_copy_asm((void *)guest_dst, src, size);
 }
 
 int mem_exchange(u64 guest, u32 *expected, u32 desired)
 {
+    if (zone_overlaps(guest, sizeof *expected))
+        return -EFAULT;
     return (int)mem_cas_asm((u32 *)guest, expected, desired);
 }
 
@@ -98,12 +110,16 @@ size_t code_read(void *bytes, u64 pc, size_t size)
 
 ssize_t mem_strlen(u64 guest, size_t max)
 {
+    if (zone_overlaps(guest, 1))
+        return -EFAULT;
     i64 length = mem_strlen_asm((const char *)guest, max);
     return length == (i64)max ? -ENAMETOOLONG : length;
 }
 
 i64 mem_string(char *dst, u64 guest_src, size_t max)
 {
+    if (zone_overlaps(guest_src, 1))
+        return -EFAULT;
     i64 length = mem_string_asm(dst, (const char *)guest_src, max);
     return length == (i64)max ? -ENAMETOOLONG : length;
 }
@@ -325,9 +341,20 @@ static Range next_part(const struct MemMap *m, u64 start, u64 end)
     return part;
 }
 
-static i64 host_result(void *p)
+static i64 host_result(long p)
 {
-    return p == MAP_FAILED ? -errno : (i64)p;
+    return p == -1 ? -errno : p;
+}
+
+/* The kernel's, not the C library's, which are for the translator's own memory (zone.c). */
+static i64 host_map(u64 addr, u64 size, int prot, int flags, int fd, u64 offset)
+{
+    return host_result(syscall(SYS_mmap, addr, size, prot, flags, fd, offset));
+}
+
+static i64 host_remap(u64 addr, u64 old_size, u64 new_size, int flags, u64 new_addr)
+{
+    return host_result(syscall(SYS_mremap, addr, old_size, new_size, flags, new_addr));
 }
 
 static i64 reserve(u64 start, u64 size)
@@ -382,6 +409,12 @@ static i64 release(struct MemMap *m, Range part)
 static bool bad_range(const struct MemMap *m, u64 addr, u64 size)
 {
     return addr + size < addr || addr + size > m->limit;
+}
+
+/* Where the guest can't be given memory. */
+static bool bad_place(const struct MemMap *m, u64 addr, u64 size)
+{
+    return bad_range(m, addr, size) || zone_overlaps(addr, size);
 }
 
 u64 mem_room(struct MemMap *m, u64 size)
@@ -452,7 +485,7 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
     if (fixed) {
         if (addr % PAGE)
             result = -EINVAL;
-        else if (bad_range(m, addr, length))
+        else if (bad_place(m, addr, length))
             result = -ENOMEM;
     }
     kind |= ((flags & MAP_TYPE) == MAP_PRIVATE ? 0 : MEM_SHARED) | (flags & MAP_GROWSDOWN ? MEM_GROWS : 0);
@@ -464,10 +497,15 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
         result = -EACCES;
     if (result == 0 && fixed)
         result = claim(m, addr, addr + length);
+    if (!fixed && zone_overlaps(addr, length)) {
+        if (flags & MAP_FIXED_NOREPLACE)
+            result = -EEXIST;
+        addr = 0;
+    }
     if (!fixed && m->limit != ADDRESSES && (!addr || bad_range(m, addr, length)) && !(addr = mem_room(m, length)))
         result = -ENOMEM;
     if (result == 0) {
-        result = host_result(mmap((void *)addr, size, host_prot(prot), flags, fd, (off_t)offset));
+        result = host_map(addr, size, host_prot(prot), flags, fd, offset);
         result = lock_new(m, result, length);
         if (result < 0 && fixed)
             unclaim(m, addr, addr + length);
@@ -567,7 +605,7 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
     bool fixed = flags & MREMAP_FIXED;
     if (addr % PAGE || !length)
         return -EINVAL;
-    if (fixed && (new_addr % PAGE || bad_range(m, new_addr, length) || !(flags & MREMAP_MAYMOVE)))
+    if (fixed && (new_addr % PAGE || bad_place(m, new_addr, length) || !(flags & MREMAP_MAYMOVE)))
         return -EINVAL;
     Range code = {0}, over = {0};
     lock(m, addr, old_end);
@@ -592,12 +630,12 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
     if (result == 0) {
         /* Under a limit the kernel may grow a mapping where it is, but not choose a place for it. */
         bool choose = m->limit != ADDRESSES && !fixed && flags & MREMAP_MAYMOVE;
-        if (!choose || (result = host_result(mremap((void *)addr, old_size, new_size, 0))) == -ENOMEM) {
+        if (!choose || (result = host_remap(addr, old_size, new_size, 0, 0)) == -ENOMEM) {
             u64 room = choose ? mem_room(m, length) : 0;
             if (room)
-                result = host_result(mremap((void *)addr, old_size, new_size, flags | MREMAP_FIXED, room));
+                result = host_remap(addr, old_size, new_size, flags | MREMAP_FIXED, room);
             else if (!choose)
-                result = host_result(mremap((void *)addr, old_size, new_size, flags, new_addr));
+                result = host_remap(addr, old_size, new_size, flags, new_addr);
         }
         if (result < 0 && fixed)
             unclaim(m, new_addr, new_addr + length);
@@ -624,7 +662,7 @@ u64 mem_brk(Process *p, u64 end)
 {
     pthread_mutex_lock(&p->brk_lock);
     u64 top = page_up(p->brk), new_top = page_up(end);
-    bool ok = end >= p->brk_start && !bad_range(p->mem, end, PAGE);
+    bool ok = end >= p->brk_start && !bad_place(p->mem, end, PAGE);
     if (ok && new_top > top)
         ok = mem_map(p->mem, top, new_top - top, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0, MEM_HEAP) == (i64)top;
@@ -650,7 +688,7 @@ i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags)
     lock(m, addr, addr + length);
     i64 result = 0;
     int prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
-    if (fixed && (addr % PAGE || bad_range(m, addr, length)))
+    if (addr && (addr % PAGE || bad_place(m, addr, length)))
         result = -EINVAL;
     else if (refuses_exec(m, prot, prot))
         result = -EACCES;
@@ -659,7 +697,7 @@ i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags)
     else if (fixed)
         result = claim(m, addr, addr + length);
     if (result == 0) {
-        result = host_result(shmat(id, (void *)addr, flags & ~SHM_EXEC));
+        result = host_result((long)shmat(id, (void *)addr, flags & ~SHM_EXEC));
         if (result >= 0 && m->lock_future == MCL_FUTURE)
             mlock((void *)result, length);
         result = lock_new(m, result, length);

@@ -123,6 +123,8 @@ extern const Abi abi_aarch64;
 /* Copies; 0 or -EFAULT. */
 int mem_read(void *dst, u64 guest_src, size_t size);
 int mem_write(u64 guest_dst, const void *src, size_t size);
+/* mem_read of memory that may be the translator's. */
+int mem_peek(void *dst, u64 src, size_t size);
 /* Compare and swap of a guest word: 1 if it was *expected and is `desired` now, 0 if not, then *expected is what it is; -EFAULT. */
 int mem_exchange(u64 guest, u32 *expected, u32 desired);
 /* Length of a guest string, or -EFAULT; -ENAMETOOLONG past max. */

@@ -149,7 +149,10 @@ void linux_syscall(Task *t)
         return;
     }
     bool tags = unlikely(t->tagged_addresses) || args[0] != address_untagged(t, args[0]);
-    result = tags ? run_untagged(t, number, call, args) : run_or_trace(t, number, call, args);
+    if (unlikely(memory_refused(t, call, args)))
+        result = -EFAULT;
+    else
+        result = tags ? run_untagged(t, number, call, args) : run_or_trace(t, number, call, args);
     result = signal_syscall_result(t, result);
     memcpy(t->state + abi->off_ret, &result, sizeof result);
 }

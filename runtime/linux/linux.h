@@ -143,6 +143,9 @@ bool fd_reopen_root(Process *p);
 
 /* Looks at a file that the guest has opened for writing: it may be memory (/proc/self/mem), and what is written there code. */
 void memory_opened(Task *t, int fd);
+/* Whether a call that is to be EFAULT would have the kernel read or write the translator's memory: by an argument, or an address in a
+ * vector or message header. */
+bool memory_refused(Task *t, Sys call, const u64 args[6]);
 
 /* -- proc.c: files whose contents are the guest's ------------------------------------------------------------------ */
 

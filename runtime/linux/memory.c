@@ -8,11 +8,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "../zone.h"
 #include "linux.h"
 
 #ifndef __NR_mseal
@@ -338,7 +340,7 @@ SYSCALL(process_vm_writev)
     i64 n = host_syscall(t, __NR_process_vm_writev, a, b, c, d, e, f);
     struct iovec to;
     u64 left = n > 0 && is_self(a) ? (u64)n : 0;
-    for (u64 i = 0; i < e && left && !mem_read(&to, d + i * sizeof to, sizeof to); i++) {
+    for (u64 i = 0; i < e && left && !mem_peek(&to, d + i * sizeof to, sizeof to); i++) {
         u64 size = to.iov_len < left ? to.iov_len : left;
         forget_code(t, (u64)to.iov_base, (u64)to.iov_base + size);
         left -= size;
@@ -389,7 +391,7 @@ static u64 total(u64 vector, u64 n)
 {
     struct iovec part;
     u64 size = 0;
-    for (u64 i = 0; i < n && i < UIO_MAXIOV && !mem_read(&part, vector + i * sizeof part, sizeof part); i++)
+    for (u64 i = 0; i < n && i < UIO_MAXIOV && !mem_peek(&part, vector + i * sizeof part, sizeof part); i++)
         size += part.iov_len;
     return size;
 }
@@ -406,6 +408,69 @@ WRITES(writev, total(b, c), -1)
 WRITES(pwrite64, c, (i64)d)
 WRITES(pwritev, total(b, c), (i64)d)
 WRITES(pwritev2, total(b, c), (i64)d)
+
+/* -- what is the translator's ------------------------------------------------------------------------------------------- */
+
+static bool vector_refused(u64 vector, u64 n)
+{
+    struct iovec part;
+    for (u64 i = 0; i < n && i < UIO_MAXIOV && !mem_read(&part, vector + i * sizeof part, sizeof part); i++)
+        if (part.iov_len && zone_overlaps((u64)part.iov_base, 1))
+            return true;
+    return false;
+}
+
+static bool message_refused(u64 header)
+{
+    struct msghdr m;
+    return !mem_read(&m, header, sizeof m) &&
+           (zone_overlaps((u64)m.msg_name, 1) || zone_overlaps((u64)m.msg_control, 1) ||
+            vector_refused((u64)m.msg_iov, m.msg_iovlen));
+}
+
+/* Whether argument number `arg` is an address where the call reads or writes. */
+static bool takes_memory(Sys call, int arg)
+{
+    const char *left = call_signature(call);
+    ArgKind kind;
+    for (int i = 0; next_argument(&left, &kind); i++)
+        if (i == arg)
+            return kind.what == IN || kind.what == OUT;
+    return false;
+}
+
+bool memory_refused(Task *t, Sys call, const u64 args[6])
+{
+    for (int i = 0; i < 6; i++)
+        if (unlikely(zone_overlaps(address_untagged(t, args[i]), 1)) && takes_memory(call, i))
+            return true;
+    switch (call) {
+    case CALL_process_vm_readv:
+    case CALL_process_vm_writev:
+        if (is_self(args[0]) && vector_refused(args[3], args[4]))
+            return true;
+        [[fallthrough]];
+    case CALL_readv:
+    case CALL_writev:
+    case CALL_preadv:
+    case CALL_pwritev:
+    case CALL_preadv2:
+    case CALL_pwritev2:
+    case CALL_vmsplice:
+        return vector_refused(args[1], args[2]);
+    case CALL_sendmsg:
+    case CALL_recvmsg:
+        return message_refused(args[1]);
+    case CALL_sendmmsg:
+    case CALL_recvmmsg:
+        for (u64 i = 0; i < (u32)args[2] && i < UIO_MAXIOV; i++)
+            if (message_refused(args[1] + i * sizeof(struct mmsghdr)))
+                return true;
+        return false;
+    default:
+        return false;
+    }
+}
 
 /* -- userfaultfd -------------------------------------------------------------------------------------------------------- */
 

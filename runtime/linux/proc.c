@@ -85,7 +85,7 @@ static int view_read(void *view, void *dst, u64 src, size_t size)
 {
     const View *v = view;
     if (v->dir.own)
-        return mem_read(dst, src, size);
+        return mem_peek(dst, src, size);
     return pread(v->mem, dst, size, (off_t)src) == (ssize_t)size ? 0 : -EFAULT;
 }
 

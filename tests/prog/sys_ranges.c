@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +13,12 @@
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PAGE = 4096 };
@@ -170,6 +174,29 @@ static void strangers(void)
     close(uffd);
 }
 
+/* Pointers to where a translator has its own memory: nothing is mapped there. */
+static void stray_pointers(void)
+{
+    static const unsigned long addresses[] = {0x58000000, 0x70001000, 0x72000000, 0x680000000000, 0x684000000000, 0x68ffffff0000};
+    int fd = open("/dev/zero", O_RDWR), faults = 0, calls = 0, s[2];
+    struct stat st;
+    socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+    for (int i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        char *p = (char *)addresses[i];
+        struct iovec v[] = {{&st, 8}, {p, 8}};
+        struct msghdr m = {.msg_iov = v + 1, .msg_iovlen = 1};
+        long results[] = {write(s[0], p, 8), read(fd, p, 8), writev(s[0], v + 1, 1), readv(fd, v + 1, 1), sendmsg(s[0], &m, 0),
+                          open(p, O_RDONLY), syscall(SYS_fstat, fd, p), syscall(SYS_rt_sigaction, SIGUSR1, p, NULL, 8), nanosleep((void *)p, NULL),
+                          process_vm_readv(getpid(), v, 1, v + 1, 1, 0), process_vm_writev(getpid(), v, 1, v + 1, 1, 0)};
+        for (int k = 0; k < sizeof results / sizeof *results; k++, calls++)
+            faults += results[k] < 0;
+    }
+    printf("stray pointers: %d of %d calls fail\n", faults, calls);
+    close(fd);
+    close(s[0]);
+    close(s[1]);
+}
+
 static void written_code(void)
 {
     unsigned code[] = CODE(2);
@@ -233,6 +260,7 @@ int main(void)
     segments();
     holes();
     strangers();
+    stray_pointers();
     written_code();
     locks();
     getrlimit(RLIMIT_STACK, &stack);

@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,7 +22,7 @@ static const _Alignas(4096) u32 code[] = {
     0x54ffffa1, /* b.ne again */
     0xd65f03c0, /* ret */
 };
-static _Alignas(256) u64 memory[64];
+static u64 *memory; /* a page where the guest's may be, not among the translator's */
 enum { AT = 22 }; /* what is written ends where the report's unit of memory does */
 
 static bool in_code(void *unused, u64 pc)
@@ -61,7 +64,9 @@ static char *run(Region *built, Task **task)
     assert_non_null(check_new(form(), b));
 
     Task *t = *task = task_new(the_process);
-    memset(memory, 0, sizeof memory);
+    if (!memory)
+        memory = (u64 *)syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(memory, 0, 4096);
     guest_aarch64.reset(t, (u64)code, 0);
     *x(t, 1) = 5;
     *x(t, 2) = 7;

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -29,6 +31,12 @@ typedef struct Window {
     u8 *host; /* one page in the middle that isn't the guest's */
 } Window;
 
+/* Where the kernel puts the guest's memory, not where the translator has its own. */
+static void *kernel_map(u64 size, int prot)
+{
+    return (void *)syscall(SYS_mmap, NULL, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
 static u32 next_random(u32 *state)
 {
     *state = *state * 1664525 + 1013904223;
@@ -38,7 +46,7 @@ static u32 next_random(u32 *state)
 static Window window_new(void)
 {
     Window w = {.map = mem_new(0)};
-    void *room = mmap(NULL, PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *room = kernel_map(PAGES * PAGE, PROT_NONE);
     assert_true(room != MAP_FAILED);
     munmap(room, PAGES * PAGE);
     w.base = (u64)room;
@@ -166,7 +174,7 @@ static void bad_addresses(void **state)
 {
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO}, old;
     sigaction(SIGSEGV, &action, &old);
-    char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), buf[PAGE];
+    char *p = kernel_map(2 * PAGE, PROT_READ | PROT_WRITE), buf[PAGE];
     munmap(p + PAGE, PAGE);
     strcpy(p + PAGE - 6, "hello");
     assert_int_equal(mem_read(buf, (u64)p + PAGE - 6, 6), 0);

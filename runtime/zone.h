@@ -1,0 +1,13 @@
+/* Where the translator's own memory lies: in zones of their own, apart from all that the kernel gives the guest, so that an address
+ * says whose it is. */
+#ifndef DRAGOMAN_ZONE_H
+#define DRAGOMAN_ZONE_H
+
+#include "../include/base.h"
+
+/* The guest's memory ends, and our own stack's room begins, at `top`. */
+void zone_init(u64 top);
+/* Whether some of [addr, addr + size) is the translator's, or its to use: nothing that the guest could have mapped. */
+bool zone_overlaps(u64 addr, u64 size);
+
+#endif
