@@ -33,6 +33,12 @@ static inline void unallocated(Lift *l)
     HELPER(counter) \
     HELPER(clock) \
     HELPER(random) \
+    HELPER(cpyf_prologue) \
+    HELPER(cpy_prologue) \
+    HELPER(set_prologue) \
+    HELPER(cpy_main) \
+    HELPER(set_main) \
+    HELPER(atomic_pair) \
     HELPER(ic_ivau)
 enum {
 #define HELPER_ENUM(name) HELPER_##name,
@@ -40,6 +46,14 @@ enum {
 #undef HELPER_ENUM
         HELPER_COUNT
 };
+
+/* Those that aren't in guest.c: mops.c, atomic.c */
+u64 a64_helper_cpyf_prologue(Task *t, u64 registers, u64 unused);
+u64 a64_helper_cpy_prologue(Task *t, u64 registers, u64 unused);
+u64 a64_helper_set_prologue(Task *t, u64 registers, u64 unused);
+u64 a64_helper_cpy_main(Task *t, u64 registers, u64 unused);
+u64 a64_helper_set_main(Task *t, u64 registers, u64 value);
+u64 a64_helper_atomic_pair(Task *t, u64 addr, u64 what);
 
 /* General registers; 31 is the zero register. */
 static inline Val x(Lift *l, u32 n)

@@ -154,37 +154,37 @@ LIFT(ldapr)
 }
 
 /* Unscaled offsets; sign-extended loads as in loadstore.c. */
-static Val unscaled_base(Lift *l, const Insn *i)
+static Val unscaled_base(Lift *l, const Insn *i, u32 size)
 {
     Val addr = add64(l, xsp(l, i->rn), k64(l, (u64)sext(i->imm9, 9)));
-    check_align_within(l, addr, 1u << i->size, 16);
+    check_align_within(l, addr, 1u << size, 16);
     return addr;
 }
 
 LIFT(ldapur)
 {
-    Val v = ordered_load(l, i->size, unscaled_base(l, i));
+    Val v = ordered_load(l, i->size, unscaled_base(l, i, i->size));
     fence(l, 1);
     put_r(l, i->size == 3, i->rt, v);
 }
 
 LIFT(ldapur_s)
 {
-    Val v = ordered_load(l, i->size, unscaled_base(l, i));
+    Val v = ordered_load(l, i->size, unscaled_base(l, i, i->size));
     fence(l, 1);
     put_x(l, i->rt, i->size == 0 ? sx8_64(l, v) : i->size == 1 ? sx16_64(l, v) : sx32_64(l, v));
 }
 
 LIFT(ldapur_sw)
 {
-    Val v = ordered_load(l, i->size, unscaled_base(l, i));
+    Val v = ordered_load(l, i->size, unscaled_base(l, i, i->size));
     fence(l, 1);
     put_w(l, i->rt, i->size ? sx16_32(l, v) : sx8_32(l, v));
 }
 
 LIFT(stlur)
 {
-    ordered_store(l, i, unscaled_base(l, i));
+    ordered_store(l, i, unscaled_base(l, i, i->size));
 }
 
 /* -- compare and swap -- */
@@ -241,3 +241,163 @@ ATOMIC(ldsmin, asmin, same_r)
 ATOMIC(ldumax, aumax, same_r)
 ATOMIC(ldumin, aumin, same_r)
 ATOMIC(swp, aswap, same_r)
+
+/* -- pairs (FEAT_LSE128): what a helper does to 16 bytes, its operand and result being registers `what` & 31 and `what` >> 8 & 31 --- */
+
+enum { PAIR_CLEAR, PAIR_SET, PAIR_SWAP, PAIR_OP_SHIFT = 16 };
+
+u64 a64_helper_atomic_pair(Task *t, u64 addr, u64 what)
+{
+    u64 *low = &a64(t)->x[what & 31], *high = &a64(t)->x[what >> 8 & 31];
+    u128 operand = (u128)*high << 64 | *low, *p = (u128 *)(addr & ~(0xffull << 56)), old = 0, now;
+    do {
+        now = old;
+        u128 desired = what >> PAIR_OP_SHIFT == PAIR_CLEAR ? now & ~operand
+                       : what >> PAIR_OP_SHIFT == PAIR_SET ? now | operand
+                                                           : operand;
+        old = __sync_val_compare_and_swap(p, now, desired);
+    } while (old != now);
+    *low = (u64)old;
+    *high = (u64)(old >> 64);
+    return 0;
+}
+
+static void atomic_pair(Lift *l, const Insn *i, u64 op)
+{
+    if (i->rt == i->rt2 || i->rt == 31 || i->rt2 == 31)
+        unallocated(l);
+    else
+        call_helper(l, HELPER_atomic_pair, aligned_base(l, i, 16), k64(l, i->rt | (u64)i->rt2 << 8 | op << PAIR_OP_SHIFT));
+}
+
+LIFT(ldclrp)
+{
+    atomic_pair(l, i, PAIR_CLEAR);
+}
+
+LIFT(ldsetp)
+{
+    atomic_pair(l, i, PAIR_SET);
+}
+
+LIFT(swpp)
+{
+    atomic_pair(l, i, PAIR_SWAP);
+}
+
+/* -- FEAT_LRCPC3: the parts of a pair are ordered, and may be accessed apart ---------------------------------------------- */
+
+LIFT(ldiapp)
+{
+    i32 bytes = 4 << i->sz;
+    Val addr = xsp(l, i->rn);
+    check_align_within(l, addr, 2u * (u32)bytes, 16);
+    Val first = i->sz ? ld64(l, addr, 0) : ld32(l, addr, 0), second = i->sz ? ld64(l, addr, bytes) : ld32(l, addr, bytes);
+    fence(l, 1);
+    put_r(l, i->sz, i->rt2, second);
+    put_r(l, i->sz, i->rt, first);
+    if (!i->offset)
+        put_xsp(l, i->rn, add64(l, addr, k64(l, 2u * (u32)bytes)));
+}
+
+LIFT(stilp)
+{
+    i32 bytes = 4 << i->sz;
+    Val addr = xsp(l, i->rn);
+    if (!i->offset)
+        addr = sub64(l, addr, k64(l, 2u * (u32)bytes));
+    check_align_within(l, addr, 2u * (u32)bytes, 16);
+    fence(l, 2);
+    if (i->sz) {
+        st64(l, addr, 0, x(l, i->rt));
+        st64(l, addr, bytes, x(l, i->rt2));
+    } else {
+        st32(l, addr, 0, w(l, i->rt));
+        st32(l, addr, bytes, w(l, i->rt2));
+    }
+    fence(l, 3);
+    if (!i->offset)
+        put_xsp(l, i->rn, addr);
+}
+
+LIFT(ldapr_post)
+{
+    u32 bytes = 4u << i->sz;
+    Val addr = xsp(l, i->rn);
+    check_align_within(l, addr, bytes, 16);
+    Val v = ordered_load(l, 2u + i->sz, addr);
+    fence(l, 1);
+    put_r(l, i->sz, i->rt, v);
+    put_xsp(l, i->rn, add64(l, addr, k64(l, bytes)));
+}
+
+LIFT(stlr_pre)
+{
+    u32 bytes = 4u << i->sz;
+    Val addr = sub64(l, xsp(l, i->rn), k64(l, bytes));
+    check_align_within(l, addr, bytes, 16);
+    fence(l, 2);
+    if (i->sz)
+        st64(l, addr, 0, x(l, i->rt));
+    else
+        st32(l, addr, 0, w(l, i->rt));
+    fence(l, 3);
+    put_xsp(l, i->rn, addr);
+}
+
+LIFT(ldapurv)
+{
+    Val addr = unscaled_base(l, i, i->size);
+    Val v = i->size == 0   ? ld8q(l, addr, 0)
+            : i->size == 1 ? ld16q(l, addr, 0)
+            : i->size == 2 ? ld32q(l, addr, 0)
+                           : ld64q(l, addr, 0);
+    fence(l, 1);
+    put_q(l, i->rt, v);
+}
+
+LIFT(ldapurq)
+{
+    Val v = ld128(l, unscaled_base(l, i, 4), 0);
+    fence(l, 1);
+    put_q(l, i->rt, v);
+}
+
+LIFT(stlurv)
+{
+    Val addr = unscaled_base(l, i, i->size), v = q(l, i->rt);
+    fence(l, 2);
+    if (i->size == 0)
+        st8q(l, addr, 0, v);
+    else if (i->size == 1)
+        st16q(l, addr, 0, v);
+    else if (i->size == 2)
+        st32q(l, addr, 0, v);
+    else
+        st64q(l, addr, 0, v);
+    fence(l, 3);
+}
+
+LIFT(stlurq)
+{
+    Val addr = unscaled_base(l, i, 4);
+    fence(l, 2);
+    st128(l, addr, 0, q(l, i->rt));
+    fence(l, 3);
+}
+
+/* Q is the lane. */
+LIFT(ldap1)
+{
+    Val v = ld64q(l, aligned_base(l, i, 8), 0);
+    fence(l, 1);
+    put_q(l, i->rt, i->Q ? vzip1_64(l, q(l, i->rt), v) : vsetlane64(l, q(l, i->rt), v, 0));
+}
+
+LIFT(stl1)
+{
+    Val addr = aligned_base(l, i, 8), v = q(l, i->rt);
+    fence(l, 2);
+    st64q(l, addr, 0, i->Q ? vhigh64(l, v) : v);
+    fence(l, 3);
+}

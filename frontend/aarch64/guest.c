@@ -119,18 +119,18 @@ void a64_enter_thread(Task *t)
 
 /* -- helpers -- */
 
-static u64 helper_get_fpsr(Task *t, u64 a, u64 b)
+static u64 a64_helper_get_fpsr(Task *t, u64 a, u64 b)
 {
     return a64_fpsr(t);
 }
 
-static u64 helper_set_fpsr(Task *t, u64 fpsr, u64 b)
+static u64 a64_helper_set_fpsr(Task *t, u64 fpsr, u64 b)
 {
     a64_set_fpsr(t, (u32)fpsr);
     return 0;
 }
 
-static u64 helper_set_fpcr(Task *t, u64 fpcr, u64 b)
+static u64 a64_helper_set_fpcr(Task *t, u64 fpcr, u64 b)
 {
     a64_set_fpcr(t, (u32)fpcr);
     return 0;
@@ -144,17 +144,17 @@ static u64 nanoseconds(clockid_t clock)
 }
 
 /* CNTVCT_EL0 at the 1 GHz that CNTFRQ_EL0 gives. */
-static u64 helper_counter(Task *t, u64 a, u64 b)
+static u64 a64_helper_counter(Task *t, u64 a, u64 b)
 {
     return nanoseconds(CLOCK_MONOTONIC);
 }
 
-static u64 helper_clock(Task *t, u64 a, u64 b)
+static u64 a64_helper_clock(Task *t, u64 a, u64 b)
 {
     return nanoseconds(CLOCK_REALTIME);
 }
 
-static u64 helper_random(Task *t, u64 a, u64 b)
+static u64 a64_helper_random(Task *t, u64 a, u64 b)
 {
     u64 v;
     while (getrandom(&v, sizeof v, 0) != sizeof v)
@@ -162,13 +162,13 @@ static u64 helper_random(Task *t, u64 a, u64 b)
     return v;
 }
 
-static u64 helper_ic_ivau(Task *t, u64 line, u64 size)
+static u64 a64_helper_ic_ivau(Task *t, u64 line, u64 size)
 {
     code_written(t, line, size);
     return 0;
 }
 
-#define HELPER_ROW(name) helper_##name,
+#define HELPER_ROW(name) a64_helper_##name,
 static GuestHelper *const helpers[] = {A64_HELPERS(HELPER_ROW)};
 #undef HELPER_ROW
 
@@ -234,7 +234,8 @@ const Guest guest_aarch64 = {
     .off_sp = OFF_SP,
     .helpers = helpers,
     .nhelpers = LEN(helpers),
-    .unrepeatable_helpers = 1u << HELPER_counter | 1u << HELPER_random,
+    .unrepeatable_helpers = 1u << HELPER_counter | 1u << HELPER_random | 1u << HELPER_cpy_main | 1u << HELPER_set_main |
+                            1u << HELPER_atomic_pair,
     .lift = lift,
     .reset = reset,
 };

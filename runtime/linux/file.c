@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -391,18 +392,54 @@ SYSCALL(renameat)
     return sys_renameat2(t, a, b, c, d, 0, 0);
 }
 
+/* What is asked of the mount at the guest's root is asked of the host's, unless there is a mount at the sysroot: the
+ * guest's tree is laid over the host's. */
+static i64 at_root(Task *t, const Path *path, i64 result, i64 (*again)(Task *t, u64 root, const u64 args[6]),
+                   const u64 args[6])
+{
+    const char *root = t->process->options.sysroot, *name = path->name;
+    bool is_root =
+        root && name && path_in_sysroot(t->process, name) && !name[strlen(root) + strspn(name + strlen(root), "/")];
+    return result == -EINVAL && is_root ? again(t, (u64) "/", args) : result;
+}
+
+static i64 mount_at(Task *t, u64 target, const u64 args[6])
+{
+    return host_syscall(t, __NR_mount, args[0], target, args[2], args[3], args[4], 0);
+}
+
 SYSCALL(mount)
 {
     Path from, to;
     char source[PATH_MAX];
-    u64 name = a;
+    u64 args[6] = {a, b, c, d, e};
     i64 error = path_lookup(t, AT_FDCWD, b, PATH_FOLLOW, &to);
     /* The source is a file name for bind mounts and devices, a label for the rest. */
     if (!error && a && mem_string(source, a, sizeof source) > 0 && source[0] == '/') {
         error = path_find(t->process, AT_FDCWD, source, PATH_FOLLOW, &from);
-        name = (u64)from.name;
+        args[0] = (u64)from.name;
     }
-    return error ? error : host_syscall(t, __NR_mount, name, (u64)to.name, c, d, e, 0);
+    if (error)
+        return error;
+    i64 result = mount_at(t, (u64)to.name, args);
+    return d & (MS_REMOUNT | MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+               ? at_root(t, &to, result, mount_at, args)
+               : result;
+}
+
+static i64 mount_setattr_at(Task *t, u64 path, const u64 args[6])
+{
+    return host_syscall(t, __NR_mount_setattr, args[0], path, args[2], args[3], args[4], 0);
+}
+
+SYSCALL(mount_setattr)
+{
+    Path path;
+    i64 error = path_lookup(t, (int)a, b, c & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW, &path);
+    if (error)
+        return error;
+    u64 args[6] = {(u64)path.dir, b, c, d, e};
+    return at_root(t, &path, mount_setattr_at(t, (u64)path.name, args), mount_setattr_at, args);
 }
 
 SYSCALL(pivot_root)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -94,6 +95,9 @@ int main(int argc, char **argv)
             puts(getcwd(buf, sizeof buf) ? buf : strerrorname_np(errno));
         } else if (!strcmp(op, "chroot")) {
             say("", chroot(*++a));
+        } else if (!strcmp(op, "private")) {
+            unshare(CLONE_NEWNS);
+            say("", mount("none", *++a, NULL, MS_REC | MS_PRIVATE, NULL));
         } else if (!strcmp(op, "exec")) {
             a++;
             fflush(stdout);
