@@ -278,20 +278,41 @@ int __clone3(void *args, size_t size, int (*f)(void *), void *arg)
     return -1;
 }
 
+/* The C library's own way to clone, which the linker has come here (--wrap). Its threads share the list of semaphore operations to be
+ * undone (CLONE_SYSVSEM), for which the kernel gives the process one: kcmp would tell a guest that has none. */
+static __thread bool without_semaphores;
+int __real___clone_internal(CloneArgs *args, int (*main)(void *), void *arg) __attribute__((weak));
+int __wrap___clone_internal(CloneArgs *args, int (*main)(void *), void *arg);
+
+int __wrap___clone_internal(CloneArgs *args, int (*main)(void *), void *arg)
+{
+    if (without_semaphores)
+        args->flags &= ~(u64)CLONE_SYSVSEM;
+    return __real___clone_internal(args, main, arg);
+}
+
+int thread_create_own(pthread_t *thread, const pthread_attr_t *attr, void *(*main)(void *), void *arg)
+{
+    without_semaphores = true;
+    int error = pthread_create(thread, attr, main, arg);
+    without_semaphores = false;
+    return error;
+}
+
 static size_t host_stack(const Process *p)
 {
     return p->options.tier == TIER_LLVM ? LLVM_STACK : HOST_STACK;
 }
 
-/* A detached host thread; 0 or an errno. */
-static int host_thread(const Process *p, void *(*main)(void *), void *arg)
+/* A detached host thread, a guest's or one of our own; 0 or an errno. */
+static int host_thread(const Process *p, bool own, void *(*main)(void *), void *arg)
 {
     pthread_attr_t attr;
     pthread_t thread;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, host_stack(p));
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    int error = pthread_create(&thread, &attr, main, arg);
+    int error = own ? thread_create_own(&thread, &attr, main, arg) : pthread_create(&thread, &attr, main, arg);
     pthread_attr_destroy(&attr);
     return error;
 }
@@ -301,7 +322,7 @@ static i64 new_thread(Task *t, const CloneArgs *a)
     Start start = {.args = a};
     signal_block_all();
     start.child = child_new(t, a);
-    int error = start.child ? host_thread(t->process, thread_main, &start) : ENOMEM;
+    int error = start.child ? host_thread(t->process, !(a->flags & CLONE_SYSVSEM), thread_main, &start) : ENOMEM;
     if (error && start.child)
         child_free(start.child);
     while (!error && !atomic_load(&start.ready))
@@ -525,7 +546,7 @@ static i64 new_sharing_process(Task *t, const CloneArgs *a)
     Vfork v = {.args = a, .start = &start, .pidfd = -1};
     signal_block_all();
     v.child = child_new(t, a);
-    int error = v.child ? host_thread(t->process, lender_main, &v) : ENOMEM;
+    int error = v.child ? host_thread(t->process, true, lender_main, &v) : ENOMEM;
     if (error && v.child)
         child_free(v.child);
     while (!error && !atomic_load(&start.ready))

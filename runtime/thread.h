@@ -12,6 +12,9 @@ typedef struct CloneArgs {
 
 /* clone, clone3, fork and vfork: the child's id in the caller and 0 in the child, or -errno. */
 i64 thread_clone(Task *t, const CloneArgs *a);
+/* pthread_create for the translator's own threads: they share nothing of the kernel's with the guest that it would have only for their
+ * sake. */
+int thread_create_own(pthread_t *thread, const pthread_attr_t *attr, void *(*main)(void *), void *arg);
 /* The exit system call: ends the calling thread, and with the last one the process, whose status is the first thread's. Returns
  * -ERESTARTNOINTR if a signal is to be delivered before. */
 i64 thread_exit(Task *t, int status);

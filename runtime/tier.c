@@ -17,6 +17,7 @@
 #include "mem.h"
 #include "perf.h"
 #include "signal.h"
+#include "thread.h"
 
 enum {
     /* Entries until a block is hot. LLVM takes about 0.15 ms an instruction of a region, the baseline about 1 ns to run
@@ -155,7 +156,7 @@ static bool start_thread(void)
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
     signal_block_all();
-    bool ok = !pthread_create(&tier.thread, &attr, compile_thread, NULL);
+    bool ok = !thread_create_own(&tier.thread, &attr, compile_thread, NULL);
     signal_unblock(self);
     pthread_attr_destroy(&attr);
     return ok;
@@ -189,15 +190,31 @@ void tier_start(void)
     pthread_mutex_unlock(&tier.lock);
 }
 
+/* Where no thread is to be had (RLIMIT_NPROC, another namespace for children) the baseline serves, and this is tried now and then. */
+static void forget_job(Job *job)
+{
+    i32 threshold = tier_threshold(), later = threshold > NEVER / COVERED ? NEVER : COVERED * threshold;
+    arena_use();
+    if (job->flushes == cache_flushes())
+        set_counters(job, later, later);
+    arena_unuse();
+    free_job(job);
+}
+
 static void enqueue(Job *job)
 {
     pthread_mutex_lock(&tier.lock);
-    *tier.last = job;
-    tier.last = &job->next;
     if (!tier.running)
         tier.running = start_thread();
-    pthread_cond_signal(&tier.wake);
+    bool running = tier.running;
+    if (running) {
+        *tier.last = job;
+        tier.last = &job->next;
+        pthread_cond_signal(&tier.wake);
+    }
     pthread_mutex_unlock(&tier.lock);
+    if (!running)
+        forget_job(job);
 }
 
 /* Blocks that ran rarely stay out: they would make the region larger and its hot paths worse. */

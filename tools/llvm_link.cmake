@@ -38,7 +38,8 @@ target_link_options(llvm_link INTERFACE -fuse-ld=lld -Wl,--image-base=0x70000000
 
 add_library(dragoman_link INTERFACE)
 target_link_libraries(dragoman_link INTERFACE ${deferred_dir}/libstdc++.a llvm_link)
-target_link_options(dragoman_link INTERFACE -Wl,--wrap=abort) # a report instead: runtime/crash.c
+target_link_options(dragoman_link INTERFACE -Wl,--wrap=abort # a report instead: runtime/crash.c
+                    -Wl,--wrap=__clone_internal) # runtime/thread.c
 if(DRAGOMAN_SANITIZE) # the sanitizers' runtimes don't link statically; the address matters all the same
     target_link_options(dragoman_link INTERFACE -no-pie)
 else()

@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "../tier.h"
 #include "linux.h"
 
 /* Is it this program's file? Told by the ELF header, which is mapped. */
@@ -167,12 +168,9 @@ SYSCALL(dup3)
 }
 
 /* Around the hidden ones, lowest gap first. */
-SYSCALL(close_range)
+static i64 close_around(Task *t, u32 first, u32 last, u64 flags)
 {
     Linux *l = linux_state(t->process);
-    u32 first = (u32)a, last = (u32)b;
-    if (first > last)
-        return -EINVAL;
     procfd_closed(t, first, last);
     for (;;) {
         u32 stop = last;
@@ -186,11 +184,25 @@ SYSCALL(close_range)
         }
         i64 error = 0;
         if (!hole)
-            return host_syscall(t, __NR_close_range, first, last, c, 0, 0, 0);
+            return host_syscall(t, __NR_close_range, first, last, flags, 0, 0, 0);
         if (stop > first)
-            error = host_syscall(t, __NR_close_range, first, stop - 1, c, 0, 0, 0);
+            error = host_syscall(t, __NR_close_range, first, stop - 1, flags, 0, 0, 0);
         if (error || stop == last)
             return error;
         first = stop + 1;
     }
+}
+
+SYSCALL(close_range)
+{
+    /* The compile thread would keep the table open that the guest leaves. */
+    bool leaves = c & CLOSE_RANGE_UNSHARE && !t->vfork_child;
+    if ((u32)a > (u32)b)
+        return -EINVAL;
+    if (leaves)
+        tier_stop();
+    i64 error = close_around(t, (u32)a, (u32)b, c);
+    if (leaves)
+        tier_start();
+    return error;
 }
