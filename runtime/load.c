@@ -309,7 +309,8 @@ static int open_interp(const Loader *l, Image *image, const char *name, const ch
 /* -- stack -------------------------------------------------------------------------------------------------------- */
 
 /* A stack as the kernel makes it: no bigger than what is on it (`used`), it grows when it is accessed below, as far as RLIMIT_STACK
- * allows at the time. Below `hi`, which is under our own stack, the kernel leaves room for stacks to grow. False if that isn't to be had. */
+ * allows at the time. Below `hi`, which is under the one that the kernel has made for us, it leaves room for stacks to grow. False if that
+ * isn't to be had. */
 static bool map_growing_stack(Process *p, int prot, u64 hi, u64 used)
 {
     struct rlimit r;
@@ -347,7 +348,7 @@ static int map_stack(const Loader *l, bool exec, u64 used)
 {
     Process *p = l->p;
     int prot = PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0);
-    u64 top = page_down((u64)__builtin_frame_address(0)) - HOST_STACK;
+    u64 top = page_down(getauxval(AT_RANDOM)) - HOST_STACK;
     zone_init(top);
     if (!p->options.stack_size && !p->options.reserved_va && map_growing_stack(p, prot, top, used))
         return 0;

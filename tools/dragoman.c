@@ -1,8 +1,11 @@
 /* dragoman: runs Linux programs built for another processor. */
 #include <stdio.h>
 #include <string.h>
-
 #include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 #include "aot.h"
 #include "bench.h"
@@ -32,7 +35,7 @@ static bool reentered(int argc, char **argv)
     return ours && argc > 2 && !strcmp(argv[0], "dragoman") && !strcmp(argv[1], "run");
 }
 
-int main(int argc, char **argv)
+static int command(int argc, char **argv)
 {
     const Ahead *payload = ahead_payload();
     if (payload && !reentered(argc, argv))
@@ -60,4 +63,51 @@ int main(int argc, char **argv)
         return dis_main(argc, argv, 2);
     int at = argc > 1 && !strcmp(argv[1], "run") ? 2 : 1;
     return run_main(guests[0], argc, argv, at);
+}
+
+/* -- the host's stack. The kernel's may grow as far as the guest's may (RLIMIT_STACK), which can be too little, or be made so while we
+ * run. So it is made to grow at once as far as is needed, or, where it mustn't, another one is used. */
+
+enum { STACK = 4 << 20, OWN_STACK = 8 << 20, OWN_STACK_MIN = 1 << 20 };
+
+typedef struct Main {
+    int argc;
+    char **argv;
+    int result;
+} Main;
+
+static void enter(unsigned high, unsigned low)
+{
+    Main *m = (Main *)((uintptr_t)high << 32 | low);
+    m->result = command(m->argc, m->argv);
+}
+
+static int on_own_stack(int argc, char **argv)
+{
+    Main m = {argc, argv, 1};
+    ucontext_t here, there;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
+    size_t size = OWN_STACK;
+    void *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (stack == MAP_FAILED)
+        stack = mmap(NULL, size = OWN_STACK_MIN, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (stack == MAP_FAILED) {
+        static const char none[] = "dragoman: no memory for a stack\n";
+        return write(STDERR_FILENO, none, sizeof none - 1) < 0 ? 1 : 126;
+    }
+    getcontext(&there);
+    there.uc_stack = (stack_t){.ss_sp = stack, .ss_size = size};
+    there.uc_link = &here;
+    makecontext(&there, (void (*)(void))enter, 2, (unsigned)((uintptr_t)&m >> 32), (unsigned)(uintptr_t)&m);
+    swapcontext(&here, &there);
+    return m.result;
+}
+
+__attribute__((no_sanitize("address"))) int main(int argc, char **argv)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < 2 * STACK)
+        return on_own_stack(argc, argv);
+    *(volatile char *)((char *)__builtin_frame_address(0) - STACK);
+    return command(argc, argv);
 }

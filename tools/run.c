@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lifter/host.h"
@@ -114,13 +115,12 @@ static void opt_version(Args *a, const char *arg, bool from_env)
 
 static void opt_ld_prefix(Args *a, const char *arg, bool from_env)
 {
+    struct stat st;
     char *path = realpath(arg, NULL);
-    int fd = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    bool found = path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     /* A static program needs none, and is often started with a prefix that not every machine has. */
-    a->options.no_sysroot = fd < 0 ? arg : NULL;
-    a->options.sysroot = fd >= 0 && strcmp(path, "/") ? path : NULL;
-    if (fd >= 0)
-        close(fd);
+    a->options.no_sysroot = found ? NULL : arg;
+    a->options.sysroot = found && strcmp(path, "/") ? path : NULL;
 }
 
 static void opt_set_env(Args *a, const char *arg, bool from_env)

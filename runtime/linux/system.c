@@ -165,10 +165,15 @@ SYSCALL(gettimeofday)
 
 /* -- limits. RLIMIT_AS and RLIMIT_DATA are for what the guest maps (mem_limit). The host's would count the translator too, and so
  * are raised as far as may be while the guest runs; another program gets the guest's with its exec. Where they can't be raised, the
- * guest's mappings are kept so far below them that the translator has room. */
+ * guest's mappings are kept so far below them that the translator has room; if there isn't much, it does without LLVM, which ends
+ * the process when it gets no memory. */
 
 static const u32 memory_limits[] = {RLIMIT_AS, RLIMIT_DATA};
-enum : u64 { OWN_ROOM = 48 << 20 }; /* for the translator's data and code, within limits that it can't raise */
+enum : u64 {
+    OWN_ROOM = 48 << 20,    /* for the translator's data and code, within limits that it can't raise */
+    LLVM_ROOM = 160 << 20,  /* for LLVM */
+    LLVM_LEAST = 768 << 20, /* where it is worth that */
+};
 
 static bool of_memory(u32 resource)
 {
@@ -185,15 +190,24 @@ static void raise_limit(u32 resource)
     raw_syscall(__NR_prlimit64, 0, resource, (u64)&now, 0, 0, 0);
 }
 
+static u64 host_limit(u32 resource)
+{
+    struct rlimit host;
+    return raw_syscall(__NR_prlimit64, 0, resource, 0, (u64)&host, 0, 0) ? RLIM_INFINITY : host.rlim_cur;
+}
+
 /* What the guest may map: its own limit, and no more than the host's leaves. */
 static u64 effective_limit(const Linux *l, u32 resource)
 {
     extern const char __executable_start[], end[];
-    struct rlimit host;
-    u64 own = (u64)(end - __executable_start) + OWN_ROOM, limit = l->limits[resource].rlim_cur;
-    if (raw_syscall(__NR_prlimit64, 0, resource, 0, (u64)&host, 0, 0) || host.rlim_cur == RLIM_INFINITY)
+    u64 host = host_limit(resource), limit = l->limits[resource].rlim_cur, own = OWN_ROOM;
+    if (host == RLIM_INFINITY)
         return limit;
-    u64 left = host.rlim_cur > 2 * own ? host.rlim_cur - own : host.rlim_cur / 2;
+    if (resource == RLIMIT_AS)
+        own += (u64)(end - __executable_start);
+    if (host >= LLVM_LEAST)
+        own += LLVM_ROOM;
+    u64 left = host > 2 * own ? host - own : host / 2;
     return left < limit ? left : limit;
 }
 
@@ -466,6 +480,8 @@ void system_init(Process *p, Linux *l)
         raw_syscall(__NR_prlimit64, 0, memory_limits[i], 0, (u64)&l->limits[memory_limits[i]], 0, 0);
         if (l->limits[memory_limits[i]].rlim_cur != RLIM_INFINITY)
             raise_limit(memory_limits[i]);
+        if (host_limit(memory_limits[i]) < LLVM_LEAST && p->options.tier != TIER_INTERP && !p->options.check)
+            p->options.tier = TIER_BASELINE;
     }
     apply_limits(p, l);
     raw_syscall(__NR_sched_getaffinity, 0, sizeof set, (u64)set, 0, 0, 0);
