@@ -3,6 +3,8 @@
 #ifndef DRAGOMAN_GUEST_H
 #define DRAGOMAN_GUEST_H
 
+#include <stdio.h>
+
 #include "base.h"
 #include "ir.h"
 #include "task.h"
@@ -42,7 +44,9 @@ typedef u64 GuestHelper(Task *t, u64 a, u64 b);
 
 struct Guest {
     const char *name;         /* "aarch64", also qemu-NAME and --guest NAME */
-    const char *const *cpus; /* the CPU models that -cpu takes; all have the same features */
+    /* -cpu: chooses a model before anything is translated, false for one that isn't there; lists them, a line each. */
+    bool (*choose_cpu)(const char *model);
+    void (*list_cpus)(FILE *f);
     /* True if -cpu's property of this name chooses a detail of a feature that isn't there. */
     bool (*cpu_detail)(const char *name, size_t n);
     u16 elf_machine;          /* EM_* */

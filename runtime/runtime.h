@@ -20,6 +20,7 @@ typedef struct Options {
     u64 reserved_va;           /* -R */
     u64 code_size;             /* --code-size, bytes; 0: as much as there is room for */
     bool check;                /* --check: tier is TIER_LLVM then */
+    const char *cpu;           /* -cpu, NULL if not given */
     int cpus;                  /* --cpus: 0 for the host's */
     const char *affinity;      /* of an exec's: "guest's processors:host's", see system_cpus_option; NULL for all */
     int tier;                  /* Tier, or TIER_AUTO */

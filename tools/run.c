@@ -183,16 +183,12 @@ static void opt_reserved_va(Args *a, const char *arg, bool from_env)
 static void opt_cpu(Args *a, const char *arg, bool from_env)
 {
     if (!strcmp(arg, "help")) {
-        puts("Available CPUs (each has what there is; MODEL,FEATURE=off is allowed for what there isn't):");
-        for (const char *const *model = a->guest->cpus; *model; model++)
-            printf("  %s\n", *model);
+        puts("Available CPUs and their features (MODEL,FEATURE=off is allowed for what there isn't):");
+        a->guest->list_cpus(stdout);
         exit(0);
     }
     char *copy = strdup(arg), *rest = copy, *name = strsep(&rest, ",");
-    const char *const *model = a->guest->cpus;
-    while (*model && strcmp(name, *model))
-        model++;
-    if (!*model)
+    if (!a->guest->choose_cpu(name))
         fail("-cpu %s: no such model; '-cpu help' lists those there are", arg);
     while ((name = strsep(&rest, ","))) {
         const char *value = strchr(name, '=');
@@ -201,6 +197,7 @@ static void opt_cpu(Args *a, const char *arg, bool from_env)
         if (!value)
             fail("-cpu %s: %s is not there; only 'off' is possible", arg, name);
     }
+    a->options.cpu = arg;
     free(copy);
 }
 

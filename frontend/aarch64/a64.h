@@ -33,6 +33,7 @@ static inline void unallocated(Lift *l)
     HELPER(counter) \
     HELPER(clock) \
     HELPER(random) \
+    HELPER(id_register) \
     HELPER(cpyf_prologue) \
     HELPER(cpy_prologue) \
     HELPER(set_prologue) \

@@ -1,5 +1,5 @@
 /* Exclusives, ordered accesses, atomics: C4.1.94. They fault if they leave a block of 16 bytes (B2.8.2,
- * FEAT_LSE2, whose other half, pairs of 16 bytes that are accessed at once, isn't there: so it isn't shown).
+ * FEAT_LSE2; its other half, pairs that are accessed at once, is -cpu max's).
  *
  * The exclusive monitor is an address and the value that was loaded from it. A store exclusive to that address is a
  * compare-and-swap of the value; one to another address swaps the value for itself, which changes nothing, and fails.

@@ -11,6 +11,7 @@
 
 #include "../../include/translate.h"
 #include "a64.h"
+#include "features.h"
 
 u32 a64_nzcv(const A64State *s)
 {
@@ -162,6 +163,11 @@ static u64 a64_helper_random(Task *t, u64 a, u64 b)
     return v;
 }
 
+static u64 a64_helper_id_register(Task *t, u64 id, u64 b)
+{
+    return a64_id_register((A64Id)id);
+}
+
 static u64 a64_helper_ic_ivau(Task *t, u64 line, u64 size)
 {
     code_written(t, line, size);
@@ -207,9 +213,6 @@ static void reset(Task *t, u64 entry, u64 sp)
     a64_enter_thread(t);
 }
 
-static const char *const cpus[] = {"max",        "cortex-a35", "cortex-a53",  "cortex-a55", "cortex-a57",
-                                   "cortex-a72", "cortex-a76", "neoverse-n1", NULL};
-
 /* pauth-impdef and its kind: how pointers would be signed. */
 static bool cpu_detail(const char *name, size_t n)
 {
@@ -218,7 +221,8 @@ static bool cpu_detail(const char *name, size_t n)
 
 const Guest guest_aarch64 = {
     .name = "aarch64",
-    .cpus = cpus,
+    .choose_cpu = a64_choose_cpu,
+    .list_cpus = a64_list_cpus,
     .cpu_detail = cpu_detail,
     .elf_machine = EM_AARCH64,
     .elf_class = ELFCLASS64,

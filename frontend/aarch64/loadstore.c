@@ -2,6 +2,7 @@
  * written back (constrained unpredictable) the new base wins in loads, and stores store the old value. Of two loads
  * into one general register the first wins, of two into one SIMD&FP register the second, as in QEMU. */
 #include "a64.h"
+#include "features.h"
 
 static Val load_zero(Lift *l, u32 size, Val addr, i32 disp)
 {
@@ -218,6 +219,11 @@ LIFT(stp)
 {
     u32 size = 2 + i->sf;
     Addr a = addr_pair(l, i, size);
+    if (i->sf && a64_pairs_at_once()) {
+        st128(l, a.base, a.disp, vzip1_64(l, xtov(l, x(l, i->rt)), xtov(l, x(l, i->rt2))));
+        write_back(l, i, a);
+        return;
+    }
     store(l, size, a.base, a.disp, i->rt);
     store(l, size, a.base, a.disp + (1 << size), i->rt2);
     write_back(l, i, a);
@@ -227,7 +233,15 @@ LIFT(ldp)
 {
     u32 size = 2 + i->sf;
     Addr a = addr_pair(l, i, size);
-    Val first = load_zero(l, size, a.base, a.disp), second = load_zero(l, size, a.base, a.disp + (1 << size));
+    Val first, second;
+    if (i->sf && a64_pairs_at_once()) {
+        Val both = ld128(l, a.base, a.disp);
+        first = vtox(l, both);
+        second = vtox(l, vhigh64(l, both));
+    } else {
+        first = load_zero(l, size, a.base, a.disp);
+        second = load_zero(l, size, a.base, a.disp + (1 << size));
+    }
     put_r(l, i->sf, i->rt2, second);
     put_r(l, i->sf, i->rt, first);
     write_back(l, i, a);

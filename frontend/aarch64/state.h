@@ -53,10 +53,6 @@ enum { FPCR_FZ16 = 1 << 19, FPCR_RMODE_SHIFT = 22, FPCR_FZ = 1 << 24, FPCR_DN = 
 enum { FPSR_IOC = 1, FPSR_DZC = 2, FPSR_OFC = 4, FPSR_UFC = 8, FPSR_IXC = 16, FPSR_IDC = 128, FPSR_QC = 1 << 27 };
 #define FPSR_MASK 0xf800009fu
 
-/* The MIDR_EL1 the guest sees, also in /proc/cpuinfo: Neoverse N1 r4p1, for which libraries choose their SIMD
- * routines. */
-enum { A64_MIDR = 0x414fd0c1 };
-
 /* NZCV in bits 31..28, as MRS NZCV and PSTATE show it. */
 u32 a64_nzcv(const A64State *s);
 void a64_set_nzcv(A64State *s, u32 nzcv);

@@ -173,16 +173,22 @@ static const SysReg *find_sysreg(const Insn *i)
     return NULL;
 }
 
-static u64 constant(const SysReg *reg)
+/* Asked for when it is read: code translated ahead of time may run on another model. */
+static Val read_id(Lift *l, u64 id)
 {
-    return reg->is_id ? a64_id_register((A64Id)reg->value) : reg->value;
+    return call_helper(l, HELPER_id_register, k64(l, id), NO_VAL);
+}
+
+static Val read_constant(Lift *l, const SysReg *reg)
+{
+    return reg->is_id ? read_id(l, reg->value) : k64(l, reg->value);
 }
 
 LIFT(mrs)
 {
     const SysReg *reg = find_sysreg(i);
     if (reg)
-        put_x(l, i->rt, reg->read ? reg->read(l) : k64(l, constant(reg)));
+        put_x(l, i->rt, reg->read ? reg->read(l) : read_constant(l, reg));
     else if (i->o0 && i->op1 == 0 && i->CRn == 0 && i->CRm >= 2 && i->CRm <= 7) /* the rest of the ID registers */
         put_x(l, i->rt, k64(l, 0));
     else

@@ -30,10 +30,11 @@ static void cpuinfo(FILE *f, int cpu)
 {
     fprintf(f, "processor\t: %d\nBogoMIPS\t: 2000.00\nFeatures\t:", cpu);
     a64_feature_names(f);
+    u32 midr = (u32)a64_id_register(A64_MIDR);
     fprintf(f,
             "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU "
             "revision\t: %d\n\n",
-            A64_MIDR >> 24 & 0xff, A64_MIDR >> 20 & 0xf, A64_MIDR >> 4 & 0xfff, A64_MIDR & 0xf);
+            midr >> 24, midr >> 20 & 0xf, midr >> 4 & 0xfff, midr & 0xf);
 }
 
 static void clone_regs(Task *child, u64 stack, bool set_tls, u64 tls)

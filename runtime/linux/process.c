@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "../../lifter/host.h"
 #include "../load.h"
 #include "../perf.h"
 #include "../signal.h"
@@ -273,6 +274,8 @@ static i64 exec_guest(Exec *x)
         snprintf(numbers[4], sizeof numbers[4], "%d", o->hot);
         STRING("--hot", numbers[4])
     }
+    STRING("-cpu", o->cpu)
+    STRING("--host", host_level)
     STRING("-L", o->sysroot)
     STRING("-r", o->release)
     STRING("--tier", o->tier == TIER_AUTO ? NULL : tiers[o->tier])
