@@ -278,11 +278,18 @@ static int open_guest(Task *t, const char *name, char **host)
 {
     Path *path = malloc(sizeof *path);
     int error = path ? path_find(t->process, AT_FDCWD, name, PATH_FOLLOW, path) : -ENOMEM;
-    int fd = -1;
+    int fd = -1, how = O_RDONLY | O_CLOEXEC | O_NONBLOCK; /* it may be a pipe */
+    FdLimit saved;
     if (error)
         errno = -error;
     else
-        fd = openat(path->dir, path->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* it may be a pipe */
+        fd = openat(path->dir, path->name, how);
+    if (!error && fd < 0 && errno == EMFILE && fd_raise_limit(&saved)) {
+        fd = openat(path->dir, path->name, how);
+        error = errno;
+        fd_lower_limit(&saved);
+        errno = error;
+    }
     if (fd >= 0 && host)
         *host = strdup(path->name);
     free(path);
@@ -522,11 +529,7 @@ static void map_vdso(Process *p)
 static void note_exe(Process *p, const char *link, const char *path)
 {
     char name[PATH_MAX];
-    int fd = open(link, O_PATH | O_CLOEXEC), hidden = fd < 0 ? -1 : fd_hide(p, fd);
-    if (hidden >= 0 && fd_hidden(p, (u32)hidden))
-        p->exe_fd = hidden;
-    else if (fd >= 0)
-        close(fd);
+    p->exe_fd = fd_hide(p, open(link, O_PATH | O_CLOEXEC));
     ssize_t n = readlink(link, name, sizeof name - 1);
     if (n < 0 && !realpath(path, name))
         snprintf(name, sizeof name, "%s", path);

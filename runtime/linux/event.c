@@ -1,4 +1,6 @@
 /* Waiting for files: poll, select and epoll, with a signal mask of their own for the wait. */
+#include <linux/aio_abi.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -19,11 +21,38 @@ static int wait_mask(Task *t, u64 set, u64 size, u64 *mask, u64 **host)
     return 0;
 }
 
+/* poll with descriptors of the translator's among the guest's: the kernel gets in their place one that isn't open. */
+static i64 poll_hidden(Task *t, u64 guest, u32 count, const u64 args[5])
+{
+    struct pollfd *fds = malloc((count + 1) * sizeof *fds);
+    if (!fds)
+        return -ENOMEM;
+    i64 result = mem_read(fds, guest, count * sizeof *fds);
+    for (u32 i = 0; i < count; i++)
+        if (!result && fd_hidden(t->process, (u32)fds[i].fd))
+            fds[i].fd = INT_MAX;
+    if (!result)
+        result = host_syscall(t, __NR_ppoll, (u64)fds, args[1], args[2], args[3], args[4], 0);
+    for (u32 i = 0; i < count && result >= 0; i++)
+        if (mem_write(guest + i * sizeof *fds + offsetof(struct pollfd, revents), &fds[i].revents,
+                      sizeof fds[i].revents))
+            result = -EFAULT;
+    free(fds);
+    return result;
+}
+
 SYSCALL(ppoll)
 {
     u64 mask, *host;
-    int error = wait_mask(t, d, e, &mask, &host);
-    return error ? error : host_syscall(t, __NR_ppoll, a, b, c, (u64)host, sizeof mask, 0);
+    int error = wait_mask(t, d, e, &mask, &host), fd;
+    if (error)
+        return error;
+    u64 args[] = {a, b, c, (u64)host, sizeof mask};
+    enum { MOST = 1 << 16 };
+    for (u32 i = 0; i < (u32)b && (u32)b <= MOST; i++)
+        if (!mem_read(&fd, a + i * sizeof(struct pollfd), sizeof fd) && fd_hidden(t->process, (u32)fd))
+            return poll_hidden(t, a, (u32)b, args);
+    return host_syscall(t, __NR_ppoll, a, b, c, (u64)host, sizeof mask, 0);
 }
 
 /* pselect6's and io_pgetevents' sixth argument: two words that hold the mask's address and size. */
@@ -42,7 +71,32 @@ static i64 wait_pair(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 
 SYSCALL(pselect6)
 {
+    const Linux *l = t->process->kernel;
+    const u64 sets[] = {b, c, d};
+    for (int i = 0; i < l->nhidden; i++)
+        for (size_t k = 0; k < LEN(sets) && l->hidden[i] < (i32)a; k++) {
+            u8 byte;
+            u32 fd = (u32)l->hidden[i];
+            if (sets[k] && !mem_read(&byte, sets[k] + fd / 8, 1) && byte >> (fd % 8) & 1)
+                return -EBADF;
+        }
     return wait_pair(t, __NR_pselect6, a, b, c, d, e, f);
+}
+
+SYSCALL(io_submit)
+{
+    for (i64 i = 0; i < (i64)b; i++) {
+        u64 at;
+        struct iocb io;
+        if (mem_read(&at, c + (u64)i * sizeof at, sizeof at) || mem_read(&io, at, sizeof io))
+            break; /* the kernel says so, after those before it */
+        if (fd_hidden(t->process, io.aio_fildes)) {
+            b = (u64)i;
+            if (!i)
+                return -EBADF;
+        }
+    }
+    return host_syscall(t, __NR_io_submit, a, b, c, 0, 0, 0);
 }
 
 SYSCALL(io_pgetevents)

@@ -1,6 +1,10 @@
-/* The translator's own descriptors. A guest may close everything from 3 up, or count on dup giving it the lowest
- * free number: ours live at the top of the descriptor table, where no guest looks, and the guest's calls can't touch
- * them. */
+/* The translator's own descriptors. A guest may close everything from 3 up, count on dup giving it the lowest free
+ * number, or use all that its limit allows: ours live beyond that limit, which only has to be higher in the moment in
+ * which they are made. The guest's calls can't touch them (linux.c, fd_in_message and others below).
+ *
+ * Where the limit can't be raised they lie at its top, and where it is high not so far up, because the kernel's table
+ * grows with the highest descriptor. They are moved or given up when the guest needs their numbers; then the sysroot's
+ * files are found by name, and the program's too. */
 #include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -53,14 +57,12 @@ Linux *linux_state(Process *p)
     p->kernel = l;
     system_init(p, l);
     procfd_init(l);
-    int self_fd = open_self();
-    l->self = self_fd < 0 ? -1 : fd_hide(p, self_fd);
+    l->self = fd_hide(p, open_self());
     /* By its real name, which is what the kernel reports of files in it. */
     char *real = p->options.sysroot ? realpath(p->options.sysroot, NULL) : NULL;
     if (real && strcmp(real, "/") != 0) {
-        int fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        l->root = fd < 0 ? -1 : fd_hide(p, fd);
         p->options.sysroot = real;
+        fd_root(p);
     } else {
         free(real);
         p->options.sysroot = NULL;
@@ -68,21 +70,91 @@ Linux *linux_state(Process *p)
     return l;
 }
 
+enum {
+    FAR = 1000,  /* high enough for descriptors of ours, if the limit is higher */
+    FEW = 64,    /* with a lower limit that can't be raised there is no room for them */
+    BEYOND = 16, /* so far the limit is raised */
+};
+
+/* The guest's limit; 0 if it can't be told. */
+static u32 soft_limit(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) ? 0 : limit.rlim_cur < INT_MAX ? (u32)limit.rlim_cur : INT_MAX;
+}
+
+bool fd_raise_limit(FdLimit *saved)
+{
+    struct rlimit higher;
+    int error = errno;
+    if (getrlimit(RLIMIT_NOFILE, &saved->limit))
+        return false;
+    higher.rlim_cur = saved->limit.rlim_cur + BEYOND;
+    higher.rlim_max = saved->limit.rlim_max > higher.rlim_cur ? saved->limit.rlim_max : higher.rlim_cur;
+    bool raised = setrlimit(RLIMIT_NOFILE, &higher) == 0;
+    errno = error;
+    return raised;
+}
+
+void fd_lower_limit(const FdLimit *saved)
+{
+    setrlimit(RLIMIT_NOFILE, &saved->limit);
+}
+
+/* Copies fd beyond the guest's limit; -1 if that can't be. */
+static int copy_beyond(int fd)
+{
+    FdLimit saved;
+    if (!fd_raise_limit(&saved))
+        return -1;
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, (int)saved.limit.rlim_cur);
+    fd_lower_limit(&saved);
+    return high;
+}
+
+static void note_range(Linux *l)
+{
+    int low = INT_MAX, high = -1;
+    for (int i = 0; i < l->nhidden; i++) {
+        low = l->hidden[i] < low ? l->hidden[i] : low;
+        high = l->hidden[i] > high ? l->hidden[i] : high;
+    }
+    l->lowest = (u32)low;
+    l->span = high < 0 ? 0 : (u32)(high - low + 1);
+}
+
 int fd_hide(Process *p, int fd)
 {
     Linux *l = linux_state(p);
-    if (l->nhidden == LEN(l->hidden))
-        return fd;
-    struct rlimit limit;
-    u64 top = getrlimit(RLIMIT_NOFILE, &limit) ? 256 : limit.rlim_cur;
-    top = top > 1024 ? 1024 : top; /* the kernel's table grows with the highest descriptor */
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, top > 64 ? (int)top - 24 : (int)top / 2);
-    if (high < 0)
-        return fd;
-    close(fd);
-    l->hidden[l->nhidden] = high;
-    l->nhidden++;
+    u32 limit = soft_limit();
+    int high = -1;
+    if (fd >= 0 && l->nhidden < (int)LEN(l->hidden)) {
+        high = limit <= FAR ? copy_beyond(fd) : fcntl(fd, F_DUPFD_CLOEXEC, FAR);
+        if (high < 0 && limit >= FEW)
+            high = fcntl(fd, F_DUPFD_CLOEXEC, limit > FAR ? FAR : (int)limit - BEYOND);
+    }
+    if (fd >= 0)
+        close(fd);
+    if (high >= 0) {
+        l->hidden[l->nhidden++] = high;
+        note_range(l);
+    }
     return high;
+}
+
+/* Puts `other` in the place of the i-th hidden descriptor, or nothing if it is -1. */
+static void replace(Process *p, int i, int other)
+{
+    Linux *l = p->kernel;
+    int *users[] = {&l->root, &l->self, &p->exe_fd};
+    for (size_t k = 0; k < LEN(users); k++)
+        if (*users[k] == l->hidden[i])
+            *users[k] = other;
+    if (other >= 0)
+        l->hidden[i] = other;
+    else
+        l->hidden[i] = l->hidden[--l->nhidden];
+    note_range(l);
 }
 
 bool fd_path(int fd, char path[PATH_MAX])
@@ -96,70 +168,75 @@ bool fd_path(int fd, char path[PATH_MAX])
     return path[0] == '/';
 }
 
-bool fd_reopen_root(Process *p)
+int fd_root(Process *p)
 {
     Linux *l = linux_state(p);
-    int fd = open(p->options.sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 64);
-    if (fd >= 0)
-        close(fd);
-    for (int i = 0; i < l->nhidden && high >= 0; i++)
-        if (l->hidden[i] == l->root)
-            l->hidden[i] = high;
-    if (high >= 0)
-        l->root = high;
-    return high >= 0;
+    if (l->root < 0 && p->options.sysroot)
+        l->root = fd_hide(p, open(p->options.sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    return l->root;
 }
 
-bool fd_hidden(Process *p, u32 fd)
+int fd_reopen_root(Process *p)
 {
     Linux *l = linux_state(p);
+    for (int i = l->nhidden; i-- > 0 && l->root >= 0;)
+        if (l->hidden[i] == l->root)
+            replace(p, i, -1);
+    return fd_root(p);
+}
+
+bool fd_is_hidden(const Linux *l, u32 fd)
+{
     for (int i = 0; i < l->nhidden; i++)
         if (fd == (u32)l->hidden[i])
             return true;
     return false;
 }
 
+bool fd_give_up(Task *t)
+{
+    Process *p = t->process;
+    Linux *l = linux_state(p);
+    u32 limit = soft_limit();
+    bool changed = false;
+    for (int i = l->nhidden; i-- > 0 && !t->vfork_child;) {
+        int fd = l->hidden[i];
+        if ((u32)fd >= limit)
+            continue;
+        replace(p, i, copy_beyond(fd));
+        close(fd);
+        changed = true;
+    }
+    return changed;
+}
+
 /* Moves a descriptor of ours out of the way of the guest's dup3. */
-static bool give_way(Process *p, u32 fd)
+static void give_way(Process *p, u32 fd)
 {
     Linux *l = linux_state(p);
-    for (int i = 0; i < l->nhidden; i++) {
-        if (fd != (u32)l->hidden[i])
-            continue;
-        int other = fcntl((int)fd, F_DUPFD_CLOEXEC, (int)fd + 1);
-        if (other < 0)
-            other = fcntl((int)fd, F_DUPFD_CLOEXEC, 64);
-        if (other < 0)
-            return false;
-        if (l->root == l->hidden[i])
-            l->root = other;
-        if (l->self == l->hidden[i])
-            l->self = other;
-        if (p->exe_fd == l->hidden[i])
-            p->exe_fd = other;
-        l->hidden[i] = other;
-    }
-    return true;
+    for (int i = l->nhidden; i-- > 0 && fd < soft_limit();)
+        if (fd == (u32)l->hidden[i]) {
+            int other = copy_beyond((int)fd);
+            replace(p, i, other >= 0 ? other : fcntl((int)fd, F_DUPFD_CLOEXEC, FEW));
+        }
 }
 
 SYSCALL(close)
 {
     procfd_closed(t, (u32)a, (u32)a);
-    return fd_hidden(t->process, (u32)a) ? -EBADF : host_syscall(t, __NR_close, a, 0, 0, 0, 0, 0);
+    return host_syscall(t, __NR_close, a, 0, 0, 0, 0, 0);
 }
 
 SYSCALL(dup)
 {
-    i64 copy = fd_hidden(t->process, (u32)a) ? -EBADF : host_syscall(t, __NR_dup, a, 0, 0, 0, 0, 0);
+    i64 copy = host_syscall(t, __NR_dup, a, 0, 0, 0, 0, 0);
     procfd_dup(t, (int)a, copy);
     return copy;
 }
 
 SYSCALL(dup3)
 {
-    if (fd_hidden(t->process, (u32)a) || !give_way(t->process, (u32)b))
-        return -EBADF;
+    give_way(t->process, (u32)b);
     if ((u32)a != (u32)b)
         procfd_closed(t, (u32)b, (u32)b);
     i64 copy = host_syscall(t, __NR_dup3, a, b, c, 0, 0, 0);
@@ -205,4 +282,24 @@ SYSCALL(close_range)
     if (leaves)
         tier_start();
     return error;
+}
+
+/* From another process, it may be any file; from this one, it mustn't be ours. */
+SYSCALL(pidfd_getfd)
+{
+    char name[32], line[64];
+    int pid = 0;
+    if (fd_hidden(t->process, (u32)b)) {
+        snprintf(name, sizeof name, "/proc/self/fdinfo/%d", (int)a);
+        FILE *f = fopen(name, "r");
+        while (f && fgets(line, sizeof line, f) && sscanf(line, "Pid: %d", &pid) != 1)
+            ;
+        if (f)
+            fclose(f);
+        if (pid == getpid())
+            return -EBADF;
+    }
+    i64 fd = host_syscall(t, __NR_pidfd_getfd, a, b, c, 0, 0, 0);
+    procfd_opened(t->process, fd);
+    return fd;
 }

@@ -97,8 +97,6 @@ SYSCALL(openat2)
 
 SYSCALL(fcntl)
 {
-    if (fd_hidden(t->process, (u32)a))
-        return -EBADF;
     if ((int)b == F_SETFL)
         c = (u64)(u32)flags_to_host(t, (u32)c);
     i64 result = host_syscall(t, __NR_fcntl, a, b, c, 0, 0, 0);

@@ -91,9 +91,27 @@ const char *call_signature(Sys call)
     return rows[call].signature;
 }
 
-static i64 run(Task *t, u32 number, Sys call, const u64 args[6])
+/* Is argument i a descriptor, as the row's signature says? */
+static bool is_fd(const Row *row, int i)
 {
-    const Row *row = rows + call;
+    const char *s = row->signature;
+    for (; i && s; i--)
+        s = strchr(s, ' ') ? strchr(s, ' ') + 1 : NULL;
+    size_t n = s ? strcspn(s, " ") : 0;
+    return (n == 2 && memcmp(s, "fd", n) == 0) || (n == 3 && memcmp(s, "dfd", n) == 0);
+}
+
+/* Does the guest name a descriptor of the translator's? */
+static bool names_hidden(Task *t, const Row *row, const u64 args[6])
+{
+    for (int i = 0; i < 6; i++)
+        if (unlikely(fd_hidden(t->process, (u32)args[i])) && is_fd(row, i))
+            return true;
+    return false;
+}
+
+static i64 run_row(Task *t, u32 number, const Row *row, const u64 args[6])
+{
     if (row->run)
         return row->run(t, args[0], args[1], args[2], args[3], args[4], args[5]);
     if (row->nr >= 0)
@@ -101,6 +119,17 @@ static i64 run(Task *t, u32 number, Sys call, const u64 args[6])
     if (log_on(unimp))
         log_printf("system call %u isn't implemented\n", number);
     return -ENOSYS;
+}
+
+static i64 run(Task *t, u32 number, Sys call, const u64 args[6])
+{
+    const Row *row = rows + call;
+    if (names_hidden(t, row, args))
+        return -EBADF;
+    i64 result = run_row(t, number, row, args);
+    if (unlikely(result == -EMFILE) && fd_give_up(t))
+        result = run_row(t, number, row, args);
+    return result;
 }
 
 static __attribute__((noinline)) i64 run_traced(Task *t, u32 number, Sys call, const u64 args[6])

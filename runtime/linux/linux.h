@@ -71,6 +71,7 @@ typedef struct Linux {
     bool no_openat2; /* the host's kernel or its seccomp filter has none */
     int hidden[8];   /* descriptors of ours */
     _Atomic int nhidden;
+    u32 lowest, span;                   /* they lie in [lowest, lowest + span) */
     struct rlimit limits[RLIM_NLIMITS]; /* the guest's RLIMIT_AS and RLIMIT_DATA */
     u16 *cpus; /* host processors this process may run on, in order: the guest's 0, 1, ... under --cpus */
     int ncpus;
@@ -129,15 +130,30 @@ size_t path_to_guest(Process *p, char *path);
 
 /* -- fd.c: descriptors of our own, out of the guest's sight -------------------------------------------------------- */
 
-/* Moves fd high and close-on-exec, and keeps the guest's close, dup and close_range off it. Returns the new one, or
- * -1. */
+/* Moves fd, if it isn't -1, out of the guest's way, close-on-exec, and keeps its calls off it. The new one; -1 if there
+ * is no room, and then fd is closed all the same. */
 int fd_hide(Process *p, int fd);
-bool fd_hidden(Process *p, u32 fd);
+bool fd_is_hidden(const Linux *l, u32 fd);
+static inline bool fd_hidden(const Process *p, u32 fd)
+{
+    return unlikely(fd - p->kernel->lowest < p->kernel->span) && fd_is_hidden(p->kernel, fd);
+}
+/* The sysroot's (Linux.root), opened again if need be; -1 if there is none or no room for it. */
+int fd_root(Process *p);
+/* Opens it again where it isn't open: a vfork child shares our memory but not our descriptors, and may have moved it
+ * among its own. */
+int fd_reopen_root(Process *p);
+/* The guest has as many descriptors as it may: moves ours beyond its limit or closes them. True if it may have some
+ * now. */
+bool fd_give_up(Task *t);
+/* For descriptors of ours in such a moment. False if the limit can't be raised. */
+typedef struct FdLimit {
+    struct rlimit limit;
+} FdLimit;
+bool fd_raise_limit(FdLimit *saved);
+void fd_lower_limit(const FdLimit *saved);
 /* The name of what fd has open as the kernel has it now, if that is a path. */
 bool fd_path(int fd, char path[PATH_MAX]);
-/* Opens the sysroot again: a vfork child shares our memory but not our descriptors, and may have moved it among its
- * own. */
-bool fd_reopen_root(Process *p);
 
 /* -- memory.c ------------------------------------------------------------------------------------------------------ */
 
@@ -161,6 +177,8 @@ bool proc_is_filtered(const Process *p, int fd);
 i64 proc_text(Task *t, int fd, char **text, size_t *size);
 /* Is `name`, for the host's *at calls, a link to a process's executable by any of its names? *out is whose. */
 bool proc_is_exe(int dir, const char *name, ProcDir *out);
+/* Is it what this process's directory says of a descriptor of the translator's? */
+bool proc_is_hidden(Process *p, int dir, const char *name);
 /* The executable of another guest's process: its name on the host, and one to open it by. -ENOENT if it is no guest's.
  */
 i64 proc_exe_of(const Process *p, const ProcDir *dir, char name[PATH_MAX], char open_name[PATH_MAX]);

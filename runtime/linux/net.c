@@ -26,7 +26,7 @@ enum { PATH_AT = offsetof(struct sockaddr_un, sun_path), PATH_ROOM = sizeof(stru
 
 static bool has_sysroot(Task *t)
 {
-    return linux_state(t->process)->root >= 0;
+    return t->process->options.sysroot != NULL;
 }
 
 /* The path in an address, NUL-terminated; false if there is none. */
@@ -87,7 +87,7 @@ static void address_to_host(Task *t, Address *a, PathHow how)
     if (set_path(a, found.name) || !path_in_sysroot(p, found.name))
         return;
     /* Too long for the field, but not with a shorter name of the sysroot. */
-    snprintf(other, sizeof other, "/proc/self/fd/%d%s", linux_state(p)->root, found.name + strlen(p->options.sysroot));
+    snprintf(other, sizeof other, "/proc/self/fd/%d%s", fd_root(p), found.name + strlen(p->options.sysroot));
     set_path(a, other);
 }
 
@@ -217,6 +217,24 @@ static bool take_message(u64 guest, bool many, Message *m)
     return true;
 }
 
+/* Does a message carry a descriptor of the translator's? */
+static bool has_hidden(Task *t, const struct msghdr *h)
+{
+    struct cmsghdr c;
+    u64 at = (u64)h->msg_control, end = at + h->msg_controllen;
+    for (; end - at >= sizeof c && !mem_read(&c, at, sizeof c) && c.cmsg_len >= sizeof c && c.cmsg_len <= end - at;
+         at += CMSG_ALIGN(c.cmsg_len)) {
+        int fd;
+        if (c.cmsg_level == SOL_SOCKET && c.cmsg_type == SCM_RIGHTS)
+            for (u64 i = sizeof c; i + sizeof fd <= c.cmsg_len && !mem_read(&fd, at + i, sizeof fd); i += sizeof fd)
+                if (fd_hidden(t->process, (u32)fd))
+                    return true;
+        if (CMSG_ALIGN(c.cmsg_len) > end - at)
+            break;
+    }
+    return false;
+}
+
 static void prepare_to_send(Task *t, Message *m)
 {
     struct msghdr *h = &m->host.msg_hdr;
@@ -263,6 +281,8 @@ SYSCALL(sendmsg)
     Message m;
     if (!take_message(b, false, &m))
         return -EFAULT;
+    if (has_hidden(t, &m.host.msg_hdr))
+        return -EBADF;
     prepare_to_send(t, &m);
     return host_syscall(t, __NR_sendmsg, a, (u64)&m.host.msg_hdr, c, 0, 0, 0);
 }
@@ -286,6 +306,10 @@ static i64 with_messages(Task *t, long nr, u64 fd, u64 guest, u64 count, u64 fla
     struct mmsghdr *host = malloc((n + 1) * sizeof *host);
     i64 result = m && host ? 0 : -ENOMEM;
     while (!result && taken < n && take_message(guest + taken * sizeof *host, true, &m[taken])) {
+        if (!receive && has_hidden(t, &m[taken].host.msg_hdr)) {
+            result = taken ? 0 : -EBADF;
+            break;
+        }
         receive ? prepare_to_receive(t, &m[taken]) : prepare_to_send(t, &m[taken]);
         host[taken] = m[taken].host;
         taken++;

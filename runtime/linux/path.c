@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,6 +82,27 @@ static bool is_mount_point(int fd, const char *name)
     return empty;
 }
 
+static const char *sysroot(Process *p)
+{
+    linux_state(p);
+    return p->options.sysroot;
+}
+
+/* Opens a file of the sysroot for a look at it. */
+static i64 look(Process *p, const char *relative, struct open_how *how)
+{
+    u64 name = (u64)(*relative ? relative : ".");
+    i64 fd = raw_syscall(__NR_openat2, (u64)fd_root(p), name, (u64)how, sizeof *how, 0, 0);
+    if (fd == -EBADF)
+        fd = raw_syscall(__NR_openat2, (u64)fd_reopen_root(p), name, (u64)how, sizeof *how, 0, 0);
+    FdLimit saved;
+    if (fd == -EMFILE && fd_raise_limit(&saved)) {
+        fd = raw_syscall(__NR_openat2, (u64)fd_root(p), name, (u64)how, sizeof *how, 0, 0);
+        fd_lower_limit(&saved);
+    }
+    return fd;
+}
+
 /* The host's path of `path` inside the sysroot; false if it has no such file. */
 static bool in_sysroot(Process *p, const char *path, bool follow, char *out)
 {
@@ -93,10 +115,7 @@ static bool in_sysroot(Process *p, const char *path, bool follow, char *out)
             .flags = O_PATH | O_CLOEXEC | (follow || slash ? 0 : O_NOFOLLOW),
             .resolve = RESOLVE_IN_ROOT,
         };
-        u64 name = (u64)(*relative ? relative : ".");
-        i64 fd = raw_syscall(__NR_openat2, (u64)l->root, name, (u64)&how, sizeof how, 0, 0);
-        if (fd == -EBADF && fd_reopen_root(p))
-            fd = raw_syscall(__NR_openat2, (u64)l->root, name, (u64)&how, sizeof how, 0, 0);
+        i64 fd = look(p, relative, &how);
         if (fd >= 0) {
             char link[32];
             snprintf(link, sizeof link, "/proc/self/fd/%d", (int)fd);
@@ -113,11 +132,11 @@ static bool in_sysroot(Process *p, const char *path, bool follow, char *out)
             }
         } else if (fd == -ENOSYS || fd == -EPERM) {
             l->no_openat2 = true;
-        } else {
+        } else if (fd != -EBADF && fd != -EMFILE) {
             return false;
         }
     }
-    /* Without openat2 (or /proc), absolute symlinks lead out of the sysroot. */
+    /* Without openat2 (or /proc, or a descriptor), absolute symlinks lead out of the sysroot. */
     int n = snprintf(out, PATH_MAX, "%s%s", p->options.sysroot, path);
     return n < PATH_MAX && path_exists(AT_FDCWD, out, follow);
 }
@@ -141,12 +160,29 @@ static bool new_in_sysroot(Process *p, const char *path, bool within, char *out)
            (int)(PATH_MAX - length);
 }
 
+/* Does a name lead to a descriptor of the translator's, or through one? */
+static bool to_hidden(Process *p, int dir, const char *name)
+{
+    char start[PATH_MAX];
+    for (const char *at = name, *end; *at; at = end + strspn(end, "/")) {
+        end = at + strcspn(at, "/");
+        if (strspn(at, "0123456789") != (size_t)(end - at) || at == end || !fd_hidden(p, (u32)strtoul(at, NULL, 10)))
+            continue;
+        snprintf(start, sizeof start, "%.*s", (int)(end - name), name);
+        if (proc_is_hidden(p, dir, start))
+            return true;
+    }
+    return false;
+}
+
 void path_host(Process *p, int dir, const char *name, PathHow how, Path *out)
 {
     ProcDir of;
     char other[PATH_MAX];
     out->dir = dir;
     out->name = out->buf;
+    if (to_hidden(p, dir, name))
+        name = "/proc/self/fd/none"; /* no such file */
     if (how == PATH_FOLLOW && proc_is_exe(dir, name, &of)) {
         if (of.own && p->exe_fd >= 0) {
             snprintf(out->buf, sizeof out->buf, "/proc/self/fd/%d", p->exe_fd);
@@ -164,7 +200,7 @@ int path_find(Process *p, int dir, const char *name, PathHow how, Path *out)
 {
     char buf[PATH_MAX];
     bool within;
-    const char *guest = linux_state(p)->root >= 0 ? absolute(p, dir, name, buf, &within) : NULL;
+    const char *guest = sysroot(p) ? absolute(p, dir, name, buf, &within) : NULL;
     if (guest && !of_kernel(guest)) {
         out->dir = AT_FDCWD;
         out->name = out->buf;
@@ -184,15 +220,15 @@ i64 path_open(Task *t, int dir, const char *name, u64 host_flags)
     Linux *l = linux_state(t->process);
     char buf[PATH_MAX];
     bool within;
-    const char *guest = l->root >= 0 ? absolute(t->process, dir, name, buf, &within) : NULL;
+    const char *guest = sysroot(t->process) ? absolute(t->process, dir, name, buf, &within) : NULL;
     if (!guest || of_kernel(guest))
         return -ENOENT;
     if (l->no_openat2)
         return -ENOSYS;
     const char *relative = guest + strspn(guest, "/");
     struct open_how how = {.flags = host_flags, .resolve = RESOLVE_IN_ROOT};
-    i64 fd =
-        host_syscall(t, __NR_openat2, (u64)l->root, (u64)(*relative ? relative : "."), (u64)&how, sizeof how, 0, 0);
+    i64 fd = host_syscall(t, __NR_openat2, (u64)fd_root(t->process), (u64)(*relative ? relative : "."), (u64)&how,
+                          sizeof how, 0, 0);
     if (fd >= 0 && (host_flags & O_ACCMODE) == O_RDONLY && is_mount_point((int)fd, guest)) {
         close((int)fd);
         fd = -ENOENT;
@@ -206,7 +242,7 @@ i64 path_chdir(Task *t, const char *name)
     Path path;
     char buf[PATH_MAX];
     bool within = false;
-    const char *guest = linux_state(p)->root >= 0 ? absolute(p, AT_FDCWD, name, buf, &within) : NULL;
+    const char *guest = sysroot(p) ? absolute(p, AT_FDCWD, name, buf, &within) : NULL;
     if (within && in_sysroot(p, guest, true, path.buf))
         return host_syscall(t, __NR_chdir, (u64)path.buf, 0, 0, 0, 0, 0);
     i64 error = host_syscall(t, __NR_chdir, (u64)(within ? guest : name), 0, 0, 0, 0, 0);

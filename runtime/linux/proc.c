@@ -901,6 +901,20 @@ bool proc_is_exe(int dir, const char *name, ProcDir *out)
     return is;
 }
 
+bool proc_is_hidden(Process *p, int dir, const char *name)
+{
+    char path[PATH_MAX];
+    ProcDir of;
+    int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool is = of_kernel(fd) && fd_path(fd, path);
+    close(fd);
+    const char *number = is ? cut(path) : "", *list = strrchr(path, '/');
+    return is_number(number) && fd_hidden(p, (u32)atoi(number)) && list &&
+           (strcmp(list, "/fd") == 0 || strcmp(list, "/fdinfo") == 0) && proc_dir(path, &of) && of.own;
+}
+
 /* Another guest's executable is the file that is mapped where the kernel was told that its code begins. This may be
  * asked by whoever may see the link, where reading memory needs more. Right after an exec the code is still this
  * program's own. */

@@ -89,6 +89,8 @@ typedef struct Exec {
     size_t argc;
     u64 envp;
     bool ours;           /* what is executed is this program, which does what the guest's kernel would */
+    bool raised;         /* the limit of descriptors is, for ours */
+    FdLimit limit;       /* what it is for the program */
 } Exec;
 enum { FRONT = 48 }; /* room for the translator's own command line */
 
@@ -135,6 +137,8 @@ static i64 host_exec(Exec *x, int dir, const char *name, char **argv, u64 flags)
     if (x->t->seccomp && !x->ours)
         return -EACCES; /* a host program's calls pass no guest's filter */
     system_before_exec(x->t->process);
+    if (x->raised)
+        fd_lower_limit(&x->limit);
     if (signal_before_exec(x->t)) {
         process_print_stats(x->t);
         error = dir == AT_FDCWD && !flags ? raw_syscall(__NR_execve, (u64)name, (u64)argv, x->envp, 0, 0, 0)
@@ -405,16 +409,14 @@ static i64 check_guest(Exec *x)
 {
     Image image;
     char why[512], head[SCRIPT_LINE];
-    int fd = fcntl(x->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    i64 error = image_open(&image, fd, x->name, why, sizeof why);
+    i64 error = image_open(&image, x->fd, x->name, why, sizeof why);
     if (!error && image.interp[0]) {
         Path interp;
         error = path_find(x->t->process, AT_FDCWD, image.interp, PATH_FOLLOW, &interp);
         if (!error)
             error = look_at(&interp, head);
     }
+    image.fd = -1; /* it stays open */
     image_close(&image);
     return error < 0 ? error : 0;
 }
@@ -514,6 +516,10 @@ static i64 do_execveat(Task *t, int dir, u64 path, u64 argv, u64 envp, u64 flags
         fd_name(x, dir);
     if (!error)
         error = exec(x);
+    if (error == -EMFILE && (x->raised = fd_raise_limit(&x->limit))) { /* the kernel's exec needs none */
+        error = exec(x);
+        fd_lower_limit(&x->limit);
+    }
     free(x->argv);
     t->exec_argv = NULL;
     return error;
