@@ -9,7 +9,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -80,8 +80,9 @@ int main(int argc, char **argv)
     wait_for("clone with a pidfd", pid);
     printf("pidfd: %s\n", fcntl(pidfd, F_GETFD) == FD_CLOEXEC ? "ok" : "none");
 
+    char *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    printf("writable and executable memory: %d\n", memory != MAP_FAILED && (*memory = 1));
     struct stat st;
-    struct rlimit limit;
     printf("stat: %d, access: %d, no such file: %d\n", stat(argv[0], &st), access(argv[0], X_OK), access("/no/such/file", F_OK));
     printf("in the sysroot: %d %d\n", syscall(SYS_faccessat, AT_FDCWD, "/lib/libc.so.6", R_OK), access("/lib/libc.so.6", R_OK));
     printf("created: %d\n", close(open("modest.new", O_RDWR | O_CREAT | O_EXCL, 0600)));
