@@ -126,6 +126,8 @@ void *arena_data(size_t size);
 bool arena_is_full(void);
 /* Whether some of [addr, end) is the arena's. */
 bool arena_overlaps(u64 addr, u64 end);
+/* Whether another process may have pages of baseline code in common with this one: since a fork, until all code is dropped. */
+bool arena_is_common(void);
 /* True if the host address is inside code. */
 bool arena_is_code(u64 host);
 /* Memory for objects ORC links: readable and writable until arena_object_seal makes code executable and read-only. */

@@ -6,8 +6,10 @@
  *
  * No page is ever writable and executable at once. Baseline code is written through a second mapping of the same shared
  * pages, because other threads run in a chunk while it fills. A forked child shares those pages with its parent: it may
- * run them, since nothing in a chunk is ever overwritten, and continues in chunks of its own. Objects that ORC links are
- * private pages, written first and made executable when they are complete. */
+ * run them, since nothing in a chunk is ever overwritten, and continues in chunks of its own. (A guest that overwrites them by
+ * intention changes the other process's code: before one of them has less rights, it parts with them, see
+ * runtime/linux/rights.c.) Objects that ORC links are private pages, written first and made executable when they are
+ * complete. */
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -46,6 +48,7 @@ static struct Arena {
     i64 write_offset; /* from a code address in the current chunk to its writable twin */
     bool full;        /* a private range was used up; under lock */
     bool shared;      /* see arena_share: what is linked is not run here */
+    _Atomic bool common; /* some code chunks are another process's, too */
     pthread_rwlock_t in_use; /* read: somebody keeps pointers into the arena; written: it is being emptied */
 } arena = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -213,6 +216,11 @@ bool arena_overlaps(u64 addr, u64 end)
     return false;
 }
 
+bool arena_is_common(void)
+{
+    return atomic_load(&arena.common);
+}
+
 bool arena_is_code(u64 host)
 {
     return (host >= CODE_LO && host < CODE_HI) || (host >= OBJECT_CODE_LO && host < OBJECT_CODE_HI);
@@ -282,6 +290,7 @@ void arena_reset_end(void)
     empty(&arena.object_code);
     empty(&arena.object_data);
     arena.full = false;
+    atomic_store(&arena.common, false);
     pthread_mutex_unlock(&arena.lock);
     pthread_rwlock_unlock(&arena.in_use);
 }
@@ -293,6 +302,7 @@ void arena_before_fork(void)
 
 void arena_after_fork(bool child)
 {
+    atomic_store(&arena.common, arena.code.next > arena.code.lo);
     if (child) {
         /* The open chunk is the parent's to fill. */
         arena.code.at = arena.code.end = 0;

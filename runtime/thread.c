@@ -405,9 +405,18 @@ static i64 host_fork(const CloneArgs *a, int *pidfd)
     return pid;
 }
 
+/* May the child have less rights than a thread of this process? */
+static bool less_rights(Task *t, const CloneArgs *a)
+{
+    if (a->flags & (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP))
+        return true;
+    return linux_state(t->process)->rights_changed && (t->vfork_child || !thread_alone(t));
+}
+
 static i64 new_process(Task *t, const CloneArgs *a)
 {
     int pidfd = -1;
+    bool parts = less_rights(t, a);
     signal_block_all();
     before_fork(t);
     i64 pid = host_fork(a, &pidfd);
@@ -421,6 +430,8 @@ static i64 new_process(Task *t, const CloneArgs *a)
             t->clear_child_tid = a->child_tid;
         if (a->flags & CLONE_CLEAR_SIGHAND)
             signal_clear_handlers(t);
+        if (parts)
+            rights_part(t);
     } else if (pid > 0) {
         if (a->flags & CLONE_PARENT_SETTID)
             put_tid(a->parent_tid, (i32)pid);

@@ -217,6 +217,8 @@ void procfd_tell(Process *p);
 
 /* A host call that changes it; the compile thread follows. */
 i64 rights_call(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e);
+/* Drops all translated code if another process has some of it in common. */
+void rights_part(Task *t);
 /* At a thread's end: the compile thread may be the last one with its rights. */
 void rights_thread_end(Task *t);
 

@@ -1,8 +1,10 @@
 /* What a process may do: users, groups, capabilities, namespaces, and filters on itself. For the kernel all of it is a thread's own,
  * and a C library changes it in each of its threads. The translator's own thread must not be left behind with what the guest has given
- * up: a guest can write anywhere in the address space that it shares with it. */
+ * up: a guest can write anywhere in the address space that it shares with it. Nor must the pages of translated code that a fork has
+ * left two processes in common, when one of them gives up what the other one keeps. */
 #include <linux/keyctl.h>
 
+#include "../cache.h"
 #include "../tier.h"
 #include "linux.h"
 
@@ -18,12 +20,19 @@ static void start(Task *t)
         tier_start();
 }
 
+void rights_part(Task *t)
+{
+    if (!t->vfork_child && arena_is_common())
+        cache_flush(t, cache_flushes());
+}
+
 i64 rights_call(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e)
 {
     i64 result = host_syscall(t, nr, a, b, c, d, e, 0);
     if (result >= 0) {
         atomic_store(&linux_state(t->process)->rights_changed, true);
         stop(t);
+        rights_part(t);
         start(t);
     }
     return result;
@@ -65,18 +74,20 @@ SYSCALL(keyctl)
 
 /* A process with threads can't enter another user namespace, nor one that shares its working directory with somebody another mount
  * namespace: the compile thread doesn't count. */
-SYSCALL(unshare)
+static i64 enter(Task *t, long nr, u64 a, u64 b)
 {
     stop(t);
-    i64 result = host_syscall(t, __NR_unshare, a, 0, 0, 0, 0, 0);
+    i64 result = rights_call(t, nr, a, b, 0, 0, 0);
     start(t);
     return result;
 }
 
+SYSCALL(unshare)
+{
+    return enter(t, __NR_unshare, a, 0);
+}
+
 SYSCALL(setns)
 {
-    stop(t);
-    i64 result = host_syscall(t, __NR_setns, a, b, 0, 0, 0, 0);
-    start(t);
-    return result;
+    return enter(t, __NR_setns, a, b);
 }
