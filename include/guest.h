@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base.h"
+#include "host.h"
 #include "ir.h"
 #include "task.h"
 
@@ -59,6 +60,8 @@ struct Guest {
     size_t nregs;
     u16 off_flag_kind, off_flag_a, off_flag_b; /* Task.state offsets of the lazily kept flags; kind is 32 bits */
     u16 off_sp;
+    u16 pinned[PINNED];       /* Task.state offsets of the most used registers; accessed by get64, put64 and get32 (of the
+                                 lower half) alone. See include/host.h */
     GuestHelper *const *helpers;
     size_t nhelpers;
     u32 unrepeatable_helpers; /* bit by bit, those that give something else each time: --check passes over their users */

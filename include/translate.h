@@ -1,9 +1,7 @@
 /* The seam between lifter (guest code -> IR -> host code) and runtime (which runs it): blocks, links, tiers.
  *
- * Calling convention of translated code, the same in every tier: clang's preserve_none,
- *     void code(Task *t, u64 a, u64 b)
- * so the Task is in r12, a in r13, b in r14. It ends in a jump to other code, or returns to code_enter with Task.exit set.
- * A direct exit to a known guest address goes through a Link: b = link, jump *link->code. A fresh link's code is
+ * Translated code is called the same way in every tier (include/host.h). It ends in a jump to other code, or leads back to
+ * code_enter with Task.exit set. A direct exit to a known guest address goes through a Link: b = link, jump *link->code. A fresh link's code is
  * link_stub, which stores b in Task.exit_link, EXIT_LINK in Task.exit, and returns; the dispatcher then finds or makes the
  * target and stores its code in the link. Connecting, disconnecting and moving to a better tier are one pointer store: no
  * code is ever patched after it was made. */
@@ -12,10 +10,9 @@
 
 #include "base.h"
 #include "guest.h"
+#include "host.h"
 #include "ir.h"
 #include "task.h"
-
-typedef __attribute__((preserve_none)) void Code(Task *t, u64 a, u64 b);
 
 /* A direct exit. Lives in the low 2 GiB (arena_data), because stencils hold its address in 32 bits. */
 struct Link {
@@ -72,12 +69,12 @@ bool lift_ignore_tags(void);
  * until it is left; Task.executed of a thread that runs one lags behind. Otherwise nothing is counted and nothing paid. */
 void lift_counting(void);
 
-/* -- runtime/baseline: IR to host code by copy-and-patch -------------------------------------------------------------- */
+/* -- runtime/host: IR to host code in one pass -------------------------------------------------------------- */
 
 /* Compiles ir (finished, verified) into a fresh Block from the code arena with its links and pc map; counter_start < 0
  * leaves the hot counter out. NULL if the arena is full (the caller flushes and tries again). Caller holds the translation
  * lock. */
-Block *baseline_compile(const Ir *ir, i32 counter_start);
+Block *baseline_compile(const Guest *guest, const Ir *ir, i32 counter_start);
 
 /* -- lifter/interp.c: the IR run directly, op by op; the reference for both code generators ------------------------------ */
 
@@ -159,18 +156,7 @@ size_t arena_parts(ArenaPart out[ARENA_PARTS]);
  * into the arena from now on lies above it; emptying the arena leaves it alone. */
 bool arena_keep(const ArenaPart *e);
 
-/* -- runtime/stubs (dispatch.c): addresses that code generators jump to ------------------------------------------------- */
-
-void code_enter(Task *t, const void *code, u64 b);
-Code link_stub;    /* b = Link */
-Code lookup_stub;  /* Task.pc = target: EXIT_LOOKUP */
-Code signal_stub;  /* Task.pc = where to go on: EXIT_SIGNAL */
-Code hot_stub;     /* Task.pc = the block's: EXIT_HOT */
-Code exit_stub;    /* Task.exit and Task.pc set */
-
-/* Ends translated code or a helper with a guest fault at the current instruction; doesn't return. Callable only from a
- * helper or an op body reached from translated code, or from the interpreter. */
-_Noreturn void task_raise(Task *t, int signo, int code, u64 addr);
+/* -- runtime ------------------------------------------------------------------------------------------------------------- */
 
 /* The op `wrote`: --check is told of a store that is to come (runtime/check.c). */
 void check_wrote(Task *t, u64 addr, u64 size);

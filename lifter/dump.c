@@ -114,12 +114,28 @@ static void name_function(u64 addr, char *name, size_t size)
     pthread_mutex_unlock(&own);
 }
 
+/* The guest registers that the instruction has in host registers. */
+static void name_pinned(const Guest *guest, const char *text, char *note, size_t size)
+{
+    static const char *const names[PINNED] = CODE_PIN_NAMES;
+    size_t used = 0;
+    for (u32 i = 0; i < PINNED && used < size; i++) {
+        char wide[8], narrow[8], name[32];
+        snprintf(wide, sizeof wide, "%%r%s", names[i]);
+        snprintf(narrow, sizeof narrow, "%%e%s", names[i]);
+        if (!strstr(text, wide) && !strstr(text, narrow))
+            continue;
+        guest_state_name(guest, guest->pinned[i], name, sizeof name);
+        used += (size_t)snprintf(note + used, size - used, used ? " %s" : "%s", name);
+    }
+}
+
 /* A note on one host instruction's text: the guest register or field of the Task that it accesses, where a link leads,
  * the function that is called. "" if there is nothing to say. b is the block or region it is part of, or NULL. */
 static void annotate(const Guest *guest, const Block *b, const char *text, char *note, size_t size)
 {
     note[0] = 0;
-    const char *task = strstr(text, "(%r12)"), *number = task;
+    const char *task = strstr(text, "(%r13)"), *number = task;
     if (task) {
         while (number > text && strchr("0123456789abcdefx-", number[-1]))
             number--;
@@ -127,15 +143,15 @@ static void annotate(const Guest *guest, const Block *b, const char *text, char 
         return;
     }
     number = strstr(text, "0x");
-    if (!number)
-        return;
-    u64 value = strtoull(number, NULL, 16);
+    u64 value = number ? strtoull(number, NULL, 16) : 0;
     for (u32 i = 0; b && i < b->nlinks; i++)
         if (value == (u64)&b->links[i])
             snprintf(note, size, "link to 0x%" PRIx64, b->links[i].pc);
     if (b && value == (u64)b)
         snprintf(note, size, "this block");
-    if (!note[0])
+    if (!note[0] && b && b->tier == TIER_BASELINE)
+        name_pinned(guest, text, note, size);
+    if (!note[0] && number)
         name_function(value, note, size);
 }
 

@@ -1,7 +1,7 @@
 /* IR -> LLVM IR: the structure of a region's function. Values are in llvm_value.c.
  *
- * A region is one function `preserve_none void(Task *t, i64 a, i64 b)`. Outside of loops guest registers are loaded
- * where a block first reads them and stored at its end; LLVM forwards what it can from block to block. A loop loads
+ * A region is one function of type Code (include/host.h). The pinned guest registers are its arguments, SSA values from
+ * there to the exits. Outside of loops other guest registers are loaded where a block first reads them and stored at its end; LLVM forwards what it can from block to block. A loop loads
  * what it touches on the way in, keeps it in SSA values (allocas, which SROA promotes), and stores on each way out what
  * may be dirty there: a forward data-flow analysis says which. Had all of a region its registers in SSA values, each
  * entry would have to load whatever some other entry's path makes dirty, and the values would go from the guest's
@@ -85,16 +85,6 @@ static void branch_rarely(Gen *g, LLVMValueRef cond, LLVMBasicBlockRef rare)
     LLVMValueRef br = LLVMBuildCondBr(g->b, cond, rare, next);
     LLVMSetMetadata(br, g->md_prof, g->rare);
     LLVMPositionBuilderAtEnd(g->b, next);
-}
-
-/* Ends the block in a jump to code of our convention. */
-static void tail_call(Gen *g, LLVMValueRef code, LLVMValueRef b)
-{
-    LLVMValueRef args[] = {g->task, LLVMGetUndef(g->i64), b ? b : LLVMGetUndef(g->i64)};
-    LLVMValueRef call = LLVMBuildCall2(g->b, g->code_type, code, args, 3, "");
-    LLVMSetInstructionCallConv(call, CC_PRESERVE_NONE);
-    LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
-    LLVMBuildRetVoid(g->b);
 }
 
 /* -- guest state -------------------------------------------------------------------------------------------- */
@@ -203,6 +193,21 @@ static void load_fp_mode(Gen *g)
     LLVMBuildStore(g->b, LLVMBuildICmp(g->b, LLVMIntNE, flush, const32(g, 0), ""), g->fp_flush);
 }
 
+/* Ends the block in a jump to code of our convention (include/host.h), with a or b if they aren't NULL. */
+static void tail_call(Gen *g, LLVMValueRef code, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMValueRef undefined = LLVMGetUndef(g->i64), args[CODE_NPARAMS];
+    for (u32 i = 0; i < PINNED; i++)
+        args[code_pin[i]] = read_slot(g, &g->comps[g->pin_comp[i]]);
+    args[CODE_TASK] = g->task;
+    args[CODE_A] = a ? a : undefined;
+    args[CODE_B] = b ? b : undefined;
+    LLVMValueRef call = LLVMBuildCall2(g->b, g->code_type, code, args, CODE_NPARAMS, "");
+    LLVMSetInstructionCallConv(call, CC_PRESERVE_NONE);
+    LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
+    LLVMBuildRetVoid(g->b);
+}
+
 /* Brings a component into its variable unless it is there. */
 static void load_component(Gen *g, u32 c)
 {
@@ -226,21 +231,25 @@ static void load_loop_state(Gen *g, u32 block)
             load_component(g, c);
 }
 
-/* Stores what may be dirty here. */
+static void store_set(Gen *g, const Set *which)
+{
+    for (u32 i = 0; i < g->ncomps; i++)
+        if (set_has(which, i))
+            LLVMBuildStore(g->b, read_slot(g, &g->comps[i]), state_field(g, &g->comps[i]));
+}
+
+/* Stores what may be dirty here but the pinned registers, which stay where they are. */
 static void store_state(Gen *g)
 {
-    for (u32 i = 0; i < g->ncomps; i++) {
-        if (!set_has(&g->dirty, i))
-            continue;
-        LLVMValueRef v = read_slot(g, &g->comps[i]);
-        LLVMBuildStore(g->b, v, state_field(g, &g->comps[i]));
-    }
+    Set unpinned = g->dirty;
+    set_remove(&unpinned, &g->pins);
+    store_set(g, &unpinned);
 }
 
 /* Makes the state in memory complete as of the current instruction, pc included. */
 static void flush_state(Gen *g)
 {
-    store_state(g);
+    store_set(g, &g->dirty);
     store_field(g, offsetof(Task, pc), const64(g, g->pc));
     g->dirty = (Set){0};
 }
@@ -396,7 +405,7 @@ static LLVMValueRef call_helper(Gen *g, const Op *op)
     g->fp_unsure = g->has_fp && !g->region->flushes;
     g->valid = (Set){0};
     for (u32 c = 0; c < g->ncomps; c++)
-        if (set_has(&g->loop_state[g->block], c))
+        if (set_has(&g->loop_state[g->block], c) || set_has(&g->pins, c))
             load_component(g, c);
     return v;
 }
@@ -434,7 +443,7 @@ static void leave_if(Gen *g, LLVMValueRef cond, u64 pc)
     LLVMPositionBuilderAtEnd(g->b, leave);
     store_state(g);
     store_field(g, offsetof(Task, pc), const64(g, pc));
-    tail_call(g, llvm_address(g, (const void *)signal_stub), NULL);
+    tail_call(g, llvm_address(g, (const void *)signal_stub), NULL, NULL);
     LLVMPositionBuilderAtEnd(g->b, stay);
 }
 
@@ -472,9 +481,10 @@ static void go(Gen *g, u64 target, u32 which)
     }
     if (!flow_keeps_state(g, g->block, target)) {
         Set live = flow_live_after(g, g->block, target, which);
+        set_join(&live, &g->pins);
         set_meet(&g->dirty, &live);
         store_state(g);
-        g->dirty = (Set){0};
+        set_meet(&g->dirty, &g->pins);
     }
     if (g->edges[g->block].retreating >> which & 1) {
         /* In this order, so that the check's other way is a jump back and not one to the fence before one. */
@@ -495,8 +505,10 @@ static void store_common(Gen *g, const Op *op)
         no = flow_live_after(g, g->block, op->imm2, 1);
     set_meet(&g->dirty, &yes);
     set_meet(&g->dirty, &no);
+    Set stored = g->dirty;
+    set_remove(&stored, &g->pins);
     store_state(g);
-    set_remove(&dirty, &g->dirty);
+    set_remove(&dirty, &stored);
     g->dirty = dirty;
 }
 
@@ -541,7 +553,7 @@ static void exit_to_dispatcher(Gen *g, const Op *op)
     store_state(g);
     store_field(g, offsetof(Task, exit), const32(g, (u32)op->imm));
     store_field(g, offsetof(Task, pc), const64(g, op->imm2));
-    tail_call(g, llvm_address(g, (const void *)exit_stub), NULL);
+    tail_call(g, llvm_address(g, (const void *)exit_stub), NULL, NULL);
 }
 
 /* The one jump through a link that all direct exits share (musttail calls are slow to compile). */
@@ -550,7 +562,7 @@ static void build_link_exit(Gen *g)
     LLVMPositionBuilderAtEnd(g->b, g->link_bb);
     LLVMValueRef p = LLVMBuildIntToPtr(g->b, g->link_phi, g->ptr, "");
     LLVMValueRef code = LLVMBuildLoad2(g->b, g->ptr, p, "");
-    tail_call(g, code, g->link_phi);
+    tail_call(g, code, NULL, g->link_phi);
 }
 
 /* The jump-cache lookup that all indirect exits share. */
@@ -569,11 +581,10 @@ static void build_indirect_exit(Gen *g)
     branch_rarely(g, LLVMBuildICmp(g->b, LLVMIntNE, have, pc, ""), miss);
     LLVMValueRef eight = const64(g, 8);
     LLVMValueRef field = LLVMBuildInBoundsGEP2(g->b, g->i8, entry, &eight, 1, "");
-    tail_call(g, LLVMBuildLoad2(g->b, g->ptr, field, ""), NULL);
+    tail_call(g, LLVMBuildLoad2(g->b, g->ptr, field, ""), NULL, NULL);
 
     LLVMPositionBuilderAtEnd(g->b, miss);
-    store_field(g, offsetof(Task, pc), pc);
-    tail_call(g, llvm_address(g, (const void *)lookup_stub), NULL);
+    tail_call(g, llvm_address(g, (const void *)lookup_stub), pc, NULL);
 }
 
 /* -- ops ---------------------------------------------------------------------------------------------------- */
@@ -810,6 +821,7 @@ static bool build_copy(Gen *g, u32 n)
     bool ok = g->val && g->nzcv;
     g->dirty = g->dirty_in[n];
     g->valid = g->loop_state[n];
+    set_join(&g->valid, &g->pins);
     g->fp_unsure = false;
     for (u32 v = 0; ok && v < g->ir->count; v++) {
         llvm_open_before(g, &g->ir->ops[v]);
@@ -848,8 +860,10 @@ static void find_types(Gen *g)
     g->i128 = LLVMInt128TypeInContext(g->ctx);
     g->ptr = LLVMPointerTypeInContext(g->ctx, 0);
     g->q = LLVMVectorType(g->i8, 16);
-    LLVMTypeRef params[] = {g->ptr, g->i64, g->i64};
-    g->code_type = LLVMFunctionType(g->t_void, params, 3, false);
+    LLVMTypeRef params[CODE_NPARAMS];
+    for (u32 i = 0; i < CODE_NPARAMS; i++)
+        params[i] = i == CODE_TASK ? g->ptr : g->i64;
+    g->code_type = LLVMFunctionType(g->t_void, params, CODE_NPARAMS, false);
 
     g->md_prof = LLVMGetMDKindIDInContext(g->ctx, "prof", 4);
     LLVMMetadataRef weights[] = {LLVMMDStringInContext2(g->ctx, "branch_weights", 14),
@@ -860,15 +874,15 @@ static void find_types(Gen *g)
 static void new_function(Gen *g, const char *name)
 {
     g->fn = LLVMAddFunction(g->mod, name, g->code_type);
-    g->task = LLVMGetParam(g->fn, 0);
+    g->task = LLVMGetParam(g->fn, CODE_TASK);
     LLVMSetValueName2(g->task, "task", 4);
     LLVMSetFunctionCallConv(g->fn, CC_PRESERVE_NONE);
     add_attribute(g, LLVMAttributeFunctionIndex, "nounwind", 0);
     add_attribute(g, LLVMAttributeFunctionIndex, "strictfp", 0);
     add_attribute(g, LLVMAttributeFunctionIndex, "null_pointer_is_valid", 0);
-    add_attribute(g, 1, "noalias", 0);
-    add_attribute(g, 1, "align", 16);
-    add_attribute(g, 1, "dereferenceable", sizeof(Task));
+    add_attribute(g, CODE_TASK + 1, "noalias", 0);
+    add_attribute(g, CODE_TASK + 1, "align", 16);
+    add_attribute(g, CODE_TASK + 1, "dereferenceable", sizeof(Task));
 }
 
 static bool has_fp(const Region *r)
@@ -883,19 +897,19 @@ static bool has_fp(const Region *r)
 /* The way into a block from outside. */
 static void enter(Gen *g, u32 block)
 {
-    g->dirty = g->valid = (Set){0};
+    g->dirty = g->valid = g->pins;
     check_attention(g, g->region->blocks[block]->pc);
     load_fp_mode(g);
     load_loop_state(g, block);
     LLVMBuildBr(g->b, g->bb[block]);
 }
 
-/* A region with several entries gets the number of one in its second argument. */
+/* A region with several entries gets the number of one in a. */
 static void build_entry_switch(Gen *g)
 {
     LLVMBasicBlockRef nowhere = new_bb(g);
     u32 n = (u32)g->region->nentries;
-    LLVMValueRef choose = LLVMBuildSwitch(g->b, LLVMGetParam(g->fn, 1), nowhere, n);
+    LLVMValueRef choose = LLVMBuildSwitch(g->b, LLVMGetParam(g->fn, CODE_A), nowhere, n);
     for (u32 i = 0; i < n; i++) {
         LLVMBasicBlockRef way = new_bb(g);
         LLVMAddCase(choose, const64(g, i), way);
@@ -906,13 +920,13 @@ static void build_entry_switch(Gen *g)
     LLVMBuildUnreachable(g->b);
 }
 
-/* An entry in assembly: its number to the second argument's register, then the function. As functions of LLVM's own
+/* An entry in assembly: its number to a's register, then the function. As functions of LLVM's own
  * they would cost more to compile than some regions. */
 static void build_thunks(Gen *g, const char *name)
 {
     for (size_t i = 0; i < g->region->nentries && g->region->nentries > 1; i++) {
         char text[256];
-        int size = snprintf(text, sizeof text, ".p2align 4\n.globl %s.%zu\n%s.%zu:\nmovl $%zu, %%r13d\njmp %s\n", name,
+        int size = snprintf(text, sizeof text, ".p2align 4\n.globl %s.%zu\n%s.%zu:\nmovl $%zu, %%edx\njmp %s\n", name,
                             i, name, i, i, name);
         LLVMAppendModuleInlineAsm(g->mod, text, (size_t)size);
     }
@@ -924,6 +938,8 @@ static void build_entry(Gen *g)
     LLVMPositionBuilderAtEnd(g->b, entry);
     for (u32 i = 0; i < g->ncomps; i++)
         new_slots(g, &g->comps[i]);
+    for (u32 i = 0; i < PINNED; i++)
+        write_slot(g, &g->comps[g->pin_comp[i]], LLVMGetParam(g->fn, code_pin[i]));
     g->has_fp = has_fp(g->region);
     if (g->has_fp && g->region->flushes)
         g->fp_flush = LLVMBuildAlloca(g->b, g->i1, "");

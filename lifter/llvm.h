@@ -100,6 +100,8 @@ typedef struct Gen {
 
     Component comps[STATE_BYTES / 4];
     u32 ncomps;
+    u32 pin_comp[PINNED];          /* the components that are pinned registers, */
+    Set pins;                      /* as a set: in their variables from entry to exit */
     u32 executed;                  /* the component that counts instructions, if the blocks do */
     i16 comp_of[STATE_BYTES / 4];  /* by 4-byte unit of state; -1 untouched */
     Set *live_in;                  /* one per block: may be read, as it is when the block is entered */

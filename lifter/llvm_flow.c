@@ -137,6 +137,9 @@ static void find_components(Gen *g)
             }
         }
     }
+    for (u32 i = 0; i < PINNED; i++)
+        for (u32 u = 0; u < 2; u++)
+            width[g->region->guest->pinned[i] / 4 + u] = 8;
     memset(g->comp_of, -1, sizeof g->comp_of);
     for (u32 u = 0; u < STATE_BYTES / 4; u++) {
         if (!width[u] || g->comp_of[u] >= 0)
@@ -146,6 +149,10 @@ static void find_components(Gen *g)
         for (u32 k = 0; k < units; k++)
             g->comp_of[first + k] = (i16)g->ncomps;
         g->ncomps++;
+    }
+    for (u32 i = 0; i < PINNED; i++) {
+        g->pin_comp[i] = (u32)g->comp_of[g->region->guest->pinned[i] / 4];
+        set_add(&g->pins, g->pin_comp[i]);
     }
     if (g->region->blocks[0]->ops[0].code == IR_count) {
         Tier counter = g->region->ahead ? TIER_STATIC : TIER_LLVM;
@@ -361,6 +368,9 @@ static void through_block(const Gen *g, const Ir *ir, Set *dirty)
 static void find_dirty(Gen *g)
 {
     bool changed = true;
+    for (size_t i = 0; i < g->region->nblocks; i++)
+        if (g->is_entry[i])
+            g->dirty_in[i] = g->pins;
     while (changed) {
         changed = false;
         for (size_t i = 0; i < g->region->nblocks; i++) {
@@ -368,11 +378,16 @@ static void find_dirty(Gen *g)
             through_block(g, g->region->blocks[i], &out);
             const Edges *e = &g->edges[i];
             for (u32 k = 0; k < e->n; k++) {
-                if (!flow_keeps_state(g, i, e->target[k]))
+                int to = flow_block_at(g->region, e->target[k]);
+                if (to < 0)
                     continue;
-                Set live = flow_live_after(g, i, e->target[k], k);
+                Set live = g->pins;
+                if (flow_keeps_state(g, i, e->target[k])) {
+                    Set after = flow_live_after(g, i, e->target[k], k);
+                    set_join(&live, &after);
+                }
                 set_meet(&live, &out);
-                changed |= set_join(&g->dirty_in[flow_block_at(g->region, e->target[k])], &live);
+                changed |= set_join(&g->dirty_in[to], &live);
             }
         }
     }

@@ -164,7 +164,7 @@ Check *check_new(Region *r, Block *first)
     cache_lock();
     for (size_t i = 0; i < r->nblocks && ok; i++) {
         Ir *ir = noting_writes(r->blocks[i]);
-        c->reference[i] = baseline_compile(ir, -1);
+        c->reference[i] = baseline_compile(r->guest, ir, -1);
         ir_free(ir);
         ok = c->reference[i];
         if (ok)

@@ -84,7 +84,8 @@ bool task_free(Task *t)
 
 /* -- translation ------------------------------------------------------------------------------------------------------------- */
 
-__attribute__((preserve_none)) static void interp_entry(Task *t, u64 a, u64 b)
+/* The interpreter leaves the state in the Task. */
+__attribute__((preserve_none)) static void interp_entry(CODE_PARAMS)
 {
     interp_run(t, ((Block *)b)->ir);
 }
@@ -119,7 +120,7 @@ static Block *make_block(Task *t, u64 pc, bool *readable)
     if (!*readable)
         return NULL;
     u64 lifted = log_clock();
-    Block *b = tier == TIER_INTERP ? make_interp_block(ir) : baseline_compile(ir, tier == TIER_BASELINE ? -1 : tier_threshold());
+    Block *b = tier == TIER_INTERP ? make_interp_block(ir) : baseline_compile(t->guest, ir, tier == TIER_BASELINE ? -1 : tier_threshold());
     if (!b)
         return NULL;
     b->pc = ir->pc;

@@ -162,8 +162,5 @@ bool task_free(Task *t);
 /* Adds what it has executed to the log's counters, once. Process.lock is held. */
 void task_count(Task *t);
 extern __thread Task *self; /* this thread's Task */
-/* Makes code_enter return, for the signal handler: changes the ucontext_t so that the thread goes on in the dispatcher, which
- * looks at t->exit. */
-void code_leave(Task *t, void *ucontext);
 
 #endif

@@ -27,7 +27,7 @@
 #include "cache.h"
 #include "crash.h"
 #include "linux/linux.h"
-#include "operand.h"
+#include "host/x86_64/operand.h"
 
 #define BIT(signo) ((u64)1 << ((signo) - 1))
 #define ALL_SIGNALS (~(u64)0)
@@ -461,7 +461,7 @@ static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
     };
     t->signals->fault_write = uc->uc_mcontext.gregs[REG_ERR] & 2;
     t->exit = EXIT_FAULT;
-    code_leave(t, uc);
+    code_leave(t, uc, b && b->tier == TIER_BASELINE);
 }
 
 static void on_synchronous(int signo, siginfo_t *info, ucontext_t *uc)

@@ -234,7 +234,7 @@ static void show_blocks(const Dis *d, const Region *r)
     qsort(blocks, r->nblocks, sizeof *blocks, by_pc);
     for (size_t i = 0; i < r->nblocks; i++) {
         const Ir *ir = blocks[i];
-        Block *b = baseline_compile(ir, -1);
+        Block *b = baseline_compile(r->guest, ir, -1);
         if (!b)
             fail("no memory for translated code");
         log_printf("\n-- block 0x%" PRIx64 "..0x%" PRIx64 ": %u instructions%s\n", b->pc, b->end, b->insns,

@@ -236,6 +236,7 @@ const Guest guest_aarch64 = {
     .off_flag_a = OFF_FLAG_A,
     .off_flag_b = OFF_FLAG_B,
     .off_sp = OFF_SP,
+    .pinned = {OFF_X(0), OFF_X(1), OFF_SP, OFF_X(2), OFF_X(19), OFF_X(20), OFF_X(3), OFF_X(21)},
     .helpers = helpers,
     .nhelpers = LEN(helpers),
     .unrepeatable_helpers = 1u << HELPER_counter | 1u << HELPER_random | 1u << HELPER_cpy_main | 1u << HELPER_set_main |

@@ -65,6 +65,8 @@ static const Guest guest = {.name = "test",
                             .off_flag_kind = OFF_KIND,
                             .off_flag_a = OFF_A,
                             .off_flag_b = OFF_B,
+                            .pinned = {OFF_X, OFF_X + 8, OFF_X + 16, OFF_X + 24, OFF_X + 32, OFF_X + 40, OFF_X + 48,
+                                       OFF_X + 56},
                             .helpers = helpers,
                             .nhelpers = 2};
 

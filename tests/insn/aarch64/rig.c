@@ -56,7 +56,7 @@ static void on_fault(int signo, siginfo_t *info, void *context)
         task->pc = guest_pc(running, (uint64_t)uc->uc_mcontext.gregs[REG_RIP]);
     task->fault = (Fault){.signo = signo, .code = info->si_code, .addr = (u64)info->si_addr, .pc = task->pc};
     task->exit = EXIT_FAULT;
-    code_leave(task, context);
+    code_leave(task, context, running && running->tier == TIER_BASELINE);
 }
 
 static void *map(uint64_t addr, size_t size)
@@ -131,7 +131,7 @@ static void registers(Task *t, State *s, bool put)
 }
 
 /* The interpreter in the place of compiled code, so that task_raise finds its way out. */
-static __attribute__((preserve_none)) void interp_code(Task *t, u64 a, u64 b)
+static __attribute__((preserve_none)) void interp_code(CODE_PARAMS)
 {
     interp_run(t, (const Ir *)b);
 }
@@ -174,7 +174,7 @@ static void step(Task *t, Tier tier)
         Region region = {.guest = t->guest, .pc = t->pc, .blocks = &ir, .nblocks = 1, .exact = true, .opt = 1};
         region.flushes = t->fp_mode & FP_FLUSH;
 
-        running = tier == TIER_BASELINE ? baseline_compile(ir, -1) : orc_compile(&region, why, sizeof why);
+        running = tier == TIER_BASELINE ? baseline_compile(t->guest, ir, -1) : orc_compile(&region, why, sizeof why);
         if (!running) {
             fprintf(stderr, "%s\n", why);
             exit(1);

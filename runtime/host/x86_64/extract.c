@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rows.h"
+#include "stencil.h"
 
 static const char *const hole_names[] = {
 #define HOLE_NAME(name) #name,
@@ -23,16 +23,13 @@ static const char *const hole_names[] = {
 
 static const char *const row_names[] = {
 #define OP(name, ...) #name,
-#include "../../lifter/ir.def"
-#define ROW_NAME(name, nargs) #name,
-    ROWS(ROW_NAME)
-#undef ROW_NAME
+#include "../../../lifter/ir.def"
 #define HOST(op, ...) "host_" #op,
-#include "../../lifter/host.def"
+#include "../../../lifter/host.def"
 };
-_Static_assert(LEN(row_names) == ROW_COUNT, "a name for each row");
+_Static_assert(LEN(row_names) == STENCILS, "a name for each row");
 
-enum { MAX_STENCILS = 32768, MAX_SYMBOLS = 4096, MAX_SECTIONS = 131072 };
+enum { MAX_SYMBOLS = 4096, MAX_SECTIONS = 131072 };
 
 typedef struct Extract {
     Elf *elf;
@@ -43,12 +40,11 @@ typedef struct Extract {
     size_t nsymbols;
     i64 rodata_at[MAX_SECTIONS]; /* offset of a copied data section in stencil_rodata, or -1 */
     size_t rodata_size;
-    size_t bytes, holes, count;
-    u16 of[ROW_COUNT][VARIANTS];
-    bool best[ROW_COUNT][VARIANTS];
-    FILE *hole_file, *row_file, *rodata_file;
-    char *hole_text, *row_text, *rodata_text;
-    size_t hole_size, row_size, rodata_text_size;
+    size_t bytes, holes;
+    char *row[STENCILS]; /* of the table of stencils; owned */
+    FILE *hole_file, *rodata_file;
+    char *hole_text, *rodata_text;
+    size_t hole_size, rodata_text_size;
 } Extract;
 
 static _Noreturn void __attribute__((format(printf, 1, 2))) fail(const char *format, ...)
@@ -110,47 +106,16 @@ static int hole_index(const char *name)
     fail("unknown hole %s", name);
 }
 
-static int row_index(const char *name, size_t length)
+static int row_index(const char *name)
 {
-    for (int i = 0; i < ROW_COUNT; i++)
-        if (strlen(row_names[i]) == length && !strncmp(row_names[i], name, length))
+    for (int i = 0; i < STENCILS; i++)
+        if (!strcmp(row_names[i], name))
             return i;
-    fail("no op or row for stencil %s", name);
-}
-
-/* True if the code may contain a jump to a place within it, which is then not to be shortened: any byte outside the
- * holes that could be such a jump's opcode counts. */
-static bool may_jump(const u8 *code, u64 size, const bool *in_hole)
-{
-    for (u64 i = 0; i < size; i++) {
-        if (in_hole[i])
-            continue;
-        bool two_bytes = code[i] == 0x0f && i + 1 < size && (code[i + 1] & 0xf0) == 0x80;
-        if ((code[i] & 0xf0) == 0x70 || (code[i] & 0xfc) == 0xe0 || code[i] == 0xe9 || code[i] == 0xeb || two_bytes)
-            return true;
-    }
-    return false;
-}
-
-/* How a sign-extended 32-bit field at `at` can be shortened, by what stands before it: "PATCH_DISP" after a ModRM
- * byte (and the SIB byte of r12) with a 32-bit displacement, "PATCH_IMM" for an operation of group 1 or imul on a
- * register. */
-static const char *shortened(const u8 *code, u64 at, int hole)
-{
-    bool slot = (hole >= HOLE_S0_ && hole <= HOLE_S2_) || hole == HOLE_D_;
-    bool r12 = at >= 3 && (code[at - 2] & 0xc7) == 0x84 && code[at - 1] == 0x24;
-    bool other = at >= 2 && (code[at - 1] & 0xc0) == 0x80 && (code[at - 1] & 7) != 4;
-    if ((slot && r12) || (hole == HOLE_DISP_ && other))
-        return "PATCH_DISP";
-    bool immediate = hole >= HOLE_I0_ && hole <= HOLE_I2_;
-    if (immediate && at >= 2 && (code[at - 2] == 0x81 || code[at - 2] == 0x69) && code[at - 1] >= 0xc0)
-        return "PATCH_IMM";
-    return "PATCH_ABS32";
+    fail("no row for stencil %s", name);
 }
 
 /* One relocation of a stencil as a hole; false if it is the trailing jump to CONT, which is not copied. */
-static bool relocation(Extract *x, const char *stencil, const GElf_Rela *r, const u8 *code, bool jumps, u64 *size,
-                       u8 *negative)
+static bool relocation(Extract *x, const char *stencil, const GElf_Rela *r, const u8 *code, u64 *size)
 {
     GElf_Sym sym;
     gelf_getsym(x->symtab, (int)GELF_R_SYM(r->r_info), &sym);
@@ -189,19 +154,13 @@ static bool relocation(Extract *x, const char *stencil, const GElf_Rela *r, cons
             break;
         case R_X86_64_32:
         case R_X86_64_32S:
-            patch = jumps ? "PATCH_ABS32" : shortened(code, r->r_offset, hole);
+            patch = "PATCH_ABS32";
             break;
         case R_X86_64_64:
             patch = "PATCH_ABS64";
             break;
         default:
             patch = place ? "PATCH_PLACE32" : "PATCH_REL32";
-        }
-        if (type != R_X86_64_32S) {
-            if (hole >= HOLE_I0_ && hole <= HOLE_I2_)
-                *negative &= (u8) ~(1u << (hole - HOLE_I0_));
-            if (hole == HOLE_DISP_)
-                fail("%s: a displacement that isn't sign-extended", stencil);
         }
     } else {
         if (sym.st_shndx != SHN_UNDEF) {
@@ -220,31 +179,14 @@ static bool relocation(Extract *x, const char *stencil, const GElf_Rela *r, cons
 static void stencil(Extract *x, const char *name, const GElf_Sym *sym)
 {
     bool best = !strncmp(name, "st_best_", 8);
-    const char *op = name + (best ? 8 : 3);
-    const char *letters = NULL; /* after the last "__" */
-    for (const char *p = op; (p = strstr(p, "__")); p++)
-        letters = p;
-    if (!letters)
-        fail("%s: no operand letters", name);
-    int row = row_index(op, (size_t)(letters - op));
-    unsigned l[3] = {LETTER_S, LETTER_S, LETTER_S};
-    for (int i = 0; letters[2 + i]; i++) {
-        const char *known = strchr("SAI", letters[2 + i]);
-        if (i == 3 || !known)
-            fail("%s: bad operand letters", name);
-        l[i] = (unsigned)(known - "SAI");
-    }
-    unsigned variant = VARIANT(l[0], l[1], l[2]);
-    if (x->of[row][variant] && x->best[row][variant])
-        return;
-    x->of[row][variant] = (u16)++x->count;
-    x->best[row][variant] = best;
+    int row = row_index(name + (best ? 8 : 3));
+    if (x->row[row])
+        return; /* a better one has been there */
 
     Elf_Scn *section = elf_getscn(x->elf, sym->st_shndx);
     Elf_Data *data = elf_getdata(section, NULL);
     const u8 *code = (const u8 *)data->d_buf + sym->st_value;
     u64 size = sym->st_size;
-    u8 negative = 7;
     size_t nholes = 0;
     if (sym->st_value)
         fail("%s: not at the start of its section", name);
@@ -257,29 +199,13 @@ static void stencil(Extract *x, const char *name, const GElf_Sym *sym)
     Elf_Data *rela = s ? elf_getdata(s, NULL) : NULL;
     if (size > STENCIL_MAX)
         fail("%s: too large (%zu bytes)", name, (size_t)size);
-    bool in_hole[STENCIL_MAX + 8] = {false};
-    u64 body = size;
-    for (size_t i = 0, at = 0; i < nrelocations; i++) {
-        GElf_Rela r;
-        gelf_getrela(rela, (int)i, &r);
-        if (i && r.r_offset < at)
-            fail("%s: relocations out of order", name);
-        at = r.r_offset;
-        u32 type = (u32)GELF_R_TYPE(r.r_info);
-        memset(in_hole + at, true, type == R_X86_64_64 ? 8 : type == R_X86_64_8 ? 1 : type == R_X86_64_16 ? 2 : 4);
-        if (i + 1 == nrelocations && at + 4 == size && code[at - 1] == 0xe9)
-            body -= 5;
-    }
-    bool jumps = may_jump(code, body, in_hole);
     for (size_t i = 0; i < nrelocations; i++) {
         GElf_Rela r;
         gelf_getrela(rela, (int)i, &r);
-        nholes += relocation(x, name, &r, code, jumps, &size, &negative);
+        nholes += relocation(x, name, &r, code, &size);
     }
-    if (nholes > 255)
-        fail("%s: too many holes", name);
-    fprintf(x->row_file, "{%zu,%zu,%zu,%zu,%u}, /* %s */\n", x->bytes, x->holes, (size_t)size, nholes, negative,
-            name + 3);
+    if (asprintf(&x->row[row], "{%zu,%zu,%zu,%zu}", x->bytes, x->holes, (size_t)size, nholes) < 0)
+        fail("out of memory");
     fprintf(x->out, "/* %s */", name + 3);
     for (u64 i = 0; i < size; i++)
         fprintf(x->out, "%u,", code[i]);
@@ -288,30 +214,19 @@ static void stencil(Extract *x, const char *name, const GElf_Sym *sym)
     x->holes += nholes;
 }
 
-/* The generator falls back on having every operand in a slot. */
-static void check_complete(const Extract *x)
-{
-    enum {
-#define SIG(token, n, ...) NARGS_##token = n,
-#include "../../lifter/sigs.def"
-    };
-    static const u8 nargs[] = {
-#define OP(name, result, sig, fx) NARGS_##sig,
-#include "../../lifter/ir.def"
-    };
-    for (int row = 0; row < IR_COUNT; row++)
-        if (nargs[row] && !x->of[row][0])
-            fail("no stencil %s with all operands in slots", row_names[row]);
-}
-
 static void write_tables(Extract *x)
 {
-    fclose(x->row_file);
     fclose(x->hole_file);
     fclose(x->rodata_file);
     fprintf(x->out, "};\n\nstatic const u8 stencil_rodata[] __attribute__((aligned(64))) = {\n%s0};\n", x->rodata_text);
     fprintf(x->out, "\nconst Hole stencil_holes[] = {\n%s{0}};\n", x->hole_text);
-    fprintf(x->out, "\nconst Stencil stencils[] = {\n{0},\n%s};\n\n", x->row_text);
+    fputs("\nconst Stencil stencils[STENCILS] = {\n", x->out);
+    for (int i = 0; i < STENCILS; i++) {
+        if (x->row[i])
+            fprintf(x->out, "[%d] = %s, /* %s */\n", i, x->row[i], row_names[i]);
+        free(x->row[i]);
+    }
+    fputs("};\n\n", x->out);
     for (size_t i = 0; i < x->nsymbols; i++)
         if (strcmp(x->symbols[i], "stencil_rodata"))
             fprintf(x->out, "extern const char symbol_%zu[] __asm__(\"%s\");\n", i, x->symbols[i]);
@@ -321,14 +236,7 @@ static void write_tables(Extract *x)
             fprintf(x->out, "symbol_%zu,\n", i);
         else
             fputs("stencil_rodata,\n", x->out);
-    fputs("0};\n\nconst u16 stencil_of[][VARIANTS] = {\n", x->out);
-    for (int row = 0; row < ROW_COUNT; row++) {
-        fprintf(x->out, "/* %s */ {", row_names[row]);
-        for (int v = 0; v < VARIANTS; v++)
-            fprintf(x->out, "%u,", x->of[row][v]);
-        fputs("},\n", x->out);
-    }
-    fputs("};\n", x->out);
+    fputs("0};\n", x->out);
 }
 
 int main(int argc, char **argv)
@@ -344,9 +252,8 @@ int main(int argc, char **argv)
     x->elf = elf;
     x->out = fopen(argv[2], "w");
     x->hole_file = open_memstream(&x->hole_text, &x->hole_size);
-    x->row_file = open_memstream(&x->row_text, &x->row_size);
     x->rodata_file = open_memstream(&x->rodata_text, &x->rodata_text_size);
-    if (!x->out || !x->hole_file || !x->row_file || !x->rodata_file)
+    if (!x->out || !x->hole_file || !x->rodata_file)
         fail("cannot write %s", argv[2]);
     memset(x->rodata_at, 0xff, sizeof x->rodata_at);
     elf_getshdrstrndx(elf, &x->strings);
@@ -364,7 +271,7 @@ int main(int argc, char **argv)
     x->symtab = elf_getdata(section, NULL);
     x->nsyms = header.sh_size / header.sh_entsize;
     size_t names = header.sh_link;
-    /* The better variants first: the table's own is then left out. */
+    /* The better ones first: those made of bodies are then left out. */
     for (int best = 1; best >= 0; best--)
         for (size_t i = 0; i < x->nsyms; i++) {
             GElf_Sym sym;
@@ -376,7 +283,6 @@ int main(int argc, char **argv)
         }
     for (int i = 0; i < STENCIL_PAD; i++)
         fputs("0,", x->out);
-    check_complete(x);
     write_tables(x);
     if (fclose(x->out))
         fail("cannot write %s", argv[2]);

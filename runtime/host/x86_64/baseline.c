@@ -1,0 +1,1771 @@
+/* The first tier: IR to host code in one pass. Integer ops, loads, stores and branches are instructions chosen here; what
+ * has no such rule is copied from its stencil (stencil.h).
+ *
+ * Values. The pinned guest registers are in host registers of their own, all other guest state is in the Task. A value
+ * lives wherever the guest has it anyway: in the register or slot that it was got from or put to (its home), as long as
+ * nothing overwrites that; beside that, or else, in one of the six temporary registers, or in a spill slot. A get costs
+ * nothing, a constant costs nothing until an instruction can't have it as an immediate, and an op whose result is put to
+ * a pinned register makes it there (`target`), if nothing may fault in between.
+ *
+ * Exactness. Puts are made where they stand, in the Task or in the pinned register: at every faulting access the guest
+ * state is exact. What is delayed is pure: an address's sum becomes part of the access, a comparison part of the branch.
+ *
+ * Vectors. Temporaries are xmm0 to xmm7. Stencils have their operands in the first three; the others, which pass through
+ * them, are where values are kept from op to op. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "../../../include/host.h"
+#include "../../../include/log.h"
+#include "../../../include/translate.h"
+#include "../../../lifter/host.h"
+#include "asm.h"
+#include "stencil.h"
+
+enum {
+    STATE_UNITS = STATE_BYTES / 4, /* a home's start is noted by 4-byte unit of state */
+    NO_HOME = -1,
+    OP_ROOM = 512, /* bytes that an op takes at most, its stencil not counted */
+    ENTRY_AT = 10, /* bytes before the entry: the slow cases, within a short jump's reach */
+    ENTRY_SAFEPOINT = 7, /* bytes of the safepoint, at the entry */
+    TASK = R13,
+    A = RDX,
+    B = RCX,
+    TEMPS = 1 << RAX | 1 << RCX | 1 << RDX | 1 << RBX | 1 << RBP | 1 << R10,
+    VECTOR_TEMPS = 0xff,
+    VECTOR_OPERANDS = 7, /* those that stencils have operands in */
+};
+
+/* preserve_none's registers, in the order of parameters. */
+static const i8 param_reg[CODE_NPARAMS] = {R12, R13, R14, R15, RDI, RSI, RDX, RCX, R8, R9, R11};
+_Static_assert(CODE_TASK == 1 && CODE_A == 6 && CODE_B == 7, "TASK, A and B");
+
+/* What is known about a value. Indexed by Val, as the ops are. */
+typedef struct Rec {
+    u16 left;    /* uses to come; 65535 never runs down */
+    u8 bytes;    /* of the home that hold the value: 4, 8 or 16 */
+    bool wide;   /* must be kept as 64 bits although its type is W: an alias of type X exists */
+    bool constant;
+    bool delayed; /* is made by what uses it */
+    i8 reg;      /* temporary register that holds it, or NO_REG; bits above a W's are zero */
+    i8 target;   /* pinned register that it is going to be put to, or NO_REG */
+    i32 home;    /* offset in Task, or NO_HOME; that of a pinned register means the host register */
+    Val same;    /* the value it is another name for (widenings and narrowings that cost nothing), or itself */
+    Val next;    /* another value at home in the same unit of state, or NO_VAL */
+    u64 value;   /* if constant */
+} Rec;
+
+/* The registers of one kind. */
+typedef struct Bank {
+    u32 temps;      /* which values may be in */
+    u32 locked;     /* of them, those that the op at hand uses */
+    Val holder[16]; /* by register: the value in it, or NO_VAL */
+} Bank;
+
+typedef struct Gen {
+    Asm as;               /* scratch buffer: code runs elsewhere, see fixups */
+    u32 room;
+    const Ir *ir;
+    const Guest *guest;
+    Rec *recs;
+    Block *block;
+    u32 *fixups;          /* positions of 32-bit fields from which the address of the code must be subtracted */
+    u32 nfixups, fixup_room;
+    Bank integers, vectors;
+    i8 pin_at[STATE_UNITS / 2]; /* by 8 bytes of state: the host register that has them, or NO_REG */
+    u64 spilled;          /* spill slots in use */
+    u64 pc;               /* guest address of the instruction */
+    u64 holes[HOLE_COUNT];
+    struct Misaligned {   /* jumps to what is made behind the block */
+        u32 at;           /* of their 32-bit fields */
+        i8 reg;           /* has the address */
+        const Op *op;
+        u64 pc;
+    } *misaligned;
+    u32 nmisaligned;
+    Val heads[STATE_UNITS]; /* values at home in guest state, by the unit their home starts at */
+} Gen;
+_Static_assert(SPILL_SLOTS == 64, "Gen.spilled has a bit for each");
+
+static void *must(void *p)
+{
+    if (!p)
+        out_of_memory("a block");
+    return p;
+}
+
+/* -- code ---------------------------------------------------------------------------------------------------------- */
+
+static void make_room(Gen *g, u32 bytes)
+{
+    if (g->room >= g->as.at + bytes)
+        return;
+    g->room = 2 * g->room + bytes;
+    g->as.code = must(realloc(g->as.code, g->room));
+}
+
+static void add_fixup(Gen *g, u32 at)
+{
+    if (g->nfixups == g->fixup_room) {
+        g->fixup_room = g->fixup_room ? 2 * g->fixup_room : 64;
+        g->fixups = must(realloc(g->fixups, g->fixup_room * sizeof *g->fixups));
+    }
+    g->fixups[g->nfixups++] = at;
+}
+
+/* The distance to something outside of the block, as a 32-bit field that ends the instruction. */
+static void outside(Gen *g, const void *symbol)
+{
+    add_fixup(g, g->as.at);
+    asm_u32(&g->as, (u32)(u64)symbol - g->as.at - 4);
+}
+
+static void jump_outside(Gen *g, const void *symbol)
+{
+    asm_u8(&g->as, 0xe9);
+    outside(g, symbol);
+}
+
+/* Copies n bytes, and up to STENCIL_PAD - 1 more. */
+static void copy_bytes(u8 *to, const u8 *from, u32 n)
+{
+    for (u32 i = 0; i < n; i += STENCIL_PAD)
+        memcpy(to + i, from + i, STENCIL_PAD);
+}
+
+/* The stencil of an op on this host. */
+static u32 stencil_of(u16 code)
+{
+    switch (code) {
+#define HOST(op, result, sig, feature) \
+    case IR_##op: \
+        return HOST_HAS(feature) ? STENCIL_host_##op : IR_##op;
+#include "../../../lifter/host.def"
+    default:
+        return code;
+    }
+}
+
+/* Copies an op's stencil and fills its holes. */
+static void copy_stencil(Gen *g, u16 code)
+{
+    const Stencil *s = &stencils[stencil_of(code)];
+    assert(s->size && "an op without code");
+    make_room(g, s->size + STENCIL_PAD);
+    u32 at = g->as.at;
+    copy_bytes(g->as.code + at, stencil_bytes + s->bytes, s->size);
+    g->holes[HOLE_CONT_] = at + s->size;
+    for (u32 i = 0; i < s->nholes; i++) {
+        const Hole *hole = &stencil_holes[s->holes + i];
+        u32 to = at + hole->at;
+        u8 *p = g->as.code + to;
+        u64 value = hole->patch < PATCH_SYM32 ? g->holes[hole->what] : (u64)stencil_symbols[hole->what];
+        value += (u64)(i64)hole->addend;
+        switch ((Patch)hole->patch) {
+        case PATCH_ABS8:
+            *p = (u8)value;
+            break;
+        case PATCH_ABS16:
+            memcpy(p, &(u16){(u16)value}, 2);
+            break;
+        case PATCH_SYM32:
+        case PATCH_ABS32:
+            memcpy(p, &(u32){(u32)value}, 4);
+            break;
+        case PATCH_ABS64:
+            memcpy(p, &value, 8);
+            break;
+        case PATCH_PLACE32:
+            memcpy(p, &(u32){(u32)value - to}, 4);
+            break;
+        case PATCH_REL32:
+        case PATCH_SYMREL32:
+            memcpy(p, &(u32){(u32)value - to}, 4);
+            add_fixup(g, to);
+            break;
+        }
+    }
+    g->as.at += s->size;
+}
+
+/* -- where values are ---------------------------------------------------------------------------------------------- */
+
+static u8 type_of(const Gen *g, Val v)
+{
+    return ir_ops[g->ir->ops[v].code].result;
+}
+
+static bool is_vector(const Gen *g, Val v)
+{
+    return type_of(g, v) == TYPE_Q;
+}
+
+static Bank *bank_of(Gen *g, bool vector)
+{
+    return vector ? &g->vectors : &g->integers;
+}
+
+/* An operand's value. */
+static Val operand(const Gen *g, const Op *op, u32 i)
+{
+    return g->recs[op->arg[i]].same;
+}
+
+static i32 state_home(u32 offset)
+{
+    return (i32)(offsetof(Task, state) + offset);
+}
+
+/* The register that a home is, or NO_REG for memory. */
+static int pin_of(const Gen *g, i32 home)
+{
+    u32 offset = (u32)home - (u32)offsetof(Task, state);
+    return home != NO_HOME && offset < STATE_BYTES ? g->pin_at[offset / 8] : NO_REG;
+}
+
+static bool is_spill(i32 home)
+{
+    return home >= (i32)offsetof(Task, spill);
+}
+_Static_assert(offsetof(Task, spill) > offsetof(Task, state), "spill slots lie behind the guest state");
+
+static u32 width(u8 type)
+{
+    return type == TYPE_X ? OP_W : 0;
+}
+
+static i32 spill_new(Gen *g)
+{
+    if (!~g->spilled)
+        abort(); /* no lifter keeps this many values alive at once */
+    int slot = __builtin_ctzll(~g->spilled);
+    g->spilled |= 1ull << slot;
+    return (i32)(offsetof(Task, spill) + (size_t)slot * sizeof(V128));
+}
+
+static void spill_free(Gen *g, Rec *r)
+{
+    if (is_spill(r->home))
+        g->spilled &= ~(1ull << (((size_t)r->home - offsetof(Task, spill)) / sizeof(V128)));
+    r->home = NO_HOME;
+}
+
+static void move(Gen *g, int to, int from)
+{
+    if (to != from)
+        asm_insn(&g->as, OP_W | 0x8b, to, rm_reg(from));
+}
+
+static void move32(Gen *g, int to, int from)
+{
+    asm_insn(&g->as, 0x8b, to, rm_reg(from));
+}
+
+static void move_vector(Gen *g, int to, int from)
+{
+    if (to != from)
+        asm_insn(&g->as, OP_0F | 0x28, to, rm_reg(from));
+}
+
+static Rm slot(i32 home)
+{
+    return rm_memory(TASK, home);
+}
+
+static void bind(Gen *g, Val v, int reg)
+{
+    bank_of(g, is_vector(g, v))->holder[reg] = v;
+    g->recs[v].reg = (i8)reg;
+}
+
+/* The register doesn't hold its value any more. */
+static void unbind(Gen *g, Bank *bank, int reg)
+{
+    Val v = bank->holder[reg];
+    if (v != NO_VAL)
+        g->recs[v].reg = NO_REG;
+    bank->holder[reg] = NO_VAL;
+}
+
+/* Whether the value is nowhere but in its register. */
+static bool only_there(const Gen *g, Val v)
+{
+    return v != NO_VAL && g->recs[v].left && !g->recs[v].constant && g->recs[v].home == NO_HOME;
+}
+
+/* Gives a value that is in a temporary register a spill slot, too. */
+static void spill(Gen *g, Val v)
+{
+    Rec *r = &g->recs[v];
+    r->home = spill_new(g);
+    r->bytes = is_vector(g, v) ? 16 : 8;
+    if (is_vector(g, v))
+        asm_insn(&g->as, OP_0F | 0x29, r->reg, slot(r->home));
+    else
+        asm_insn(&g->as, OP_W | 0x89, r->reg, slot(r->home));
+}
+
+/* A free register among those of the mask, or NO_REG. */
+static int find_free(const Bank *bank, u32 mask)
+{
+    for (u32 left = bank->temps & ~bank->locked & mask; left; left &= left - 1)
+        if (bank->holder[__builtin_ctz(left)] == NO_VAL)
+            return __builtin_ctz(left);
+    return NO_REG;
+}
+
+/* Makes a temporary register empty; a value that is nowhere else moves to another register or a slot. */
+static void vacate(Gen *g, bool vector, int reg)
+{
+    Bank *bank = bank_of(g, vector);
+    Val v = bank->holder[reg];
+    if (only_there(g, v)) {
+        int to = find_free(bank, vector ? VECTOR_TEMPS & ~VECTOR_OPERANDS : TEMPS);
+        if (to == NO_REG) {
+            spill(g, v);
+        } else {
+            (vector ? move_vector : move)(g, to, reg);
+            bank->holder[reg] = NO_VAL;
+            bind(g, v, to);
+            return;
+        }
+    }
+    unbind(g, bank, reg);
+}
+
+/* An empty temporary register, locked for the op at hand. */
+static int allocate(Gen *g, bool vector)
+{
+    Bank *bank = bank_of(g, vector);
+    int reg = vector ? find_free(bank, VECTOR_TEMPS & ~VECTOR_OPERANDS) : NO_REG;
+    if (reg == NO_REG)
+        reg = find_free(bank, ~0u);
+    for (u32 left = bank->temps & ~bank->locked; left && reg == NO_REG; left &= left - 1)
+        if (!only_there(g, bank->holder[__builtin_ctz(left)]))
+            reg = __builtin_ctz(left);
+    if (reg == NO_REG) {
+        assert(bank->temps & ~bank->locked);
+        reg = __builtin_ctz(bank->temps & ~bank->locked);
+    }
+    vacate(g, vector, reg);
+    bank->locked |= 1u << reg;
+    return reg;
+}
+
+static void used(Gen *g, Val v)
+{
+    Rec *r = &g->recs[v];
+    if (r->left == UINT16_MAX || --r->left)
+        return;
+    spill_free(g, r);
+    if (r->reg != NO_REG)
+        unbind(g, bank_of(g, is_vector(g, v)), r->reg);
+}
+
+static void load_home(Gen *g, Val v, int reg)
+{
+    const Rec *r = &g->recs[v];
+    int pin = pin_of(g, r->home);
+    bool word = type_of(g, v) == TYPE_W && !r->wide;
+    if (is_vector(g, v))
+        asm_insn(&g->as, OP_0F | 0x28, reg, slot(r->home));
+    else if (pin != NO_REG)
+        (word ? move32 : move)(g, reg, pin);
+    else
+        asm_insn(&g->as, (word ? 0 : OP_W) | 0x8b, reg, slot(r->home));
+}
+
+static void materialise(Gen *g, Val v);
+
+/* A register that has the value: a temporary one, locked, or a pinned one (in which the bits above a W may be
+ * anything). */
+static int in_reg(Gen *g, Val v)
+{
+    Rec *r = &g->recs[v];
+    if (r->delayed)
+        materialise(g, v);
+    bool vector = is_vector(g, v);
+    if (r->reg == NO_REG) {
+        int pin = pin_of(g, r->home);
+        if (pin != NO_REG)
+            return pin;
+        int reg = allocate(g, vector);
+        if (r->constant)
+            asm_constant(&g->as, reg, r->value);
+        else
+            load_home(g, v, reg);
+        bind(g, v, reg);
+    }
+    bank_of(g, vector)->locked |= 1u << r->reg;
+    return r->reg;
+}
+
+/* The value as the operand of an instruction that may have it in memory: that is as good if it isn't used again. */
+static Rm in_place(Gen *g, Val v)
+{
+    const Rec *r = &g->recs[v];
+    bool memory = !r->delayed && !r->constant && r->reg == NO_REG && r->left == 1 && r->home != NO_HOME &&
+                  !is_spill(r->home) && pin_of(g, r->home) == NO_REG;
+    return memory ? slot(r->home) : rm_reg(in_reg(g, v));
+}
+
+/* A copy of the value in this temporary register, which is locked; what else is in it moves away. */
+static void bring(Gen *g, Val v, int reg)
+{
+    Rec *r = &g->recs[v];
+    bool vector = is_vector(g, v);
+    Bank *bank = bank_of(g, vector);
+    if (r->delayed)
+        materialise(g, v);
+    if (r->reg != reg) {
+        vacate(g, vector, reg);
+        if (r->reg != NO_REG)
+            (vector ? move_vector : move)(g, reg, r->reg);
+        else if (r->constant)
+            asm_constant(&g->as, reg, r->value);
+        else
+            load_home(g, v, reg);
+    }
+    bank->locked |= 1u << reg;
+}
+
+/* v's home in the guest state is about to be overwritten. */
+static void evict(Gen *g, Val v)
+{
+    Rec *r = &g->recs[v];
+    if (r->left && r->reg == NO_REG && !r->constant) {
+        int reg = allocate(g, is_vector(g, v));
+        load_home(g, v, reg);
+        bind(g, v, reg);
+        bank_of(g, is_vector(g, v))->locked &= ~(1u << reg);
+    }
+    r->home = NO_HOME;
+}
+
+static void evict_unit(Gen *g, u32 unit, i32 from, i32 to)
+{
+    i32 start = state_home(unit * 4);
+    Val *link = &g->heads[unit];
+    while (*link != NO_VAL) {
+        Val v = *link;
+        Rec *r = &g->recs[v];
+        bool stays = r->home == start && r->left && !(start < to && start + r->bytes > from);
+        if (stays) {
+            link = &r->next;
+            continue;
+        }
+        *link = r->next;
+        if (r->home == start)
+            evict(g, v);
+    }
+}
+
+/* Moves whatever is at home in state bytes [offset, offset+bytes) elsewhere. A home starts at a multiple of its
+ * size. */
+static void evict_range(Gen *g, u32 offset, u32 bytes)
+{
+    i32 from = state_home(offset), to = from + (i32)bytes;
+    for (u32 unit = (offset & ~15u) / 4; unit < (offset + bytes) / 4; unit++)
+        if (g->heads[unit] != NO_VAL)
+            evict_unit(g, unit, from, to);
+}
+
+/* v is (also) in the guest state at this offset from now on. */
+static void set_home(Gen *g, Val v, u32 offset, u8 bytes)
+{
+    Rec *r = &g->recs[v];
+    u8 type = type_of(g, v);
+    u8 want = type == TYPE_Q ? 16 : type == TYPE_X || r->wide ? 8 : 4;
+    if (r->home != NO_HOME || !r->left || bytes < want)
+        return;
+    r->home = state_home(offset);
+    r->bytes = bytes;
+    r->next = g->heads[offset / 4];
+    g->heads[offset / 4] = v;
+}
+
+/* v, which is in a register, doesn't live in the guest state any more. */
+static void leave_home(Gen *g, Val v)
+{
+    Rec *r = &g->recs[v];
+    Val *link = &g->heads[(r->home - (i32)offsetof(Task, state)) / 4];
+    while (*link != v)
+        link = &g->recs[*link].next;
+    *link = r->next;
+    r->home = NO_HOME;
+}
+
+/* Where the result of op n goes: the pinned register that it is meant for; or `reuse`, the register of an operand that
+ * isn't needed any more; or a fresh one. The operands have been used (`used`), but are still where they were. */
+static int destination(Gen *g, Val n, int reuse)
+{
+    const Rec *r = &g->recs[n];
+    if (r->target != NO_REG && r->left) {
+        u32 offset = g->guest->pinned[r->target];
+        evict_range(g, offset, 8);
+        set_home(g, n, offset, 8);
+        return pin_of(g, r->home);
+    }
+    if (reuse != NO_REG && !is_vector(g, n) && TEMPS >> reuse & 1 && g->integers.holder[reuse] == NO_VAL)
+        return reuse;
+    return allocate(g, is_vector(g, n));
+}
+
+/* The result is in the register that destination() has given. */
+static void define(Gen *g, Val n, int reg)
+{
+    const Rec *r = &g->recs[n];
+    if (r->left && r->home == NO_HOME)
+        bind(g, n, reg);
+}
+
+/* A result that an instruction or stencil leaves in a certain register. */
+static void define_in(Gen *g, Val n, int reg)
+{
+    if (g->recs[n].target != NO_REG && g->recs[n].left)
+        move(g, destination(g, n, NO_REG), reg);
+    else
+        define(g, n, reg);
+}
+
+/* -- integer ops --------------------------------------------------------------------------------------------------- */
+
+/* The value as a sign-extended immediate of an operation of this type, if it is one. */
+static bool immediate(const Gen *g, Val v, u8 type, i32 *imm)
+{
+    const Rec *r = &g->recs[v];
+    *imm = (i32)r->value;
+    return r->constant && (type != TYPE_X || (i64)r->value == *imm);
+}
+
+/* dst = a op b for instructions with two operands, the first of which is also the result. */
+static void two_operand(Gen *g, u32 insn, int dst, int a, Rm b, bool commutes)
+{
+    bool clash = (!b.memory && b.reg == dst) && a != dst;
+    if (clash && commutes) {
+        b = rm_reg(a);
+    } else if (clash) {
+        int t = allocate(g, false);
+        move(g, t, a);
+        asm_insn(&g->as, insn, t, b);
+        move(g, dst, t);
+        return;
+    } else {
+        move(g, dst, a);
+    }
+    asm_insn(&g->as, insn, dst, b);
+}
+
+/* add, or, and, sub, xor by their group 1 number; mul as MUL. */
+enum { ADD = 0, OR = 1, AND = 4, SUB = 5, XOR = 6, CMP = 7, MUL = 8 };
+
+static void add_constant(Gen *g, u32 w, int dst, int a, i32 imm)
+{
+    if (dst == a)
+        asm_group1(&g->as, w, ADD, rm_reg(dst), imm);
+    else
+        asm_insn(&g->as, w | 0x8d, dst, rm_memory(a, imm));
+}
+
+/* a & imm where that is a zero-extension. */
+static bool and_extends(Gen *g, int dst, int a, u64 mask)
+{
+    if (mask == 0xff)
+        asm_insn(&g->as, OP_0F | OP_BYTE_RM | 0xb6, dst, rm_reg(a));
+    else if (mask == 0xffff)
+        asm_insn(&g->as, OP_0F | 0xb7, dst, rm_reg(a));
+    else if (mask == 0xffffffff)
+        move32(g, dst, a);
+    else
+        return false;
+    return true;
+}
+
+static void arithmetic(Gen *g, Val n, const Op *op, int which)
+{
+    u8 type = ir_ops[op->code].result;
+    u32 w = width(type);
+    bool commutes = which != SUB;
+    Val x = operand(g, op, 0), y = operand(g, op, 1);
+    i32 imm;
+    bool in_temp = !g->recs[y].constant && g->recs[y].reg != NO_REG && g->recs[x].reg == NO_REG;
+    if (commutes && (g->recs[x].constant || in_temp)) {
+        Val other = x;
+        x = y;
+        y = other;
+    }
+    int a = in_reg(g, x);
+    bool constant = immediate(g, y, type, &imm);
+    bool extends = which == AND && g->recs[y].constant &&
+                   (g->recs[y].value == 0xff || g->recs[y].value == 0xffff || g->recs[y].value == 0xffffffff);
+    Rm b = constant || extends ? rm_reg(NO_REG) : in_place(g, y);
+    u64 mask = g->recs[y].value;
+    used(g, x);
+    used(g, y);
+    int dst = destination(g, n, a);
+    if (extends) {
+        and_extends(g, dst, a, mask);
+    } else if (constant && (which == ADD || (which == SUB && imm != INT32_MIN))) {
+        add_constant(g, w, dst, a, which == ADD ? imm : -imm);
+    } else if (constant && which == MUL) {
+        bool byte = imm == (i8)imm;
+        asm_insn(&g->as, w | (byte ? 0x6b : 0x69), dst, rm_reg(a));
+        byte ? asm_u8(&g->as, (u32)imm) : asm_u32(&g->as, (u32)imm);
+    } else if (constant) {
+        move(g, dst, a);
+        asm_group1(&g->as, w, which, rm_reg(dst), imm);
+    } else if (which == ADD && !b.memory && dst != a && dst != b.reg) {
+        asm_insn(&g->as, w | 0x8d, dst, (Rm){.memory = true, .reg = (i8)a, .index = b.reg});
+    } else {
+        u32 insn = which == MUL ? OP_0F | 0xaf : (u32)which << 3 | 3;
+        two_operand(g, w | insn, dst, a, b, commutes);
+    }
+    define(g, n, dst);
+}
+
+/* a & ~b */
+static void and_not(Gen *g, Val n, const Op *op)
+{
+    u32 w = width(ir_ops[op->code].result);
+    Val x = operand(g, op, 0), y = operand(g, op, 1);
+    int a = in_reg(g, x), t = allocate(g, false);
+    Rm b = in_place(g, y);
+    asm_insn(&g->as, w | 0x8b, t, b);
+    asm_insn(&g->as, w | 0xf7, 2, rm_reg(t));
+    used(g, x);
+    used(g, y);
+    int dst = destination(g, n, t);
+    two_operand(g, w | 0x23, dst, a, rm_reg(t), true);
+    define(g, n, dst);
+}
+
+/* ror 1, shl 4, shr 5, sar 7 by their group 2 number. */
+static void shift(Gen *g, Val n, const Op *op, int which)
+{
+    u8 type = ir_ops[op->code].result;
+    u32 w = width(type);
+    Val x = operand(g, op, 0), y = operand(g, op, 1);
+    bool constant = g->recs[y].constant;
+    u32 by = (u32)g->recs[y].value & (type == TYPE_X ? 63 : 31);
+    if (!constant)
+        bring(g, y, RCX);
+    int a = in_reg(g, x);
+    used(g, x);
+    used(g, y);
+    int dst = destination(g, n, a);
+    if (dst == RCX) { /* the amount's own register */
+        dst = allocate(g, false);
+    }
+    if (type == TYPE_W)
+        move32(g, dst, a);
+    else
+        move(g, dst, a);
+    asm_insn(&g->as, w | (constant ? 0xc1 : 0xd3), which, rm_reg(dst));
+    if (constant)
+        asm_u8(&g->as, by);
+    define(g, n, dst);
+}
+
+/* not 2, neg 3 by their group 3 number. */
+static void unary(Gen *g, Val n, const Op *op, int which)
+{
+    u8 type = ir_ops[op->code].result;
+    Val x = operand(g, op, 0);
+    int a = in_reg(g, x);
+    used(g, x);
+    int dst = destination(g, n, a);
+    move(g, dst, a);
+    asm_insn(&g->as, width(type) | 0xf7, which, rm_reg(dst));
+    define(g, n, dst);
+}
+
+static void byte_swap(Gen *g, Val n, const Op *op)
+{
+    Val x = operand(g, op, 0);
+    int a = in_reg(g, x);
+    used(g, x);
+    int dst = destination(g, n, a);
+    bool wide = ir_ops[op->code].result == TYPE_X;
+    move(g, dst, a);
+    if (wide || dst > 7)
+        asm_u8(&g->as, 0x40 | (wide ? 8u : 0) | (dst > 7 ? 1u : 0));
+    asm_u8(&g->as, 0x0f);
+    asm_u8(&g->as, 0xc8 | (u32)(dst & 7));
+    define(g, n, dst);
+}
+
+/* An instruction that moves and extends. */
+static void extend(Gen *g, Val n, const Op *op, u32 insn)
+{
+    Val x = operand(g, op, 0);
+    int a = in_reg(g, x);
+    used(g, x);
+    int dst = destination(g, n, a);
+    asm_insn(&g->as, insn, dst, rm_reg(a));
+    define(g, n, dst);
+}
+
+/* The upper half of a product: mul 4, imul 5. */
+static void multiply_high(Gen *g, Val n, const Op *op, int which)
+{
+    Val x = operand(g, op, 0), y = operand(g, op, 1);
+    bring(g, x, RAX);
+    Rm b = in_place(g, y);
+    /* The lower half overwrites RAX, the upper one RDX. */
+    used(g, x);
+    used(g, y);
+    vacate(g, false, RAX);
+    if (b.memory || b.reg != RDX)
+        vacate(g, false, RDX);
+    else if (g->integers.holder[RDX] != NO_VAL) {
+        int t = allocate(g, false);
+        move(g, t, RDX);
+        bind(g, g->integers.holder[RDX], t);
+        g->integers.holder[RDX] = NO_VAL;
+        b = rm_reg(t);
+    }
+    g->integers.locked |= 1u << RDX;
+    asm_insn(&g->as, OP_W | 0xf7, which, b);
+    define_in(g, n, RDX);
+}
+
+static void extract(Gen *g, Val n, const Op *op)
+{
+    u32 w = width(ir_ops[op->code].result);
+    Val x = operand(g, op, 0), y = operand(g, op, 1);
+    int a = in_reg(g, x), b = in_reg(g, y);
+    used(g, x);
+    used(g, y);
+    int dst = destination(g, n, b), t = dst == a && a != b ? allocate(g, false) : dst;
+    move(g, t, b);
+    asm_insn(&g->as, w | OP_0F | 0xac, a, rm_reg(t));
+    asm_u8(&g->as, (u32)op->imm);
+    move(g, dst, t);
+    define(g, n, dst);
+}
+
+/* -- comparisons --------------------------------------------------------------------------------------------------- */
+
+enum { NO_CC = 16 };
+
+static u32 cc_of(u16 code)
+{
+    switch (code) {
+    case IR_eq32:
+    case IR_eq64:
+        return CC_E;
+    case IR_ne32:
+    case IR_ne64:
+        return CC_NE;
+    case IR_ult32:
+    case IR_ult64:
+        return CC_B;
+    case IR_ule32:
+    case IR_ule64:
+        return CC_BE;
+    case IR_slt32:
+    case IR_slt64:
+        return CC_L;
+    case IR_sle32:
+    case IR_sle64:
+        return CC_LE;
+    default:
+        return NO_CC;
+    }
+}
+
+/* The condition on b, a that cc is on a, b. */
+static Cc mirrored(Cc cc)
+{
+    switch (cc) {
+    case CC_B:
+        return CC_A;
+    case CC_BE:
+        return CC_AE;
+    case CC_L:
+        return CC_G;
+    case CC_LE:
+        return CC_GE;
+    default:
+        return cc;
+    }
+}
+
+static bool is_and(u16 code)
+{
+    return code == IR_and32 || code == IR_and64;
+}
+
+/* Sets the host's flags for a & b, the operands of an op that is delayed. */
+static void test_and(Gen *g, Val v)
+{
+    const Op *op = &g->ir->ops[v];
+    u8 type = ir_ops[op->code].result;
+    Val x = operand(g, op, 0), y = operand(g, op, 1);
+    i32 imm;
+    if (g->recs[x].constant) {
+        Val other = x;
+        x = y;
+        y = other;
+    }
+    int a = in_reg(g, x);
+    if (immediate(g, y, type, &imm)) {
+        bool byte = !(imm & ~0x7f);
+        bool word = !byte && type == TYPE_X && imm >= 0;
+        asm_insn(&g->as, byte ? OP_BYTE_RM | 0xf6 : (word ? 0 : width(type)) | 0xf7, 0, rm_reg(a));
+        byte ? asm_u8(&g->as, (u32)imm) : asm_u32(&g->as, (u32)imm);
+    } else {
+        asm_insn(&g->as, width(type) | 0x85, in_reg(g, y), rm_reg(a));
+    }
+    used(g, x);
+    used(g, y);
+    g->recs[v].delayed = false;
+}
+
+static Cc compare(Gen *g, const Op *op)
+{
+    u8 type = ir_ops[op->code].arg[0];
+    u32 w = width(type);
+    Cc cc = (Cc)cc_of(op->code);
+    Val x = operand(g, op, 0), y = operand(g, op, 1);
+    if (g->recs[x].constant) {
+        Val other = x;
+        x = y;
+        y = other;
+        cc = mirrored(cc);
+    }
+    i32 imm;
+    if (immediate(g, y, type, &imm) && !imm) {
+        if (g->recs[x].delayed && is_and(g->ir->ops[x].code)) {
+            test_and(g, x);
+        } else {
+            Rm a = in_place(g, x);
+            if (a.memory)
+                asm_group1(&g->as, w, CMP, a, 0);
+            else
+                asm_insn(&g->as, w | 0x85, a.reg, a);
+        }
+    } else if (immediate(g, y, type, &imm)) {
+        asm_group1(&g->as, w, CMP, in_place(g, x), imm);
+    } else {
+        int a = in_reg(g, x);
+        asm_insn(&g->as, w | 0x3b, a, in_place(g, y));
+    }
+    used(g, x);
+    used(g, y);
+    return cc;
+}
+
+/* Has the host's flags say whether v, a W, isn't 0. */
+static Cc condition(Gen *g, Val v)
+{
+    Rec *r = &g->recs[v];
+    Cc cc = CC_NE;
+    if (r->delayed && is_and(g->ir->ops[v].code)) {
+        test_and(g, v);
+    } else if (r->delayed) {
+        r->delayed = false;
+        cc = compare(g, &g->ir->ops[v]);
+    } else {
+        int a = in_reg(g, v);
+        asm_insn(&g->as, 0x85, a, rm_reg(a));
+    }
+    used(g, v);
+    return cc;
+}
+
+static void comparison(Gen *g, Val n, const Op *op)
+{
+    Cc cc = compare(g, op);
+    int dst = destination(g, n, NO_REG);
+    asm_insn(&g->as, OP_0F | OP_BYTE_RM | 0x90 | (u32)cc, 0, rm_reg(dst));
+    asm_insn(&g->as, OP_0F | OP_BYTE_RM | 0xb6, dst, rm_reg(dst));
+    define(g, n, dst);
+}
+
+static void choose(Gen *g, Val n, const Op *op)
+{
+    u32 w = width(ir_ops[op->code].result);
+    Val yes = operand(g, op, 1), no = operand(g, op, 2);
+    int b = in_reg(g, yes), c = in_reg(g, no);
+    Cc cc = condition(g, operand(g, op, 0));
+    g->integers.locked = TEMPS & (1u << b | 1u << c);
+    used(g, yes);
+    used(g, no);
+    int dst = destination(g, n, c);
+    if (dst == b) {
+        asm_insn(&g->as, w | OP_0F | 0x40 | (u32)(cc ^ 1), dst, rm_reg(c));
+    } else {
+        move(g, dst, c);
+        asm_insn(&g->as, w | OP_0F | 0x40 | (u32)cc, dst, rm_reg(b));
+    }
+    define(g, n, dst);
+}
+
+/* -- memory -------------------------------------------------------------------------------------------------------- */
+
+/* An access's address operand, of which the uses are still to be counted: see address_used. */
+static Rm address(Gen *g, const Op *op)
+{
+    Val v = operand(g, op, 0);
+    const Rec *r = &g->recs[v];
+    i32 disp = (i32)op->imm, imm;
+    if (r->constant && (i64)(r->value + (u64)op->imm) == (i32)(r->value + (u64)op->imm))
+        return rm_memory(NO_REG, (i32)(r->value + (u64)op->imm));
+    if (!r->delayed)
+        return rm_memory(in_reg(g, v), disp);
+    const Op *sum = &g->ir->ops[v];
+    Val base = operand(g, sum, 0), index = operand(g, sum, 1);
+    if (g->recs[base].constant) {
+        Val other = base;
+        base = index;
+        index = other;
+    }
+    if (immediate(g, index, TYPE_X, &imm) && (i64)imm + disp == (i32)((i64)imm + disp))
+        return rm_memory(in_reg(g, base), imm + disp);
+    Rm rm = {.memory = true, .reg = (i8)in_reg(g, base), .disp = disp};
+    if (g->recs[index].delayed && g->ir->ops[index].code == IR_shl64) {
+        const Op *shl = &g->ir->ops[index];
+        rm.scale = (u8)g->recs[operand(g, shl, 1)].value;
+        rm.index = (i8)in_reg(g, operand(g, shl, 0));
+    } else {
+        rm.index = (i8)in_reg(g, index);
+    }
+    return rm;
+}
+
+static void delayed_used(Gen *g, Val v)
+{
+    if (g->recs[v].delayed) {
+        g->recs[v].delayed = false;
+        delayed_used(g, operand(g, &g->ir->ops[v], 0));
+        delayed_used(g, operand(g, &g->ir->ops[v], 1));
+    }
+    used(g, v);
+}
+
+/* How ops load: the instruction. */
+static u32 load_insn(u16 code)
+{
+    switch (code) {
+    case IR_ld8:
+        return OP_0F | 0xb6;
+    case IR_ld16:
+        return OP_0F | 0xb7;
+    case IR_ld32:
+        return 0x8b;
+    case IR_ld64:
+        return OP_W | 0x8b;
+    case IR_ld8s:
+        return OP_0F | 0xbe;
+    case IR_ld16s:
+        return OP_0F | 0xbf;
+    case IR_ld8sx:
+        return OP_W | OP_0F | 0xbe;
+    case IR_ld16sx:
+        return OP_W | OP_0F | 0xbf;
+    case IR_ld32sx:
+        return OP_W | 0x63;
+    case IR_ld32q:
+        return OP_66 | OP_0F | 0x6e; /* movd */
+    case IR_ld64q:
+        return OP_F3 | OP_0F | 0x7e; /* movq */
+    case IR_ld128:
+        return OP_0F | 0x10; /* movups */
+    default:
+        return 0;
+    }
+}
+
+static void load(Gen *g, Val n, const Op *op)
+{
+    Rm at = address(g, op);
+    delayed_used(g, operand(g, op, 0));
+    /* A load that faults must not have changed anything: a pinned register that is evicted for it has moved before. */
+    int dst = destination(g, n, at.reg == NO_REG ? NO_REG : at.reg);
+    if (op->code == IR_ld8q || op->code == IR_ld16q) {
+        int t = allocate(g, false);
+        asm_insn(&g->as, OP_0F | (op->code == IR_ld8q ? 0xb6 : 0xb7), t, at);
+        asm_insn(&g->as, OP_66 | OP_0F | 0x6e, dst, rm_reg(t));
+    } else {
+        asm_insn(&g->as, load_insn(op->code), dst, at);
+    }
+    define(g, n, dst);
+}
+
+/* How ops store: the instruction; OP_0F3A ones have a lane number behind them. */
+static u32 store_insn(u16 code)
+{
+    switch (code) {
+    case IR_st8:
+        return OP_BYTE | 0x88;
+    case IR_st16:
+        return OP_66 | 0x89;
+    case IR_st32:
+        return 0x89;
+    case IR_st64:
+        return OP_W | 0x89;
+    case IR_st8q:
+        return OP_66 | OP_0F3A | 0x14; /* pextrb */
+    case IR_st16q:
+        return OP_66 | OP_0F3A | 0x15;
+    case IR_st32q:
+        return OP_66 | OP_0F | 0x7e;
+    case IR_st64q:
+        return OP_66 | OP_0F | 0xd6;
+    case IR_st128:
+        return OP_0F | 0x11;
+    default:
+        return 0;
+    }
+}
+
+static void store(Gen *g, const Op *op)
+{
+    Val v = operand(g, op, 1);
+    Rm at = address(g, op);
+    u32 insn = store_insn(op->code);
+    i32 imm;
+    if (!is_vector(g, v) && immediate(g, v, ir_ops[op->code].arg[1], &imm)) {
+        u32 prefix = insn & (OP_66 | OP_W);
+        asm_insn(&g->as, prefix | (op->code == IR_st8 ? 0xc6 : 0xc7), 0, at);
+        if (op->code == IR_st8)
+            asm_u8(&g->as, (u32)imm);
+        else if (op->code == IR_st16)
+            asm_u16(&g->as, (u32)imm);
+        else
+            asm_u32(&g->as, (u32)imm);
+    } else {
+        asm_insn(&g->as, insn, in_reg(g, v), at);
+        if ((insn & OP_0F3A) == OP_0F3A)
+            asm_u8(&g->as, 0);
+    }
+    delayed_used(g, operand(g, op, 0));
+    used(g, v);
+}
+
+static void compare_exchange(Gen *g, Val n, const Op *op)
+{
+    static const struct {
+        u16 code;
+        u32 insn;
+    } sizes[] = {{IR_cas8, OP_BYTE | OP_0F | 0xb0},
+                 {IR_cas16, OP_66 | OP_0F | 0xb1},
+                 {IR_cas32, OP_0F | 0xb1},
+                 {IR_cas64, OP_W | OP_0F | 0xb1}};
+    Val at = operand(g, op, 0), expected = operand(g, op, 1), new = operand(g, op, 2);
+    bring(g, expected, RAX);
+    int p = in_reg(g, at), v = in_reg(g, new);
+    /* Operands that are in RAX move out of the result's way first. */
+    int where = p == RAX || v == RAX ? allocate(g, false) : RAX;
+    if (where != RAX)
+        move(g, where, RAX);
+    used(g, at);
+    used(g, expected);
+    used(g, new);
+    vacate(g, false, RAX);
+    asm_u8(&g->as, 0xf0);
+    u32 insn = 0;
+    for (size_t i = 0; i < LEN(sizes); i++)
+        if (sizes[i].code == op->code)
+            insn = sizes[i].insn;
+    asm_insn(&g->as, insn, v == RAX ? where : v, rm_memory(p == RAX ? where : p, 0));
+    if (op->code == IR_cas8)
+        asm_insn(&g->as, OP_0F | OP_BYTE_RM | 0xb6, RAX, rm_reg(RAX));
+    else if (op->code == IR_cas16)
+        asm_insn(&g->as, OP_0F | 0xb7, RAX, rm_reg(RAX));
+    else if (op->code == IR_cas32)
+        move32(g, RAX, RAX);
+    define_in(g, n, RAX);
+}
+
+/* A misaligned address leaves for misaligned_stub, out of line. */
+static void check_align(Gen *g, const Op *op)
+{
+    Val v = operand(g, op, 0);
+    int a = in_reg(g, v);
+    asm_insn(&g->as, OP_BYTE_RM | 0xf6, 0, rm_reg(a));
+    asm_u8(&g->as, (u32)op->imm - 1);
+    asm_u8(&g->as, 0x0f);
+    asm_u8(&g->as, 0x80 | CC_NE);
+    g->misaligned = must(realloc(g->misaligned, (g->nmisaligned + 1) * sizeof *g->misaligned));
+    g->misaligned[g->nmisaligned++] = (struct Misaligned){.at = g->as.at, .reg = (i8)a, .op = op, .pc = g->pc};
+    asm_u32(&g->as, 0);
+    used(g, v);
+}
+
+static void set_pc(Gen *g, u64 pc)
+{
+    asm_constant(&g->as, RAX, pc);
+    asm_insn(&g->as, OP_W | 0x89, RAX, rm_memory(TASK, offsetof(Task, pc)));
+}
+
+static void finish_misaligned(Gen *g)
+{
+    for (u32 i = 0; i < g->nmisaligned; i++) {
+        const struct Misaligned *m = &g->misaligned[i];
+        make_room(g, OP_ROOM);
+        memcpy(g->as.code + m->at, &(u32){g->as.at - m->at - 4}, 4);
+        if (m->op->imm2) { /* good all the same within a block of so many bytes */
+            asm_u8(&g->as, 0x50); /* push %rax, which may be anybody's */
+            if (m->reg != RAX)
+                move32(g, RAX, m->reg);
+            asm_group1(&g->as, 0, AND, rm_reg(RAX), (i32)m->op->imm2 - 1);
+            asm_group1(&g->as, 0, CMP, rm_reg(RAX), (i32)((i64)m->op->imm2 - m->op->imm));
+            asm_u8(&g->as, 0x58); /* pop */
+            asm_u8(&g->as, 0x0f);
+            asm_u8(&g->as, 0x80 | CC_BE);
+            asm_u32(&g->as, m->at + 4 - g->as.at - 4);
+        }
+        move(g, A, m->reg);
+        set_pc(g, m->pc);
+        jump_outside(g, (const void *)misaligned_stub);
+    }
+}
+
+/* -- stencils ------------------------------------------------------------------------------------------------------ */
+
+/* Before the op's stencil, whose operands have been used: what temporary registers hold that is needed later goes to
+ * slots. */
+static void save_temps(Gen *g, u32 mask, bool vector)
+{
+    Bank *bank = bank_of(g, vector);
+    for (u32 left = bank->temps & mask; left; left &= left - 1) {
+        int reg = __builtin_ctz(left);
+        if (only_there(g, bank->holder[reg]))
+            spill(g, bank->holder[reg]);
+        unbind(g, bank, reg);
+    }
+}
+
+/* An op whose code is its stencil. */
+static void from_stencil(Gen *g, Val n, const Op *op)
+{
+    static const int integer[] = {A, B};
+    const OpInfo *info = &ir_ops[op->code];
+    u32 nints = 0, nvectors = 0;
+    bool calls = info->fx & FX_CALL || op->code == IR_helper || op->code == IR_wrote;
+    i32 third = NO_HOME;
+    for (u32 i = 0; i < info->nargs; i++) {
+        Val v = operand(g, op, i);
+        if (is_vector(g, v)) {
+            bring(g, v, (int)nvectors++);
+        } else if (nints < 2) {
+            bring(g, v, integer[nints++]);
+        } else { /* a copy of its own, which nothing else moves */
+            int reg = in_reg(g, v);
+            third = spill_new(g);
+            asm_insn(&g->as, OP_W | 0x89, reg, slot(third));
+        }
+    }
+    for (u32 i = 0; i < info->nargs; i++)
+        used(g, operand(g, op, i));
+    save_temps(g, TEMPS, false);
+    if (calls)
+        save_temps(g, VECTOR_TEMPS, true);
+    else if (nvectors || info->result == TYPE_Q)
+        for (int i = 0; i < 3; i++)
+            vacate(g, true, i);
+    g->holes[HOLE_S2_] = (u64)third;
+    g->holes[HOLE_IMM_] = (u64)op->imm;
+    copy_stencil(g, op->code);
+    if (third != NO_HOME)
+        spill_free(g, &(Rec){.home = third});
+    if (info->result == TYPE_Q)
+        define(g, n, 0);
+    else if (info->result != TYPE_V)
+        define_in(g, n, A);
+}
+
+/* Vector ops that are one instruction with two operands. */
+static u32 vector_insn(u16 code)
+{
+    switch (code) {
+    case IR_vand:
+        return 0xdb;
+    case IR_vor:
+        return 0xeb;
+    case IR_vxor:
+        return 0xef;
+    case IR_vadd8:
+        return 0xfc;
+    case IR_vadd16:
+        return 0xfd;
+    case IR_vadd32:
+        return 0xfe;
+    case IR_vadd64:
+        return 0xd4;
+    case IR_vsub8:
+        return 0xf8;
+    case IR_vsub16:
+        return 0xf9;
+    case IR_vsub32:
+        return 0xfa;
+    case IR_vsub64:
+        return 0xfb;
+    case IR_vcmeq8:
+        return 0x74;
+    case IR_vcmeq16:
+        return 0x75;
+    case IR_vcmeq32:
+        return 0x76;
+    case IR_vcmgt8:
+        return 0x64;
+    case IR_vcmgt16:
+        return 0x65;
+    case IR_vcmgt32:
+        return 0x66;
+    case IR_vumin8:
+        return 0xda;
+    case IR_vumax8:
+        return 0xde;
+    case IR_vsmin16:
+        return 0xea;
+    case IR_vsmax16:
+        return 0xee;
+    case IR_vmul16:
+        return 0xd5;
+    default:
+        return 0;
+    }
+}
+
+static void vector(Gen *g, Val n, const Op *op)
+{
+    Val x = operand(g, op, 0), y = operand(g, op, 1);
+    int a = in_reg(g, x);
+    Rm b = in_place(g, y);
+    used(g, x);
+    used(g, y);
+    int dst = g->vectors.holder[a] == NO_VAL ? a : allocate(g, true);
+    move_vector(g, dst, a);
+    asm_insn(&g->as, OP_66 | OP_0F | vector_insn(op->code), dst, b);
+    define(g, n, dst);
+}
+
+/* -- state --------------------------------------------------------------------------------------------------------- */
+
+static void alias(Gen *g, Val n, Val of)
+{
+    Rec *r = &g->recs[of];
+    g->recs[n].same = of;
+    u32 left = r->left + (u32)g->recs[n].left;
+    r->left = r->left == UINT16_MAX || left > UINT16_MAX ? UINT16_MAX : (u16)left;
+    used(g, of);
+}
+
+/* zx32_64: a W in a temporary register is zero-extended already. */
+static bool widen(Gen *g, Val n, const Op *op)
+{
+    Val v = operand(g, op, 0);
+    Rec *r = &g->recs[v];
+    if (!g->recs[n].left || type_of(g, v) != TYPE_W || r->delayed)
+        return false;
+    if (r->reg != NO_REG) {
+        if (r->home != NO_HOME && r->bytes < 8)
+            leave_home(g, v);
+    } else if (!r->constant && (r->home == NO_HOME || r->bytes < 8)) {
+        return false;
+    }
+    r->wide = true;
+    alias(g, n, v);
+    return true;
+}
+
+static void put(Gen *g, const Op *op, u8 bytes)
+{
+    u32 offset = (u32)op->imm;
+    i32 home = state_home(offset), imm;
+    Val v = operand(g, op, 0);
+    Rec *r = &g->recs[v];
+    if (r->home == home && r->bytes >= bytes) {
+        used(g, v);
+        return;
+    }
+    int pin = pin_of(g, home);
+    assert(pin == NO_REG || bytes == 8);
+    bool constant = r->constant && r->reg == NO_REG;
+    if (constant && (pin != NO_REG || immediate(g, v, bytes == 8 ? TYPE_X : TYPE_W, &imm))) {
+        evict_range(g, offset, bytes);
+        if (pin != NO_REG) {
+            asm_constant(&g->as, pin, r->value);
+        } else {
+            asm_insn(&g->as, (bytes == 8 ? OP_W : 0) | 0xc7, 0, slot(home));
+            asm_u32(&g->as, (u32)r->value);
+        }
+    } else {
+        Rm from = pin != NO_REG ? in_place(g, v) : rm_reg(in_reg(g, v));
+        evict_range(g, offset, bytes);
+        if (bytes == 16)
+            asm_insn(&g->as, OP_0F | 0x29, from.reg, slot(home));
+        else if (pin != NO_REG && (from.memory || from.reg != pin))
+            asm_insn(&g->as, OP_W | 0x8b, pin, from);
+        else if (pin == NO_REG)
+            asm_insn(&g->as, (bytes == 8 ? OP_W : 0) | 0x89, from.reg, slot(home));
+    }
+    used(g, v);
+    set_home(g, v, offset, bytes);
+}
+
+static void set_const(Gen *g, Val n, u64 value)
+{
+    g->recs[n].constant = true;
+    g->recs[n].value = value;
+}
+
+/* The one sum of constants that lifters make: addresses from a page and an offset in it. */
+static bool folds(Gen *g, Val n, const Op *op)
+{
+    if (op->code != IR_add64)
+        return false;
+    Val x = operand(g, op, 0), y = operand(g, op, 1);
+    if (!g->recs[x].constant || !g->recs[y].constant)
+        return false;
+    set_const(g, n, g->recs[x].value + g->recs[y].value);
+    used(g, x);
+    used(g, y);
+    return true;
+}
+
+static void each_pin(Gen *g, u32 insn)
+{
+    for (u32 i = 0; i < PINNED; i++)
+        asm_insn(&g->as, OP_W | insn, param_reg[code_pin[i]], slot(state_home(g->guest->pinned[i])));
+}
+
+/* Helpers see the guest state in the Task and may change it there. */
+static void helper(Gen *g, Val n, const Op *op)
+{
+    for (u32 unit = 0; unit < STATE_UNITS; unit++)
+        if (g->heads[unit] != NO_VAL) {
+            evict_unit(g, unit, 0, INT32_MAX);
+            g->integers.locked = g->vectors.locked = 0;
+        }
+    each_pin(g, 0x89);
+    g->holes[HOLE_PC64_] = g->pc;
+    i8 target = g->recs[n].target;
+    g->recs[n].target = NO_REG; /* not before the registers are loaded */
+    from_stencil(g, n, op);
+    g->recs[n].target = target;
+    each_pin(g, 0x8b);
+}
+
+/* -- ends ---------------------------------------------------------------------------------------------------------- */
+
+static void through_link(Gen *g, const Link *link)
+{
+    asm_constant(&g->as, B, (u64)link);
+    asm_insn(&g->as, 0xff, 4, rm_memory(B, 0));
+}
+_Static_assert(offsetof(Link, code) == 0, "exits jump through the link's address");
+
+static void branch(Gen *g, const Op *op)
+{
+    Cc cc = condition(g, operand(g, op, 0));
+    u32 taken = asm_skip(&g->as, cc);
+    through_link(g, &g->block->links[1]);
+    asm_land(&g->as, taken);
+    through_link(g, &g->block->links[0]);
+}
+
+static void indirect(Gen *g, const Op *op)
+{
+    bring(g, operand(g, op, 0), A);
+    copy_stencil(g, op->code);
+}
+
+static void leave(Gen *g, const Op *op)
+{
+    asm_insn(&g->as, 0xc7, 0, rm_memory(TASK, offsetof(Task, exit)));
+    asm_u32(&g->as, (u32)op->imm);
+    set_pc(g, op->imm2);
+    jump_outside(g, (const void *)exit_stub);
+}
+
+/* -- a block ------------------------------------------------------------------------------------------------------- */
+
+/* Makes a delayed op's value after all. */
+static void materialise(Gen *g, Val v)
+{
+    const Op *op = &g->ir->ops[v];
+    g->recs[v].delayed = false;
+    if (op->code == IR_add64)
+        arithmetic(g, v, op, ADD);
+    else if (op->code == IR_shl64)
+        shift(g, v, op, 4);
+    else if (is_and(op->code))
+        arithmetic(g, v, op, AND);
+    else
+        comparison(g, v, op);
+}
+
+#define BOTH(name) \
+    case IR_##name##32: \
+    case IR_##name##64
+
+/* A value op with a rule of its own; false if it is its stencil's. */
+static bool by_rule(Gen *g, Val n, const Op *op)
+{
+    switch (op->code) {
+    BOTH(add):
+        arithmetic(g, n, op, ADD);
+        return true;
+    BOTH(sub):
+        arithmetic(g, n, op, SUB);
+        return true;
+    BOTH(mul):
+        arithmetic(g, n, op, MUL);
+        return true;
+    BOTH(and):
+        arithmetic(g, n, op, AND);
+        return true;
+    BOTH(or):
+        arithmetic(g, n, op, OR);
+        return true;
+    BOTH(xor):
+        arithmetic(g, n, op, XOR);
+        return true;
+    BOTH(andn):
+        and_not(g, n, op);
+        return true;
+    BOTH(ror):
+        shift(g, n, op, 1);
+        return true;
+    BOTH(shl):
+        shift(g, n, op, 4);
+        return true;
+    BOTH(shr):
+        shift(g, n, op, 5);
+        return true;
+    BOTH(sar):
+        shift(g, n, op, 7);
+        return true;
+    BOTH(not):
+        unary(g, n, op, 2);
+        return true;
+    BOTH(neg):
+        unary(g, n, op, 3);
+        return true;
+    BOTH(bswap):
+        byte_swap(g, n, op);
+        return true;
+    BOTH(eq):
+    BOTH(ne):
+    BOTH(ult):
+    BOTH(ule):
+    BOTH(slt):
+    BOTH(sle):
+        comparison(g, n, op);
+        return true;
+    BOTH(select):
+        choose(g, n, op);
+        return true;
+    BOTH(extr):
+        extract(g, n, op);
+        return true;
+    case IR_umulh64:
+        multiply_high(g, n, op, 4);
+        return true;
+    case IR_smulh64:
+        multiply_high(g, n, op, 5);
+        return true;
+    case IR_sx8_32:
+        extend(g, n, op, OP_0F | OP_BYTE_RM | 0xbe);
+        return true;
+    case IR_sx8_64:
+        extend(g, n, op, OP_W | OP_0F | OP_BYTE_RM | 0xbe);
+        return true;
+    case IR_sx16_32:
+        extend(g, n, op, OP_0F | 0xbf);
+        return true;
+    case IR_sx16_64:
+        extend(g, n, op, OP_W | OP_0F | 0xbf);
+        return true;
+    case IR_sx32_64:
+        extend(g, n, op, OP_W | 0x63);
+        return true;
+    case IR_zx32_64:
+        if (!widen(g, n, op))
+            extend(g, n, op, 0x8b);
+        return true;
+    case IR_lo32:
+        if (g->recs[op->arg[0]].delayed)
+            materialise(g, op->arg[0]);
+        alias(g, n, operand(g, op, 0));
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void one_op(Gen *g, Val n)
+{
+    const Op *op = &g->ir->ops[n];
+    make_room(g, OP_ROOM);
+    g->integers.locked = g->vectors.locked = 0;
+    if (g->recs[n].delayed)
+        return;
+    switch ((OpCode)op->code) {
+    case IR_nop:
+        return;
+    case IR_const32:
+        set_const(g, n, (u32)op->imm);
+        return;
+    case IR_const64:
+        set_const(g, n, (u64)op->imm);
+        return;
+    case IR_insn:
+        g->pc = (u64)op->imm;
+        g->block->map[g->block->nmap++] = (PcMap){.host = g->as.at - ENTRY_AT, .guest = (u32)(g->pc - g->ir->pc)};
+        return;
+    case IR_count:
+        asm_insn(&g->as, OP_W | 0x81, 0, rm_memory(TASK, offsetof(Task, executed[TIER_BASELINE])));
+        asm_u32(&g->as, (u32)op->imm);
+        return;
+    case IR_get32:
+        set_home(g, n, (u32)op->imm, 4);
+        return;
+    case IR_get64:
+        set_home(g, n, (u32)op->imm, 8);
+        return;
+    case IR_get128:
+        set_home(g, n, (u32)op->imm, 16);
+        return;
+    case IR_put32:
+        put(g, op, 4);
+        return;
+    case IR_put64:
+        put(g, op, 8);
+        return;
+    case IR_put128:
+        put(g, op, 16);
+        return;
+    case IR_fence:
+        if (op->imm == 3) { /* lock orl $0, (%rsp): only the full barrier needs an instruction */
+            asm_u8(&g->as, 0xf0);
+            asm_group1(&g->as, 0, OR, rm_memory(RSP, 0), 0);
+        }
+        return;
+    case IR_align:
+        check_align(g, op);
+        return;
+    case IR_cas8:
+    case IR_cas16:
+    case IR_cas32:
+    case IR_cas64:
+        compare_exchange(g, n, op);
+        return;
+    case IR_helper:
+        helper(g, n, op);
+        return;
+    case IR_jump:
+    case IR_call:
+        through_link(g, &g->block->links[0]);
+        return;
+    case IR_branch:
+        branch(g, op);
+        return;
+    case IR_jumpi:
+    case IR_calli:
+    case IR_ret:
+        indirect(g, op);
+        return;
+    case IR_exit:
+        leave(g, op);
+        return;
+    default:
+        if (op->code >= IR_ld8 && op->code <= IR_ld128)
+            load(g, n, op);
+        else if (op->code >= IR_st8 && op->code <= IR_st128)
+            store(g, op);
+        else if (vector_insn(op->code))
+            vector(g, n, op);
+        else if (!folds(g, n, op) && !by_rule(g, n, op))
+            from_stencil(g, n, op);
+        return;
+    }
+}
+
+/* -- before: what is made by its user, and where results are going ---------------------------------------------------- */
+
+static bool is_access(u16 code)
+{
+    return code >= IR_ld8 && code <= IR_st128;
+}
+
+static bool is_zero(const Ir *ir, Val v)
+{
+    return (ir->ops[v].code == IR_const32 || ir->ops[v].code == IR_const64) && !ir->ops[v].imm;
+}
+
+/* Whether the only user of op n, which is operand i of op `user`, makes it. */
+static bool delays(const Ir *ir, const Rec *recs, Val n, Val user, u32 i)
+{
+    u16 code = ir->ops[n].code, by = ir->ops[user].code;
+    bool condition = by == IR_branch || ((by == IR_select32 || by == IR_select64) && i == 0);
+    switch (code) {
+    case IR_add64: {
+        u16 a = ir->ops[ir->ops[n].arg[0]].code, b = ir->ops[ir->ops[n].arg[1]].code;
+        return is_access(by) && i == 0 && !(a == IR_const64 && b == IR_const64);
+    }
+    case IR_shl64: {
+        const Op *amount = &ir->ops[ir->ops[n].arg[1]];
+        return by == IR_add64 && i == 1 && recs[user].delayed && amount->code == IR_const64 && amount->imm > 0 &&
+               amount->imm <= 3;
+    }
+    case IR_and32:
+    case IR_and64:
+        if (cc_of(by) != NO_CC && recs[user].delayed)
+            return i == 0 && is_zero(ir, ir->ops[user].arg[1]);
+        return code == IR_and32 && condition;
+    default:
+        return cc_of(code) != NO_CC && condition;
+    }
+}
+
+/* Backwards: each op knows its only user's fate, and which pinned register a put that nothing can observe before gives
+ * its value to. */
+static void look_ahead(Gen *g)
+{
+    const Ir *ir = g->ir;
+    Val going[PINNED];
+    memset(going, 0xff, sizeof going);
+    for (Val n = ir->count; n-- > 0;) {
+        const Op *op = &ir->ops[n];
+        const OpInfo *info = &ir_ops[op->code];
+        for (u32 p = 0; p < PINNED; p++)
+            if (going[p] == n)
+                g->recs[n].target = (i8)p;
+        if (info->fx & (FX_READ | FX_WRITE | FX_RAISE | FX_END) || op->code == IR_helper)
+            memset(going, 0xff, sizeof going);
+        for (u32 p = 0; p < PINNED; p++) {
+            bool same = (op->code == IR_put64 || op->code == IR_get64 || op->code == IR_get32) &&
+                        ((u32)op->imm & ~7u) == g->guest->pinned[p];
+            if (same)
+                going[p] = op->code == IR_put64 ? op->arg[0] : NO_VAL;
+            else if (going[p] == n)
+                going[p] = op->code == IR_zx32_64 ? op->arg[0] : NO_VAL;
+        }
+        for (u32 i = 0; i < info->nargs; i++)
+            if (ir->ops[op->arg[i]].uses == 1)
+                g->recs[op->arg[i]].delayed = delays(ir, g->recs, op->arg[i], n, i);
+    }
+}
+
+static u16 count_links(const Op *last)
+{
+    switch (last->code) {
+    case IR_jump:
+    case IR_call:
+        return 1;
+    case IR_branch:
+        return 2;
+    default:
+        return 0;
+    }
+}
+
+static Block *new_block(const Ir *ir, i32 counter_start)
+{
+    const Op *last = &ir->ops[ir->count - 1];
+    u16 nlinks = count_links(last);
+    Block *b = arena_data(sizeof *b + nlinks * sizeof(Link));
+    if (!b)
+        return NULL;
+    b->counter = counter_start;
+    b->tier = TIER_BASELINE;
+    b->skip = ENTRY_SAFEPOINT;
+    b->pc = ir->pc;
+    b->end = ir->end;
+    b->insns = ir->insns;
+    b->nlinks = nlinks;
+    b->links = (Link *)(b + 1);
+    for (u32 i = 0; i < nlinks; i++) {
+        b->links[i].code = (const void *)link_stub;
+        b->links[i].pc = i ? last->imm2 : (u64)last->imm;
+        b->links[i].forward = b->links[i].pc > ir->pc && last->code != IR_call;
+    }
+    return b;
+}
+
+/* Where a block's entry goes if it may not simply be run: b is the block. */
+static __attribute__((preserve_none)) void entry_slow(CODE_PARAMS)
+{
+    t->pc = ((const Block *)b)->pc;
+    if (t->attention)
+        [[clang::musttail]] return signal_stub(CODE_ARGS);
+    [[clang::musttail]] return hot_stub(CODE_ARGS);
+}
+
+/* The slow cases, then the entry: the safepoint, which links that are forward skip, and the counter. */
+static void entry(Gen *g, bool counts)
+{
+    Asm *a = &g->as;
+    asm_constant(a, B, (u64)g->block);
+    jump_outside(g, (const void *)entry_slow);
+    assert(a->at == ENTRY_AT);
+    asm_group1(a, 0, CMP, rm_memory(TASK, offsetof(Task, attention)), 0);
+    asm_u8(a, 0x70 | CC_NE);
+    asm_u8(a, 0 - (a->at + 1));
+    assert(a->at == ENTRY_AT + ENTRY_SAFEPOINT);
+    if (!counts)
+        return;
+    asm_insn(a, 0xff, 1, rm_memory(NO_REG, (i32)(u64)g->block));
+    asm_u8(a, 0x70 | CC_S);
+    asm_u8(a, 0 - (a->at + 1));
+}
+_Static_assert(offsetof(Block, counter) == 0, "the entry decrements it at the block's address");
+
+/* Code to its place; false if the arena is full. */
+static bool place(Gen *g, Block *b)
+{
+    u8 *write, *run = arena_code(g->as.at, &write);
+    if (!run)
+        return false;
+    for (u32 i = 0; i < g->nfixups; i++)
+        *(u32 *)(g->as.code + g->fixups[i]) -= (u32)(u64)run;
+    memcpy(write, g->as.code, g->as.at);
+    b->code = run + ENTRY_AT;
+    b->code_size = g->as.at - ENTRY_AT;
+    return true;
+}
+
+Block *baseline_compile(const Guest *guest, const Ir *ir, i32 counter_start)
+{
+    Block *b = new_block(ir, counter_start);
+    if (!b)
+        return NULL;
+    Gen g = {.ir = ir, .guest = guest, .block = b, .pc = ir->pc};
+    g.integers.temps = TEMPS;
+    g.vectors.temps = VECTOR_TEMPS;
+    memset(g.integers.holder, 0xff, sizeof g.integers.holder);
+    memset(g.vectors.holder, 0xff, sizeof g.vectors.holder);
+    memset(g.heads, 0xff, sizeof g.heads);
+    memset(g.pin_at, NO_REG, sizeof g.pin_at);
+    for (u32 i = 0; i < PINNED; i++)
+        g.pin_at[guest->pinned[i] / 8] = param_reg[code_pin[i]];
+    g.recs = must(malloc(ir->count * sizeof *g.recs));
+    u32 insns = 0;
+    for (Val n = 0; n < ir->count; n++) {
+        g.recs[n] = (Rec){
+            .left = ir->ops[n].uses, .home = NO_HOME, .same = n, .next = NO_VAL, .reg = NO_REG, .target = NO_REG};
+        insns += ir->ops[n].code == IR_insn;
+    }
+    b->map = must(malloc((insns + 1) * sizeof *b->map));
+    look_ahead(&g);
+    make_room(&g, 16 * ir->count + 2 * OP_ROOM);
+
+    entry(&g, counter_start >= 0);
+    for (Val n = 0; n < ir->count; n++)
+        one_op(&g, n);
+    finish_misaligned(&g);
+
+    bool ok = place(&g, b);
+    if (!ok)
+        free(b->map);
+    free(g.recs);
+    free(g.as.code);
+    free(g.fixups);
+    free(g.misaligned);
+    return ok ? b : NULL;
+}
