@@ -211,13 +211,12 @@ static bool optimise(Orc *orc, LLVMModuleRef mod, const Region *r, char *why, si
     return !failed(LLVMRunPasses(mod, r->opt > 1 ? "default<O2>" : quick, orc->machine, orc->pass_options), why, size);
 }
 
-/* Hands the object to ORC, which links it into the arena; returns the address of `name`. */
-static u64 link_object(Orc *orc, LLVMMemoryBufferRef object, const char *name, char *why, size_t size)
+/* Hands the object to ORC, which links it into the arena, and what it keeps of it belongs to `tracker`; returns the address of `name`. */
+static u64 link_object(Orc *orc, LLVMOrcResourceTrackerRef tracker, LLVMMemoryBufferRef object, const char *name, char *why, size_t size)
 {
     LLVMOrcExecutorAddress address = 0;
     orc->placed = (Placed){0};
-    LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(orc->jit);
-    if (failed(LLVMOrcLLJITAddObjectFile(orc->jit, dylib, object), why, size) ||
+    if (failed(LLVMOrcLLJITAddObjectFileWithRT(orc->jit, tracker, object), why, size) ||
         failed(LLVMOrcLLJITLookup(orc->jit, &address, name), why, size))
         return 0;
     return address;
@@ -277,6 +276,16 @@ static Block *make_blocks(Orc *orc, const Region *r, const Exits *exits, const c
     return first;
 }
 
+/* Has ORC forget an object's symbols and sections: nobody asks for them again, and there may be many. The code stays in the arena. */
+static void forget_object(Orc *orc, LLVMOrcResourceTrackerRef tracker)
+{
+    char why[200];
+    failed(LLVMOrcResourceTrackerRemove(tracker), why, sizeof why);
+    LLVMOrcReleaseResourceTracker(tracker);
+    LLVMOrcExecutionSessionRef session = LLVMOrcLLJITGetExecutionSession(orc->jit);
+    LLVMOrcSymbolStringPoolClearDeadEntries(LLVMOrcExecutionSessionGetSymbolStringPool(session));
+}
+
 static Block *compile(Orc *orc, LLVMContextRef ctx, const Region *r, char *why, size_t size)
 {
     char name[64];
@@ -303,13 +312,16 @@ static Block *compile(Orc *orc, LLVMContextRef ctx, const Region *r, char *why, 
     }
     LLVMDisposeModule(mod);
     u64 t3 = log_clock();
-    u64 code = ok ? link_object(orc, object, name, why, size) : 0;
+    LLVMOrcResourceTrackerRef tracker = LLVMOrcJITDylibCreateResourceTracker(LLVMOrcLLJITGetMainJITDylib(orc->jit));
+    u64 code = ok ? link_object(orc, tracker, object, name, why, size) : 0;
+    Block *b = code ? make_blocks(orc, r, &exits, name, code, why, size) : NULL;
+    forget_object(orc, tracker);
     u64 t4 = log_clock();
     count(llvm_ir_ns, t1 - t0);
     count(llvm_opt_ns, t2 - t1);
     count(llvm_codegen_ns, t3 - t2);
     count(llvm_link_ns, t4 - t3);
-    return code ? make_blocks(orc, r, &exits, name, code, why, size) : NULL;
+    return b;
 }
 
 static void on_diagnostic(LLVMDiagnosticInfoRef info, void *unused)

@@ -42,6 +42,8 @@ static struct Cache {
     u32 npages;
     HostIndex baseline, regions;
     Watch *watches;
+    _Atomic u64 dead; /* bytes of blocks that have been dropped */
+    _Atomic u64 live; /* what it would cost to make the others anew, in bytes of baseline code */
     _Atomic u64 generation, flushes;
     _Atomic bool exact;
     _Atomic bool flushing; /* some thread flushes denormals */
@@ -123,6 +125,27 @@ static void host_add(HostIndex *x, Block *b)
     atomic_store_explicit(&x->count, n + 1, memory_order_release);
 }
 
+/* Memory that a flush would free. */
+static u64 bytes_of(const Block *b)
+{
+    if (b->tier == TIER_STATIC)
+        return 0;
+    u64 code = b->tier == TIER_LLVM ? (b->code_size | ((1u << PAGE_BITS) - 1)) + 1 : b->code_size; /* objects are whole pages */
+    return sizeof *b + code + b->nlinks * sizeof(Link) + b->nmap * sizeof *b->map;
+}
+
+static u64 cost_of(const Block *b)
+{
+    enum { LLVM_COST = 64 }; /* of a byte of LLVM's code, where one of the baseline's costs 1 */
+    return bytes_of(b) * (b->tier == TIER_LLVM ? LLVM_COST : 1);
+}
+
+bool cache_is_wasteful(void)
+{
+    enum { SLACK = 4 << 20 };
+    return atomic_load_explicit(&cache.dead, memory_order_relaxed) > SLACK + atomic_load_explicit(&cache.live, memory_order_relaxed);
+}
+
 void cache_insert(Block *b)
 {
     _Atomic(Block *) *head = &cache.hash[hash_of(b->pc)];
@@ -130,6 +153,7 @@ void cache_insert(Block *b)
     atomic_store_explicit(head, b, memory_order_release);
     if (!b->low)
         b->low = b->pc;
+    cache.live += cost_of(b);
     for (u64 n = b->low >> PAGE_BITS; n <= (b->end - 1) >> PAGE_BITS; n++)
         page_add(n, b);
     if (b->tier == TIER_BASELINE || b->tier == TIER_LLVM) /* what is static has an index of its own */
@@ -249,6 +273,8 @@ static void unhash(Block *b)
 static void drop(Block *b)
 {
     b->dead = true;
+    cache.live -= cost_of(b);
+    cache.dead += bytes_of(b);
     unhash(b);
     redirect(b, NULL);
     count(invalidated_blocks, 1);
@@ -379,9 +405,15 @@ void cache_flush(Task *t, u64 flushes)
 
     for (size_t i = 0; i < LEN(cache.hash); i++)
         cache.hash[i] = NULL;
-    for (size_t i = 0; i < LEN(cache.pages); i++)
-        for (Page *p = cache.pages[i]; p; p = p->next)
-            p->count = 0;
+    for (size_t i = 0; i < LEN(cache.pages); i++) {
+        for (Page *p = cache.pages[i], *next; p; p = next) {
+            next = p->next;
+            free(p->blocks);
+            free(p);
+        }
+        cache.pages[i] = NULL;
+    }
+    cache.npages = 0;
     ahead_disconnect();
     for (u32 i = 0; i < cache.baseline.count; i++)
         free(host_get(&cache.baseline, i)->map);
@@ -389,6 +421,7 @@ void cache_flush(Task *t, u64 flushes)
         if (i == 0 || host_get(&cache.regions, i)->check != host_get(&cache.regions, i - 1)->check)
             check_free(host_get(&cache.regions, i)->check);
     cache.baseline.count = cache.regions.count = 0;
+    cache.dead = cache.live = 0;
     cache.generation++;
     cache.flushes++;
     count(flushes, 1);

@@ -35,7 +35,9 @@ void cache_unwatch(Watch *w);
 u64 cache_flushes(void);
 /* Counts invalidations that dropped a block. */
 u64 cache_generation(void);
-/* Forgets everything because the arena is full: waits until no task but t (NULL: none) could be in translated code and frees it
+/* Whether so much memory is dropped blocks' that it is worth making the others anew. */
+bool cache_is_wasteful(void);
+/* Forgets everything because the arena is full, or cache_is_wasteful: waits until no task but t (NULL: none) could be in translated code and frees it
  * all. Takes the lock; t holds no block any more. Does nothing if there has been a flush since `flushes` were counted. */
 void cache_flush(Task *t, u64 flushes);
 /* The way into translated code: sets t->in_code and returns the block at t->pc. NULL, and in_code as it was, if there is none yet

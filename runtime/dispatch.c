@@ -168,6 +168,8 @@ static bool translate(Task *t)
         signal_fault(t, SIGBUS, BUS_ADRALN, t->pc);
         return false;
     }
+    if (unlikely(cache_is_wasteful()))
+        cache_flush(t, cache_flushes());
     if (t->process->options.tier == TIER_LLVM && !tier_threshold() && tier_translate_now(t, t->pc))
         return true;
     for (int attempt = 0; attempt < FLUSHES; attempt++) {

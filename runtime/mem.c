@@ -84,21 +84,34 @@ int mem_peek(void *dst, u64 src, size_t size)
     return (int)mem_copy_asm(dst, (const void *)src, size);
 }
 
+/* See mem_own_arguments. */
+static __thread bool own_arguments;
+
+void mem_own_arguments(bool own)
+{
+    own_arguments = own;
+}
+
+static bool is_ours(u64 addr, u64 size)
+{
+    return zone_overlaps(addr, size) && !own_arguments;
+}
+
 int mem_read(void *dst, u64 guest_src, size_t size)
 {
-    return zone_overlaps(guest_src, size) ? -EFAULT : mem_peek(dst, guest_src, size);
+    return is_ours(guest_src, size) ? -EFAULT : mem_peek(dst, guest_src, size);
 }
 
 int mem_write(u64 guest_dst, const void *src, size_t size)
 {
-    if (zone_overlaps(guest_dst, size))
+    if (is_ours(guest_dst, size))
         return -EFAULT;
     return (int)mem_copy_asm((void *)guest_dst, src, size);
 }
 
 int mem_exchange(u64 guest, u32 *expected, u32 desired)
 {
-    if (zone_overlaps(guest, sizeof *expected))
+    if (is_ours(guest, sizeof *expected))
         return -EFAULT;
     return (int)mem_cas_asm((u32 *)guest, expected, desired);
 }
@@ -110,7 +123,7 @@ size_t code_read(void *bytes, u64 pc, size_t size)
 
 ssize_t mem_strlen(u64 guest, size_t max)
 {
-    if (zone_overlaps(guest, 1))
+    if (is_ours(guest, 1))
         return -EFAULT;
     i64 length = mem_strlen_asm((const char *)guest, max);
     return length == (i64)max ? -ENAMETOOLONG : length;
@@ -118,7 +131,7 @@ ssize_t mem_strlen(u64 guest, size_t max)
 
 i64 mem_string(char *dst, u64 guest_src, size_t max)
 {
-    if (zone_overlaps(guest_src, 1))
+    if (is_ours(guest_src, 1))
         return -EFAULT;
     i64 length = mem_string_asm(dst, (const char *)guest_src, max);
     return length == (i64)max ? -ENAMETOOLONG : length;

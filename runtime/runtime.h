@@ -124,6 +124,8 @@ extern const Abi abi_aarch64;
 /* Copies; 0 or -EFAULT. */
 int mem_read(void *dst, u64 guest_src, size_t size);
 int mem_write(u64 guest_dst, const void *src, size_t size);
+/* Of the translator's own memory the copies below want to know nothing (-EFAULT), unless this thread's system call has arguments there. */
+void mem_own_arguments(bool own);
 /* mem_read of memory that may be the translator's. */
 int mem_peek(void *dst, u64 src, size_t size);
 /* Compare and swap of a guest word: 1 if it was *expected and is `desired` now, 0 if not, then *expected is what it is; -EFAULT. */

@@ -122,7 +122,7 @@ static void run_job(Job *job)
     if (job->flushes == cache_flushes())
         compile_job(job);
     arena_unuse();
-    if (arena_is_full())
+    if (arena_is_full() || cache_is_wasteful())
         cache_flush(self, job->flushes);
     free_job(job);
 }

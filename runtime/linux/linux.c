@@ -150,7 +150,9 @@ static __attribute__((noinline)) i64 run_untagged(Task *t, u32 number, Sys call,
 {
     Untagged untagged;
     tags_strip(t, call, args, &untagged);
+    mem_own_arguments(untagged.copies[0] != NULL);
     i64 result = run_or_trace(t, number, call, args);
+    mem_own_arguments(false);
     tags_return(&untagged);
     return result;
 }
