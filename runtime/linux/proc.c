@@ -381,7 +381,7 @@ static const Mapping *walk_part(MapWalk *w, u64 *start, u64 *end)
     if (map->end <= w->line.end)
         w->next++;
     else
-        w->line.end = w->line.start; /* the rest is the next host mapping's */
+        w->line.end = 0; /* the rest is the next host mapping's */
     return map;
 }
 

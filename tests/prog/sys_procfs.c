@@ -353,6 +353,27 @@ static void many(const char *name)
     printf("%s: %d more, %s\n", name, most - few, eight < 24 * one ? "in linear time" : "slower");
 }
 
+/* One mapping that the kernel keeps as several: those in the middle begin and end within it. */
+static void parts(void)
+{
+    char *p = mmap(NULL, 6 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(p + 4096, 4 * 4096, PROT_READ | PROT_WRITE);
+    madvise(p + 2 * 4096, 4096, MADV_DONTFORK);
+    madvise(p + 3 * 4096, 4096, MADV_DONTDUMP);
+    const char *const names[] = {"/proc/self/maps", "/proc/self/smaps"};
+    for (int i = 0; i < 2; i++) {
+        FILE *f = fopen(names[i], "r");
+        char line[512], these[8];
+        int n = 0;
+        for (uintptr_t start, end; fgets(line, sizeof line, f);)
+            n += sscanf(line, "%lx-%lx %7s", &start, &end, these) == 3 && start > (uintptr_t)p &&
+                 end < (uintptr_t)p + 6 * 4096 && end - start == 4096 && strcmp(these, "rw-p") == 0;
+        printf("parts in %s: %d\n", names[i], n);
+        fclose(f);
+    }
+    munmap(p, 6 * 4096);
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 1 << 16);
@@ -371,6 +392,7 @@ int main(int argc, char **argv)
     pthread_join(thread, NULL);
     amounts();
     positions(argv);
+    parts();
     other(argv);
     many("/proc/self/maps");
     many("/proc/self/smaps");
