@@ -194,12 +194,18 @@ static void mark(siginfo_t *info, Mark kind)
         info->si_code = SI_QUEUE;
 }
 
+static int mark_of(const siginfo_t *info)
+{
+    int kind = info->si_errno >> 16;
+    return kind >= MARK_SENT && kind <= MARK_OFFER ? kind : 0;
+}
+
 /* Restores what it was; the mark, or 0. */
 static int unmark(siginfo_t *info)
 {
-    int kind = info->si_errno >> 16;
+    int kind = mark_of(info);
     i16 lower = (i16)info->si_errno;
-    if (kind < MARK_SENT || kind > MARK_OFFER)
+    if (!kind)
         return 0;
     info->si_errno = kind == MARK_SENT ? lower : 0;
     if (kind != MARK_SENT)
@@ -209,7 +215,8 @@ static int unmark(siginfo_t *info)
 
 void signal_mark_sent(int signo, siginfo_t *info)
 {
-    if (signo > 0 && signo <= SIGNALS && (SYNCHRONOUS & BIT(signo)) && info->si_code > 0)
+    bool fault = signo > 0 && signo <= SIGNALS && (SYNCHRONOUS & BIT(signo)) && info->si_code > 0;
+    if (fault || mark_of(info))
         mark(info, MARK_SENT);
 }
 
@@ -477,7 +484,7 @@ static void on_synchronous(int signo, siginfo_t *info, ucontext_t *uc)
         crash_ours(t, info, uc);
 }
 
-/* Notes a signal that has been sent, or keeps it; false if it can be forgotten. */
+/* Notes a signal that has been sent, or holds it if the guest blocks it, or forgets it. */
 static void note(SignalState *s, const siginfo_t *raw, u64 *mask)
 {
     siginfo_t info = *raw;
