@@ -3,13 +3,7 @@
  *
  * A thread has at most one asynchronous signal noted and undelivered: its handler leaves the host thread with every
  * other one blocked until signal_deliver. The exceptions are SIGSEGV and SIGBUS, which can't be blocked on the host:
- * if they have been sent, rather than being faults, and the guest blocks them, they are held here, the thread's and
- * the process's, as the kernel would keep them pending. It gets them back for the time of each system call, which may
- * wait for them (sigtimedwait, signalfd) or take them along (exec). Of what is held for the process its other threads
- * get copies once, which have them look here unless a system call consumes one.
- *
- * A signal is a fault if the kernel says so in si_code, and is known not to have been sent with that code: what is sent
- * carries a mark. */
+ * see sent.c. */
 #include "signal.h"
 
 #include <assert.h>
@@ -26,15 +20,12 @@
 
 #include "cache.h"
 #include "crash.h"
+#include "sent.h"
 #include "linux/linux.h"
 #include "host/x86_64/operand.h"
 
-#define BIT(signo) ((u64)1 << ((signo) - 1))
 #define ALL_SIGNALS (~(u64)0)
-/* Never blocked on the host: the translator's own faults come by them. */
-#define OURS (BIT(SIGSEGV) | BIT(SIGBUS))
 #define UNBLOCKABLE (BIT(SIGKILL) | BIT(SIGSTOP))
-#define SYNCHRONOUS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP))
 /* Come to us even under the default action: the report comes first. */
 #define REPORTED (SYNCHRONOUS | BIT(SIGABRT) | BIT(SIGSYS))
 #define DEFAULT_IGNORED (BIT(SIGCHLD) | BIT(SIGCONT) | BIT(SIGURG) | BIT(SIGWINCH))
@@ -44,20 +35,12 @@
 #define AUTODISARM ((i32)0x80000000)
 enum { HOST_STACK = 32 << 10 };
 
-/* Pending signals that the host can't keep. */
-typedef struct Held {
-    volatile u32 set;      /* bit 0: SIGSEGV, 1: SIGBUS */
-    siginfo_t info[2];
-} Held;
-
 /* The guest's handlers: shared by the threads of a process. */
 typedef struct Actions {
     pthread_mutex_t lock;
     _Atomic u32 users;
     GuestAction of[SIGNALS + 1];
-    atomic_flag holding;   /* a spin lock for what follows; taken with all signals blocked */
-    Held held;             /* sent to the process */
-    bool offered;          /* the process's threads know of it */
+    ProcessHeld held;
 } Actions;
 
 typedef struct SignalState {
@@ -69,9 +52,7 @@ typedef struct SignalState {
     bool suspended;
     bool returned;         /* the system call under way is rt_sigreturn: its result is no result */
     bool fault_write;      /* the last fault was a store's */
-    Held held;             /* sent to this thread */
-    _Atomic u32 offers;    /* as Held.set: has been sent copies that it hasn't seen */
-    u32 stale;             /* the last system call got such copies after another thread had taken the signals */
+    ThreadHeld held;
     GuestStack alt;
     Actions *actions;
     u8 host_stack[];       /* HOST_STACK and what the host's CPU adds to its frames */
@@ -178,232 +159,22 @@ void signal_unblock(const Task *t)
     host_set_mask((t->signals->pending ? ALL_SIGNALS : t->signals->mask) & ~OURS);
 }
 
-/* -- marks: what has been sent with a si_code of the kernel's, or has been sent on with another si_code than its own because the
- * kernel lets nobody else use that one, says so in si_errno, which the kernel leaves 0. */
-
-typedef enum Mark {
-    MARK_SENT = 0x5e47, /* in the upper half; the lower is si_errno */
-    MARK_RESENT,        /* the lower half is si_code */
-    MARK_OFFER,         /* likewise; a copy of what is held for the process */
-} Mark;
-
-static void mark(siginfo_t *info, Mark kind)
-{
-    info->si_errno = (int)kind << 16 | ((kind == MARK_SENT ? info->si_errno : info->si_code) & 0xffff);
-    if (kind != MARK_SENT)
-        info->si_code = SI_QUEUE;
-}
-
-static int mark_of(const siginfo_t *info)
-{
-    int kind = info->si_errno >> 16;
-    return kind >= MARK_SENT && kind <= MARK_OFFER ? kind : 0;
-}
-
-/* Restores what it was; the mark, or 0. */
-static int unmark(siginfo_t *info)
-{
-    int kind = mark_of(info);
-    i16 lower = (i16)info->si_errno;
-    if (!kind)
-        return 0;
-    info->si_errno = kind == MARK_SENT ? lower : 0;
-    if (kind != MARK_SENT)
-        info->si_code = lower;
-    return kind;
-}
-
-void signal_mark_sent(int signo, siginfo_t *info)
-{
-    bool fault = signo > 0 && signo <= SIGNALS && (SYNCHRONOUS & BIT(signo)) && info->si_code > 0;
-    if (fault || mark_of(info))
-        mark(info, MARK_SENT);
-}
-
-static bool is_fault(const siginfo_t *info)
-{
-    return (SYNCHRONOUS & BIT(info->si_signo)) && info->si_code > 0 && !info->si_errno;
-}
-
-/* Sent to the process rather than to one thread? */
-static bool is_for_process(const siginfo_t *info)
-{
-    return info->si_code <= 0 && info->si_code != SI_TKILL;
-}
-
-/* Puts a signal back into the kernel's queue for this thread. */
-static void requeue(const siginfo_t *info)
-{
-    siginfo_t sent = *info;
-    signal_mark_sent(sent.si_signo, &sent);
-    raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)gettid(), (u64)sent.si_signo, (u64)&sent, 0, 0);
-}
-
-/* Sends one to another thread, or to the process if tid is 0. */
-static void send_on(i32 tid, const siginfo_t *info, Mark kind)
-{
-    siginfo_t sent = *info;
-    unmark(&sent);
-    mark(&sent, kind);
-    if (tid)
-        raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)tid, (u64)sent.si_signo, (u64)&sent, 0, 0);
-    else
-        raw_syscall(SYS_rt_sigqueueinfo, (u64)getpid(), (u64)sent.si_signo, (u64)&sent, 0, 0, 0);
-}
-
-/* -- held signals -------------------------------------------------------------------------------------------------- */
-
-static u64 held_set(const Held *h)
-{
-    return (h->set & 1 ? BIT(SIGSEGV) : 0) | (h->set & 2 ? BIT(SIGBUS) : 0);
-}
+/* -- system calls ------------------------------------------------------------------------------------------------- */
 
 u64 signal_held(const Task *t)
 {
-    return held_set(&t->signals->held) | held_set(&t->signals->actions->held);
+    return held_signals(&t->signals->held);
 }
 
-static u32 held_bit(int signo)
+ThreadHeld *signal_held_by(const Task *t)
 {
-    return signo == SIGBUS ? 2 : 1;
+    return t->signals ? &t->signals->held : NULL;
 }
 
-/* With all signals blocked. */
-static void held_lock(Actions *a)
-{
-    while (atomic_flag_test_and_set_explicit(&a->holding, memory_order_acquire))
-        raw_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-}
-
-static void held_unlock(Actions *a)
-{
-    atomic_flag_clear_explicit(&a->holding, memory_order_release);
-}
-
-/* Keeps one, unless there is one like it, as the kernel does. */
-static void hold(SignalState *s, const siginfo_t *info)
-{
-    Actions *a = s->actions;
-    u32 i = info->si_signo == SIGBUS;
-    held_lock(a);
-    Held *h = is_for_process(info) ? &a->held : &s->held;
-    if (!(h->set & 1u << i)) {
-        h->info[i] = *info;
-        h->set |= 1u << i;
-        if (h == &a->held)
-            a->offered = false;
-    }
-    held_unlock(a);
-}
-
-static bool take_from(Held *h, u64 set, siginfo_t *info)
-{
-    for (int i = 0; i < 2; i++) {
-        if ((h->set & 1u << i) && (set & BIT(i ? SIGBUS : SIGSEGV))) {
-            *info = h->info[i];
-            h->set &= ~(1u << i);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* All signals are blocked. */
-static bool take_held(SignalState *s, u64 set, siginfo_t *info)
-{
-    held_lock(s->actions);
-    bool taken = take_from(&s->held, set, info) || take_from(&s->actions->held, set, info);
-    held_unlock(s->actions);
-    return taken;
-}
-
-bool signal_take_held(Task *t, u64 set, siginfo_t *info)
-{
-    if (likely(!(signal_held(t) & set)))
-        return false;
-    signal_block_all();
-    bool taken = take_held(t->signals, set, info);
-    signal_unblock(t);
-    return taken;
-}
-
-bool signal_received(Task *t, siginfo_t *info)
-{
-    return unmark(info) != MARK_OFFER || !(t->signals->stale & held_bit(info->si_signo));
-}
-
-/* Sends the process's other threads copies of what is held for it and this one doesn't want: they look here, or have been waiting
- * for it in a system call. */
-static void offer(Task *t)
-{
-    Actions *a = t->signals->actions;
-    signal_block_all();
-    pthread_mutex_lock(&t->process->lock);
-    held_lock(a);
-    for (const Task *other = t->process->tasks; other && !a->offered; other = other->next_task) {
-        if (other == t || other->vfork_child || !other->signals || !other->tid)
-            continue;
-        for (u32 i = 0; i < 2; i++)
-            if ((a->held.set & 1u << i) && !(atomic_fetch_or(&other->signals->offers, 1u << i) & 1u << i))
-                send_on(other->tid, &a->held.info[i], MARK_OFFER);
-    }
-    a->offered = true;
-    held_unlock(a);
-    pthread_mutex_unlock(&t->process->lock);
-    signal_unblock(t);
-}
-
-/* Gives the kernel all of it; all signals are blocked. */
-static void give_held(SignalState *s)
-{
-    siginfo_t info;
-    while (take_held(s, OURS, &info))
-        requeue(&info);
-}
-
-/* After a system call that may have consumed what was lent or offered to this thread: takes back what it hasn't, and the process
- * holds the rest no more. Leaves all signals blocked. */
 static void settle(Task *t, u32 lent)
 {
-    const u64 set = OURS;
-    const struct timespec now = {0, 0};
-    SignalState *s = t->signals;
-    Actions *a = s->actions;
-    siginfo_t info;
-    u32 back = 0;
-    signal_block_all();
-    held_lock(a); /* whoever is just offering has sent it then */
-    held_unlock(a);
-    while (raw_syscall(SYS_rt_sigtimedwait, (u64)&set, (u64)&info, (u64)&now, sizeof set, 0, 0) > 0) {
-        u32 bit = held_bit(info.si_signo);
-        if (unmark(&info) == MARK_OFFER || (lent & ~back & bit))
-            back |= bit;
-        else
-            hold(s, &info);
+    if (held_settle(&t->signals->held, lent))
         atomic_store(&t->attention, 1);
-    }
-    held_lock(a);
-    u32 consumed = (lent | atomic_exchange(&s->offers, 0)) & ~back;
-    s->stale = consumed & ~a->held.set;
-    a->held.set &= ~consumed;
-    held_unlock(a);
-}
-
-/* Gives the kernel the thread's, and for the time of a call the process's; returns which these are. All signals are blocked. */
-static u32 lend(SignalState *s)
-{
-    siginfo_t info;
-    u32 own = s->held.set;
-    while (take_from(&s->held, OURS, &info))
-        requeue(&info);
-    held_lock(s->actions);
-    Held process = s->actions->held;
-    held_unlock(s->actions);
-    u32 lent = process.set & ~own;
-    for (u32 i = 0; i < 2; i++)
-        if (lent & 1u << i)
-            requeue(&process.info[i]);
-    return lent;
 }
 
 /* A system call while signals are held that the guest blocks. */
@@ -414,10 +185,12 @@ static i64 lending_syscall(Task *t, long nr, const u64 args[6])
         atomic_store(&t->attention, 1);
         return s->suspended ? -EINTR : -RESTART_NOINTR;
     }
+    signal_block_all();
     settle(t, 0);
-    u32 lent = lend(s);
+    u32 lent = held_lend(&s->held);
     host_set_mask(s->mask);
     i64 result = host_syscall_asm(&s->news, nr, args);
+    signal_block_all();
     settle(t, lent);
     signal_unblock(t);
     return result;
@@ -433,7 +206,8 @@ i64 host_syscall(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
     if (unlikely(signal_held(t)))
         return lending_syscall(t, nr, args);
     i64 result = host_syscall_asm(&s->news, nr, args);
-    if (unlikely(s->offers)) {
+    if (unlikely(s->held.offers)) {
+        signal_block_all();
         settle(t, 0);
         signal_unblock(t);
     }
@@ -488,18 +262,18 @@ static void on_synchronous(int signo, siginfo_t *info, ucontext_t *uc)
 static void note(SignalState *s, const siginfo_t *raw, u64 *mask)
 {
     siginfo_t info = *raw;
-    bool copy = unmark(&info) == MARK_OFFER;
+    bool copy = sent_unmark(&info) == MARK_OFFER;
     u64 bit = BIT(info.si_signo);
     if (copy)
-        atomic_fetch_and(&s->offers, ~held_bit(info.si_signo));
+        held_offered(&s->held, info.si_signo);
     if (OURS & bit) {
         bool wanted = s->actions->of[info.si_signo].handler != HANDLER_IGN;
         if (!copy && ((s->mask & bit) || (s->pending && wanted)))
-            hold(s, &info);
+            held_keep(&s->held, &info);
         if (copy || !wanted || s->pending || (s->mask & bit))
             return;
     } else if (s->pending) {
-        requeue(raw);
+        sent_requeue(raw);
         return;
     }
     s->info = info;
@@ -512,7 +286,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     ucontext_t *uc = context;
     int error = errno;
     Task *t = self;
-    if (is_fault(info)) {
+    if (sent_is_fault(info)) {
         on_synchronous(signo, info, uc);
         return;
     }
@@ -520,7 +294,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     u64 *mask = (u64 *)&uc->uc_sigmask;
     if (!s) { /* a thread that doesn't take signals: another will */
         *mask = ALL_SIGNALS;
-        send_on(0, info, MARK_RESENT);
+        sent_pass_on(info);
         return;
     }
     note(s, info, mask);
@@ -548,6 +322,7 @@ static SignalState *state_new(Actions *actions)
     if (s == MAP_FAILED)
         return NULL;
     s->actions = actions;
+    s->held.process = &actions->held;
     s->alt.flags = SS_DISABLE;
     return s;
 }
@@ -653,10 +428,9 @@ void signal_before_fork(Task *t)
 void signal_after_fork(Task *t, bool child)
 {
     if (child) {
-        Actions *a = t->signals->actions;
-        a->users = 1;
-        atomic_flag_clear(&a->holding);
-        t->signals->pending = t->signals->offers = a->held.set = t->signals->held.set = 0; /* the parent's */
+        t->signals->actions->users = 1;
+        t->signals->pending = 0; /* the parent's */
+        held_forget(&t->signals->held);
     }
     pthread_mutex_unlock(&t->signals->actions->lock);
 }
@@ -666,7 +440,7 @@ bool signal_before_exec(Task *t)
     signal_block_all();
     if (t->signals->pending || (signal_held(t) & ~t->signals->mask))
         return false;
-    give_held(t->signals);
+    held_give(&t->signals->held);
     for (int signo = 1; signo <= SIGNALS; signo++)
         if (OURS & BIT(signo)) {
             bool ignored = action_get(t->signals->actions, signo).handler == HANDLER_IGN;
@@ -839,7 +613,7 @@ static bool take(Task *t, siginfo_t *info)
         s->pending = 0;
         return true;
     }
-    return signal_held(t) && take_held(s, ~s->mask, info);
+    return signal_held(t) && held_take(&s->held, ~s->mask, info);
 }
 
 static bool is_ignored(const GuestAction *a, int signo)
@@ -871,7 +645,7 @@ bool signal_deliver(Task *t)
             signal_die(t, info.si_signo);
         } else {
             /* The guest took its handler away meanwhile: the host's disposition is the default one now. */
-            requeue(&info);
+            sent_requeue(&info);
         }
         signal_unblock(t);
     }
@@ -879,8 +653,11 @@ bool signal_deliver(Task *t)
         s->news = 0;
         signal_unblock(t);
     }
-    if (unlikely(s->actions->held.set) && !s->actions->offered)
-        offer(t);
+    if (unlikely(s->actions->held.held.set) && !s->actions->held.offered) {
+        signal_block_all();
+        held_offer(t, &s->held);
+        signal_unblock(t);
+    }
     end_suspension(t);
     return changed;
 }
@@ -1004,6 +781,21 @@ i64 signal_alt_stack(Task *t, const GuestStack *new, GuestStack *old)
         old->pad = 0;
     }
     return new ? set_alt_stack(t, new) : 0;
+}
+
+bool signal_take_held(Task *t, u64 set, siginfo_t *info)
+{
+    if (likely(!(signal_held(t) & set)))
+        return false;
+    signal_block_all();
+    bool taken = held_take(&t->signals->held, set, info);
+    signal_unblock(t);
+    return taken;
+}
+
+bool signal_received(Task *t, siginfo_t *info)
+{
+    return sent_unmark(info) != MARK_OFFER || !held_is_stale(&t->signals->held, info->si_signo);
 }
 
 i64 signal_return(Task *t)

@@ -105,9 +105,8 @@ i64 signal_alt_stack(Task *t, const GuestStack *new, GuestStack *old);
 i64 signal_return(Task *t);
 /* Signals that the host couldn't keep blocked for the guest: which are pending, and taking one of `set` out. */
 u64 signal_held(const Task *t);
+struct ThreadHeld *signal_held_by(const Task *t); /* NULL when it is about to end; Process.lock is held */
 bool signal_take_held(Task *t, u64 set, siginfo_t *info);
-/* What the guest sends with a siginfo of its own, before it is sent: it might say that it is a fault. */
-void signal_mark_sent(int signo, siginfo_t *info);
 /* What sigtimedwait has got, as it was sent; false if it was only a hint that another thread has it held for the process, and is
  * gone. */
 bool signal_received(Task *t, siginfo_t *info);

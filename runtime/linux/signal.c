@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../sent.h"
 #include "linux.h"
 
 enum { SIGSET = 8, KERNEL_SIGINFO = 48 /* as much of a siginfo_t as the kernel keeps */ };
@@ -86,7 +87,7 @@ static i64 read_info(siginfo_t *info, u64 at, int signo)
     memset(info, 0, sizeof *info);
     if (mem_read(info, at, KERNEL_SIGINFO))
         return -EFAULT;
-    signal_mark_sent(signo, info);
+    sent_mark(signo, info);
     return 0;
 }
 

@@ -1,0 +1,227 @@
+/* Signals that somebody has sent: marks and held signals.
+ *
+ * A signal is a fault if the kernel says so in si_code, and is known not to have been sent with that code: what is sent carries a mark.
+ *
+ * SIGSEGV and SIGBUS can't be blocked on the host, where they are our faults. If they have been sent and the guest blocks them, they are
+ * held here, for the thread or the process, as the kernel would keep them pending. It gets them back for the time of each system
+ * call, which may wait for them (sigtimedwait, signalfd) or take them along (exec). Of what is held for the process its other threads
+ * get copies once, which have them look here unless a system call consumes one. */
+#include "sent.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "linux/linux.h"
+#include "signal.h"
+
+/* -- marks -------------------------------------------------------------------------------------------------------- */
+
+static Mark mark_of(const siginfo_t *info)
+{
+    int kind = info->si_errno >> 16;
+    return kind >= MARK_SENT && kind <= MARK_OFFER ? (Mark)kind : MARK_NONE;
+}
+
+static void mark(siginfo_t *info, Mark kind)
+{
+    info->si_errno = (int)kind << 16 | ((kind == MARK_SENT ? info->si_errno : info->si_code) & 0xffff);
+    if (kind != MARK_SENT)
+        info->si_code = SI_QUEUE;
+}
+
+Mark sent_unmark(siginfo_t *info)
+{
+    Mark kind = mark_of(info);
+    i16 lower = (i16)info->si_errno;
+    if (kind == MARK_NONE)
+        return kind;
+    info->si_errno = kind == MARK_SENT ? lower : 0;
+    if (kind != MARK_SENT)
+        info->si_code = lower;
+    return kind;
+}
+
+void sent_mark(int signo, siginfo_t *info)
+{
+    bool fault = signo > 0 && signo <= SIGNALS && (SYNCHRONOUS & BIT(signo)) && info->si_code > 0;
+    if (fault || mark_of(info))
+        mark(info, MARK_SENT);
+}
+
+bool sent_is_fault(const siginfo_t *info)
+{
+    return (SYNCHRONOUS & BIT(info->si_signo)) && info->si_code > 0 && !info->si_errno;
+}
+
+void sent_requeue(const siginfo_t *info)
+{
+    siginfo_t sent = *info;
+    sent_mark(sent.si_signo, &sent);
+    raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)gettid(), (u64)sent.si_signo, (u64)&sent, 0, 0);
+}
+
+void sent_pass_on(const siginfo_t *info)
+{
+    siginfo_t sent = *info;
+    sent_unmark(&sent);
+    mark(&sent, MARK_RESENT);
+    raw_syscall(SYS_rt_sigqueueinfo, (u64)getpid(), (u64)sent.si_signo, (u64)&sent, 0, 0, 0);
+}
+
+/* -- held signals ------------------------------------------------------------------------------------------------- */
+
+static const int signals[] = {SIGSEGV, SIGBUS};
+
+static u32 held_bit(int signo)
+{
+    return signo == SIGBUS ? 2 : 1;
+}
+
+static void lock(ProcessHeld *p)
+{
+    while (atomic_flag_test_and_set_explicit(&p->lock, memory_order_acquire))
+        raw_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+static void unlock(ProcessHeld *p)
+{
+    atomic_flag_clear_explicit(&p->lock, memory_order_release);
+}
+
+u64 held_signals(const ThreadHeld *h)
+{
+    u32 set = h->held.set | h->process->held.set;
+    return (set & 1 ? BIT(SIGSEGV) : 0) | (set & 2 ? BIT(SIGBUS) : 0);
+}
+
+/* Sent to the process rather than to one thread? */
+static bool is_for_process(const siginfo_t *info)
+{
+    return info->si_code <= 0 && info->si_code != SI_TKILL;
+}
+
+void held_keep(ThreadHeld *h, const siginfo_t *info)
+{
+    ProcessHeld *p = h->process;
+    u32 bit = held_bit(info->si_signo);
+    lock(p);
+    Held *to = is_for_process(info) ? &p->held : &h->held;
+    if (!(to->set & bit)) {
+        to->info[bit >> 1] = *info;
+        to->set |= bit;
+        if (to == &p->held)
+            p->offered = false;
+    }
+    unlock(p);
+}
+
+static bool take_from(Held *h, u64 set, siginfo_t *info)
+{
+    for (size_t i = 0; i < LEN(signals); i++) {
+        if ((h->set & 1u << i) && (set & BIT(signals[i]))) {
+            *info = h->info[i];
+            h->set &= ~(1u << i);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool held_take(ThreadHeld *h, u64 set, siginfo_t *info)
+{
+    lock(h->process);
+    bool taken = take_from(&h->held, set, info) || take_from(&h->process->held, set, info);
+    unlock(h->process);
+    return taken;
+}
+
+static void send_copy(const Task *to, const siginfo_t *info)
+{
+    siginfo_t copy = *info;
+    mark(&copy, MARK_OFFER);
+    raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)to->tid, (u64)copy.si_signo, (u64)&copy, 0, 0);
+}
+
+void held_offer(Task *t, ThreadHeld *h)
+{
+    ProcessHeld *p = h->process;
+    pthread_mutex_lock(&t->process->lock);
+    lock(p);
+    for (const Task *other = t->process->tasks; other && !p->offered; other = other->next_task) {
+        ThreadHeld *to = other == t || other->vfork_child || !other->tid ? NULL : signal_held_by(other);
+        for (size_t i = 0; to && i < LEN(signals); i++)
+            if ((p->held.set & 1u << i) && !(atomic_fetch_or(&to->offers, 1u << i) & 1u << i))
+                send_copy(other, &p->held.info[i]);
+    }
+    p->offered = true;
+    unlock(p);
+    pthread_mutex_unlock(&t->process->lock);
+}
+
+void held_offered(ThreadHeld *h, int signo)
+{
+    atomic_fetch_and(&h->offers, ~held_bit(signo));
+}
+
+void held_give(ThreadHeld *h)
+{
+    siginfo_t info;
+    while (held_take(h, OURS, &info))
+        sent_requeue(&info);
+}
+
+u32 held_lend(ThreadHeld *h)
+{
+    siginfo_t info;
+    u32 own = h->held.set;
+    while (take_from(&h->held, OURS, &info))
+        sent_requeue(&info);
+    lock(h->process);
+    Held process = h->process->held;
+    unlock(h->process);
+    u32 lent = process.set & ~own; /* two of a kind would be one for the kernel */
+    for (size_t i = 0; i < LEN(signals); i++)
+        if (lent & 1u << i)
+            sent_requeue(&process.info[i]);
+    return lent;
+}
+
+bool held_settle(ThreadHeld *h, u32 lent)
+{
+    const u64 set = OURS;
+    const struct timespec now = {0, 0};
+    ProcessHeld *p = h->process;
+    siginfo_t info;
+    bool any = false;
+    u32 back = 0;
+    lock(p); /* whoever is just offering has sent it then */
+    unlock(p);
+    while (raw_syscall(SYS_rt_sigtimedwait, (u64)&set, (u64)&info, (u64)&now, sizeof set, 0, 0) > 0) {
+        u32 bit = held_bit(info.si_signo);
+        if (sent_unmark(&info) == MARK_OFFER || (lent & ~back & bit))
+            back |= bit;
+        else
+            held_keep(h, &info);
+        any = true;
+    }
+    lock(p);
+    u32 consumed = (lent | atomic_exchange(&h->offers, 0)) & ~back;
+    h->stale = consumed & ~p->held.set;
+    p->held.set &= ~consumed;
+    unlock(p);
+    return any;
+}
+
+bool held_is_stale(const ThreadHeld *h, int signo)
+{
+    return h->stale & held_bit(signo);
+}
+
+void held_forget(ThreadHeld *h)
+{
+    atomic_flag_clear(&h->process->lock);
+    h->process->held.set = h->held.set = 0;
+    h->offers = 0;
+}

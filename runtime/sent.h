@@ -1,0 +1,79 @@
+/* Signals that somebody has sent, as far as the runtime has to do with them (runtime/sent.c): how they are told from faults, and those
+ * that it holds because the host can't keep them blocked. Inside of signal.c's business; nobody else's. */
+#ifndef DRAGOMAN_SENT_H
+#define DRAGOMAN_SENT_H
+
+#include <signal.h>
+
+#include "runtime.h"
+
+#define BIT(signo) ((u64)1 << ((signo) - 1))
+/* Never blocked on the host: the translator's own faults come by them. */
+#define OURS (BIT(SIGSEGV) | BIT(SIGBUS))
+#define SYNCHRONOUS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP))
+
+/* What a signal's si_errno says in its upper half, where the kernel leaves it 0. */
+typedef enum Mark {
+    MARK_NONE,
+    MARK_SENT = 0x5e47, /* sent with a si_code of the kernel's, or with what looks like a mark; the lower half is si_errno */
+    MARK_RESENT,        /* sent on by us with another si_code, as the kernel wants it; the lower half is the sender's */
+    MARK_OFFER,         /* likewise; a copy of what is held for the process */
+} Mark;
+
+/* A fault of this thread's, as opposed to a signal that has been sent. */
+bool sent_is_fault(const siginfo_t *info);
+/* Marks what the guest sends. */
+void sent_mark(int signo, siginfo_t *info);
+/* Makes it what its sender has made it; the mark it had. */
+Mark sent_unmark(siginfo_t *info);
+/* Into the kernel's queue for this thread. */
+void sent_requeue(const siginfo_t *info);
+/* Into that of the process, for another thread: info is as the handler got it. */
+void sent_pass_on(const siginfo_t *info);
+
+/* SIGSEGV and SIGBUS, pending; one of each, as in the kernel. */
+typedef struct Held {
+    volatile u32 set;      /* bit 0: SIGSEGV, 1: SIGBUS */
+    siginfo_t info[2];
+} Held;
+
+typedef struct ProcessHeld {
+    atomic_flag lock;      /* a spin lock, taken with all signals blocked */
+    Held held;
+    bool offered;          /* the process's threads know of it */
+} ProcessHeld;
+
+typedef struct ThreadHeld {
+    Held held;
+    _Atomic u32 offers;    /* as Held.set: has been sent copies that it hasn't seen */
+    u32 stale;             /* the last system call got such copies after another thread had taken the signals */
+    ProcessHeld *process;
+} ThreadHeld;
+
+/* The signals held for the thread or its process. */
+u64 held_signals(const ThreadHeld *h);
+
+/* The others are called with all signals blocked. */
+
+/* Keeps one, whose mark has been taken off, for the thread or the process, whichever it was sent to. */
+void held_keep(ThreadHeld *h, const siginfo_t *info);
+/* Takes one of `set` out; false if there is none. */
+bool held_take(ThreadHeld *h, u64 set, siginfo_t *info);
+/* Sends the process's other threads copies of what is held for it and t doesn't want: they look here, or have been waiting for it in a
+ * system call. Once for each signal. */
+void held_offer(Task *t, ThreadHeld *h);
+/* The handler has got such a copy. */
+void held_offered(ThreadHeld *h, int signo);
+/* Gives all of it back to the kernel, in this thread's queue. */
+void held_give(ThreadHeld *h);
+/* For a system call: gives the kernel the thread's, and for the time of the call the process's; returns which these are. */
+u32 held_lend(ThreadHeld *h);
+/* After a system call that may have consumed what was lent or offered: takes back what it hasn't, and the process holds the rest no
+ * more. True if there was anything. */
+bool held_settle(ThreadHeld *h, u32 lent);
+/* What a system call has got is an offer that another thread was quicker to take. */
+bool held_is_stale(const ThreadHeld *h, int signo);
+/* In a forked child: the parent's are none of its. */
+void held_forget(ThreadHeld *h);
+
+#endif
