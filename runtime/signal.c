@@ -154,6 +154,11 @@ void signal_block_all(void)
     host_set_mask(ALL_SIGNALS);
 }
 
+void signal_admit_faults(void)
+{
+    host_set_mask(ALL_SIGNALS & ~OURS);
+}
+
 void signal_unblock(const Task *t)
 {
     host_set_mask((t->signals->pending ? ALL_SIGNALS : t->signals->mask) & ~OURS);
@@ -272,8 +277,9 @@ static void note(SignalState *s, const siginfo_t *raw, u64 *mask)
             held_keep(&s->held, &info);
         if (copy || !wanted || s->pending || (s->mask & bit))
             return;
-    } else if (s->pending) {
+    } else if (s->pending) { /* noted in the midst of signal_unblock */
         sent_requeue(raw);
+        *mask = ALL_SIGNALS & ~OURS;
         return;
     }
     s->info = info;

@@ -58,6 +58,8 @@ void signal_after_fork(Task *t, bool child);
 /* Blocks every signal on this host thread (around clone, fork and exec); signal_unblock goes back to the guest's
  * mask. */
 void signal_block_all(void);
+/* After it: copying to and from guest memory may fault. */
+void signal_admit_faults(void);
 void signal_unblock(const Task *t);
 /* For exec: gives the host the guest's dispositions and mask as they are; false if a signal has to be delivered first.
  * signal_exec_failed undoes it in either case. */

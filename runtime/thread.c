@@ -160,8 +160,10 @@ i64 thread_exit(Task *t, int status)
     rights_thread_end(t);
     if (t->tid == getpid())
         p->leader_status = status;
+    signal_admit_faults();
     robust_list_exit(t);
     tell_joiner(t);
+    signal_block_all();
     jmp_buf *end = thread_end;
     self = NULL;
     signal_task_free(t);
@@ -191,9 +193,12 @@ _Noreturn void process_exit(Task *t, int status)
 
 /* -- children in general ------------------------------------------------------------------------------------------ */
 
-static bool put_tid(u64 addr, i32 tid)
+/* With all signals blocked, as around each clone: the address may be bad. */
+static void put_tid(u64 addr, i32 tid)
 {
-    return mem_write(addr, &tid, sizeof tid) == 0;
+    signal_admit_faults();
+    mem_write(addr, &tid, sizeof tid);
+    signal_block_all();
 }
 
 /* A Task that goes on where t is, with the registers clone asks for. Signals are blocked on the host. NULL without
