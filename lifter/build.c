@@ -352,6 +352,14 @@ static Val cond_of_fp(Lift *l, Cond cc, Val r)
     }
 }
 
+/* The carry out of a sum with carry, that those of numbers of many words are made of. */
+static Val carry_of_sum(Lift *l, Op sum)
+{
+    if (sum.code == IR_adc64_nzcv)
+        return adc64_carry(l, sum.arg[0], sum.arg[1], sum.arg[2]);
+    return sum.code == IR_adc32_nzcv ? adc32_carry(l, sum.arg[0], sum.arg[1], sum.arg[2]) : NO_VAL;
+}
+
 static Val cond_of(Lift *l, Cond cc, FlagKind kind, Val a, Val b)
 {
     Val v = NO_VAL;
@@ -371,6 +379,8 @@ static Val cond_of(Lift *l, Cond cc, FlagKind kind, Val a, Val b)
     case FLAG_BITS:
         if (l->ir->ops[a].code >= IR_fcmp16 && l->ir->ops[a].code <= IR_fcmpe64)
             v = cond_of_fp(l, cc, a);
+        else if (cc == CC_CS)
+            v = carry_of_sum(l, l->ir->ops[a]);
         break;
     }
     return v != NO_VAL ? v : cond_of_bits(l, cc, nzcv_of(l, kind, a, b));

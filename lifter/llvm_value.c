@@ -207,6 +207,32 @@ static LLVMValueRef nzcv_of_kind(Gen *g, FlagKind kind, LLVMValueRef a, LLVMValu
     return a;
 }
 
+/* a + b + c, c being 0 or 1, and its carry as an i1 */
+static LLVMValueRef sum_with_carry(Gen *g, const LLVMValueRef *arg, LLVMValueRef *carry)
+{
+    LLVMTypeRef type = LLVMTypeOf(arg[0]);
+    LLVMValueRef first[] = {arg[0], arg[1]};
+    LLVMValueRef pair = llvm_intrinsic(g, "llvm.uadd.with.overflow", type, first, 2);
+    LLVMValueRef second[] = {LLVMBuildExtractValue(g->b, pair, 0, ""), LLVMBuildZExtOrBitCast(g->b, arg[2], type, "")};
+    LLVMValueRef sum = llvm_intrinsic(g, "llvm.uadd.with.overflow", type, second, 2);
+    *carry = LLVMBuildOr(g->b, LLVMBuildExtractValue(g->b, pair, 1, ""), LLVMBuildExtractValue(g->b, sum, 1, ""), "");
+    return LLVMBuildExtractValue(g->b, sum, 0, "");
+}
+
+static LLVMValueRef sum_nzcv(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMValueRef c, r = sum_with_carry(g, arg, &c);
+    LLVMValueRef differ = LLVMBuildAnd(g->b, LLVMBuildXor(g->b, arg[0], r, ""), LLVMBuildXor(g->b, arg[1], r, ""), "");
+    return nzcv_of(g, sign_of(g, r), LLVMBuildICmp(g->b, LLVMIntEQ, r, constant(r, 0), ""), c, sign_of(g, differ));
+}
+
+static LLVMValueRef sum_carry(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMValueRef c;
+    sum_with_carry(g, arg, &c);
+    return LLVMBuildZExt(g->b, c, g->i32, "");
+}
+
 static bool is_wide(FlagKind kind)
 {
     return kind == FLAG_ADD64 || kind == FLAG_SUB64 || kind == FLAG_AND64;
@@ -814,6 +840,10 @@ static const struct {
     BOTH(slt, compare, LLVMIntSLT),
     BOTH(sle, compare, LLVMIntSLE),
     BOTH(select, select_, 0),
+    [IR_adc32_nzcv] = {sum_nzcv, 0},
+    [IR_adc64_nzcv] = {sum_nzcv, 0},
+    [IR_adc32_carry] = {sum_carry, 0},
+    [IR_adc64_carry] = {sum_carry, 0},
     [IR_select128] = {select_, 0},
 
     [IR_vtow] = {vget, LANES(32, 0)},

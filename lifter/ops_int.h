@@ -233,16 +233,14 @@ static inline u64 op_extr64(u64 a, u64 b, u64 imm)
 /* NZCV of the flag kinds (Arm ARM J1.1.3, AddWithCarry). */
 static inline u32 nzcv_add32(u32 a, u32 b, u32 carry)
 {
-    u64 sum = (u64)a + b + carry;
-    u32 r = (u32)sum;
-    return (r & 1u << 31) | (u32)(r == 0) << 30 | (u32)(sum >> 32) << 29 | ((a ^ r) & (b ^ r)) >> 31 << 28;
+    u32 sum = a + b, r = sum + carry;
+    return (r & 1u << 31) | (u32)(r == 0) << 30 | (u32)(sum < a || r < sum) << 29 | ((a ^ r) & (b ^ r)) >> 31 << 28;
 }
 
 static inline u32 nzcv_add64(u64 a, u64 b, u32 carry)
 {
-    u128 sum = (u128)a + b + carry;
-    u64 r = (u64)sum;
-    return (u32)(r >> 63) << 31 | (u32)(r == 0) << 30 | (u32)(sum >> 64) << 29 | (u32)(((a ^ r) & (b ^ r)) >> 63) << 28;
+    u64 sum = a + b, r = sum + carry;
+    return (u32)(r >> 63) << 31 | (u32)(r == 0) << 30 | (u32)(sum < a || r < sum) << 29 | (u32)(((a ^ r) & (b ^ r)) >> 63) << 28;
 }
 
 static inline u32 nzcv_sub32(u32 a, u32 b)
@@ -296,6 +294,18 @@ static inline u32 op_adc32_nzcv(u32 a, u32 b, u32 c)
 static inline u32 op_adc64_nzcv(u64 a, u64 b, u32 c)
 {
     return nzcv_add64(a, b, c);
+}
+
+static inline u32 op_adc32_carry(u32 a, u32 b, u32 c)
+{
+    u32 sum = a + b;
+    return sum < a || sum + c < sum;
+}
+
+static inline u32 op_adc64_carry(u64 a, u64 b, u32 c)
+{
+    u64 sum = a + b;
+    return sum < a || sum + c < sum;
 }
 
 /* CRC-32 (polynomial 0x04c11db7, bits reflected) of a byte, which is linear in the byte's bits: a row is eight xors of

@@ -164,7 +164,7 @@ static Val value_op(Gen *g, OpCode code)
     Val arg[3] = {NO_VAL, NO_VAL, NO_VAL};
     for (u32 i = 0; i < info->nargs; i++)
         arg[i] = operand(g, info->arg[i]);
-    if (code == IR_adc32_nzcv || code == IR_adc64_nzcv)
+    if (code >= IR_adc32_nzcv && code <= IR_adc64_carry)
         arg[2] = emit(g, IR_and32, arg[2], emit(g, IR_const32, NO_VAL, NO_VAL, NO_VAL, 1), NO_VAL, 0);
     if (code == IR_nzcv && below(g->rng, 4))
         arg[0] = emit(g, IR_const32, NO_VAL, NO_VAL, NO_VAL, below(g->rng, FLAG_AND64 + 1));
@@ -468,7 +468,7 @@ static void each_value_op(void **unused)
                          : type == TYPE_X ? emit(&g, IR_get64, NO_VAL, NO_VAL, NO_VAL, OFF_X + 8 * reg)
                                           : emit(&g, IR_get128, NO_VAL, NO_VAL, NO_VAL, OFF_V + 16 * reg);
             }
-            if (code == IR_adc32_nzcv || code == IR_adc64_nzcv)
+            if (code >= IR_adc32_nzcv && code <= IR_adc64_carry)
                 arg[2] = emit(&g, IR_and32, arg[2], emit(&g, IR_const32, NO_VAL, NO_VAL, NO_VAL, 1), NO_VAL, 0);
             if (code == IR_nzcv && copies)
                 arg[0] = emit(&g, IR_const32, NO_VAL, NO_VAL, NO_VAL, below(&rng, FLAG_AND64 + 1));
