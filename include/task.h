@@ -84,6 +84,7 @@ struct Task {
     _Atomic u32 seccomp;       /* SECCOMP_MODE_*: another thread may set it, with filters */
     struct Filter *_Atomic filters; /* runtime/linux/seccomp.c: the newest, NULL for none */
     _Atomic bool no_new_privs; /* to be set before its next system call */
+    u32 rights;                /* how often this thread, or those it comes from, changed what it may do (runtime/linux/rights.c) */
     void *exec_argv;           /* malloc'd: execve's, freed by a vfork parent if the exec succeeds */
     bool vfork_child;          /* a process that shares memory with its parent until it execs or exits: starts no threads */
     Task *next_task;           /* Process.tasks */

@@ -210,6 +210,7 @@ static Task *child_new(Task *t, const CloneArgs *a)
         return NULL;
     child->pc = t->pc;
     child->saturated = t->saturated;
+    child->rights = t->rights;
     child->tagged_addresses = t->tagged_addresses;
     seccomp_task_init(child, t);
     child->guest = t->guest;
@@ -415,7 +416,7 @@ static bool less_rights(Task *t, const CloneArgs *a)
 {
     if (a->flags & (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP))
         return true;
-    return linux_state(t->process)->rights_changed && (t->vfork_child || !thread_alone(t));
+    return rights_differ(t);
 }
 
 static i64 new_process(Task *t, const CloneArgs *a)

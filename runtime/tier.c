@@ -50,6 +50,7 @@ static struct {
     pthread_cond_t stopped;
     pthread_t thread;
     i32 tid;
+    u32 rights; /* Task.rights of who has started it */
 } tier = {.lock = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER,
           .stopped = PTHREAD_COND_INITIALIZER,
@@ -152,6 +153,7 @@ static void *compile_thread(void *unused)
 /* The guest's signals are none of the compile thread's business. Lock held. */
 static bool start_thread(void)
 {
+    tier.rights = self->rights;
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
@@ -180,6 +182,14 @@ void tier_stop(void)
         pthread_cond_broadcast(&tier.stopped);
     }
     pthread_mutex_unlock(&tier.lock);
+}
+
+bool tier_has_rights(u32 rights)
+{
+    pthread_mutex_lock(&tier.lock);
+    bool same = !tier.running || tier.rights == rights;
+    pthread_mutex_unlock(&tier.lock);
+    return same;
 }
 
 void tier_start(void)

@@ -17,6 +17,8 @@ Block *tier_translate_now(Task *t, u64 pc);
  * too; tier_start starts one if there is something to do. Not for vfork children, whose parent's it is. */
 void tier_stop(void);
 void tier_start(void);
+/* Whether the compile thread, if there is one, may do what a task with this Task.rights may. */
+bool tier_has_rights(u32 rights);
 /* Around fork, outside of the cache's locks: the child has no compile thread and starts one when it next has a hot
  * block. */
 void tier_before_fork(void);

@@ -80,7 +80,6 @@ typedef struct Linux {
     ProcFile *files;                   /* the others that are in use */
     bool memory_open; /* a file of /proc that is a process's memory has been opened for writing */
     u64 seed;  /* state of the generator behind -seed's getrandom */
-    _Atomic bool rights_changed; /* by one of its threads, so that they may differ */
 } Linux;
 /* The process's, made at its first use, when there is one thread. */
 Linux *linux_state(Process *p);
@@ -217,6 +216,11 @@ void procfd_tell(Process *p);
 
 /* A host call that changes it; the compile thread follows. */
 i64 rights_call(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e);
+/* The same after such a call. */
+void rights_changed(Task *t);
+/* Whether another thread of its process may do other things. Threads that have changed it equally often have done the same, as a C
+ * library has all of them do. */
+bool rights_differ(const Task *t);
 /* Drops all translated code if another process has some of it in common. */
 void rights_part(Task *t);
 /* At a thread's end: the compile thread may be the last one with its rights. */

@@ -26,21 +26,36 @@ void rights_part(Task *t)
         cache_flush(t, cache_flushes());
 }
 
+void rights_changed(Task *t)
+{
+    t->rights++;
+    stop(t);
+    rights_part(t);
+    start(t);
+}
+
 i64 rights_call(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e)
 {
     i64 result = host_syscall(t, nr, a, b, c, d, e, 0);
-    if (result >= 0) {
-        atomic_store(&linux_state(t->process)->rights_changed, true);
-        stop(t);
-        rights_part(t);
-        start(t);
-    }
+    if (result >= 0)
+        rights_changed(t);
     return result;
+}
+
+bool rights_differ(const Task *t)
+{
+    Process *p = t->process;
+    bool differ = false;
+    pthread_mutex_lock(&p->lock);
+    for (const Task *other = p->tasks; other && !differ; other = other->next_task)
+        differ = other->rights != t->rights;
+    pthread_mutex_unlock(&p->lock);
+    return differ;
 }
 
 void rights_thread_end(Task *t)
 {
-    if (atomic_load(&linux_state(t->process)->rights_changed))
+    if (rights_differ(t) || !tier_has_rights(t->rights))
         stop(t);
 }
 

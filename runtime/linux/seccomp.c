@@ -435,6 +435,7 @@ bool seccomp_allows(Task *t, u32 number, Sys call, const u64 args[6], i64 *resul
     if (t->no_new_privs) { /* from another thread, by TSYNC */
         raw_syscall(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
         t->no_new_privs = false;
+        rights_changed(t);
     }
     if (of_vdso(t, call, args))
         return true;
