@@ -27,10 +27,11 @@
 #include "zone.h"
 
 #define PAGE ((u64)4096)
-#define DYN_BASE ((u64)0x555555554000) /* ELF_ET_DYN_BASE of the host: two thirds of the address space */
+#define DYN_BASE ((u64)0x555555554000) /* on the host */
 
 enum : u64 {
     DYN_RANDOM_PAGES = 1 << 28,   /* vm.mmap_rnd_bits */
+    DYN_RANDOM_PAGES_LIMITED = 1 << 18, /* under -R, which makes the address space smaller */
     BRK_RANDOM = 32 << 20,        /* x86's arch_randomize_brk: leaves room below the translator for programs at 4 MiB */
     HOST_STACK = 16 << 20,        /* our own stack's, above the guest's */
     STACK_DEFAULT = 8 << 20,
@@ -161,28 +162,37 @@ static bool script_argv(Process *p, const Script *s, const char *path)
 
 /* -- images ------------------------------------------------------------------------------------------------------- */
 
-/* Finds room for a position-independent image of `size` bytes: around DYN_BASE for a program with an interpreter,
+/* ELF_ET_DYN_BASE: two thirds of the address space. */
+static u64 dyn_base(const Process *p)
+{
+    u64 limit = p->options.reserved_va;
+    return limit && limit / 3 * 2 < DYN_BASE ? page_down(limit / 3 * 2) : DYN_BASE;
+}
+
+/* Finds room for a position-independent image of `size` bytes: around dyn_base for a program with an interpreter,
  * else where mmap puts things (binfmt_elf.c: load_elf_binary). Returns the address, 0 if there is none. */
-static u64 place(struct MemMap *mem, u64 size, u64 align, bool at_base)
+static u64 place(const Process *p, u64 size, u64 align, bool at_base)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    u64 mask = align > PAGE ? align - 1 : PAGE - 1;
-    u64 below_limit = mem_room(mem, size + mask);
-    if (below_limit)
-        return (below_limit + mask) & ~mask;
+    u64 mask = align > PAGE ? align - 1 : PAGE - 1, limit = p->options.reserved_va;
     for (int tries = 0; at_base && tries < 8; tries++) {
-        u64 at = DYN_BASE + (randomized() ? random64() % DYN_RANDOM_PAGES * PAGE : 0);
-        at = (at + mask) & ~mask;
+        u64 pages = limit ? DYN_RANDOM_PAGES_LIMITED : DYN_RANDOM_PAGES;
+        u64 at = (dyn_base(p) + (randomized() ? random64() % pages * PAGE : 0) + mask) & ~mask;
+        if (limit && at + size > limit)
+            break;
         void *room = mmap((void *)at, size, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0);
         if (room != MAP_FAILED)
             munmap(room, size);
         if (room == (void *)at)
             return at;
     }
-    i64 room = mem_map(mem, 0, size + mask, PROT_NONE, flags, -1, 0, 0);
+    u64 below_limit = mem_room(p->mem, size + mask);
+    if (below_limit)
+        return (below_limit + mask) & ~mask;
+    i64 room = mem_map(p->mem, 0, size + mask, PROT_NONE, flags, -1, 0, 0);
     if (room < 0)
         return 0;
-    mem_unmap(mem, (u64)room, size + mask);
+    mem_unmap(p->mem, (u64)room, size + mask);
     return ((u64)room + mask) & ~mask;
 }
 
@@ -223,7 +233,7 @@ static int map_image(const Loader *l, const Image *image, const char *path, bool
         u64 align = 1;
         for (size_t i = 0; i < image->nsegments; i++)
             align = image->segments[i].align > align ? image->segments[i].align : align;
-        u64 at = place(l->p->mem, hi - lo, align, at_base);
+        u64 at = place(l->p, hi - lo, align, at_base);
         if (!at)
             return fail(l, ENOMEM, "%s: no room for its %#lx bytes in the address space: raise ulimit -v", path,
                         hi - lo);
@@ -264,8 +274,8 @@ static void note_addresses(Process *p, const Image *image, u64 bias)
         }
         p->brk = page_up(start + s->memsz);
     }
-    if (image->pie && !image->interp[0] && !p->options.reserved_va)
-        p->brk = DYN_BASE; /* a static PIE lies among the mmaps, where its heap could not grow */
+    if (image->pie && !image->interp[0])
+        p->brk = dyn_base(p); /* a static PIE lies among the mmaps, where its heap could not grow */
     if (randomized())
         p->brk = page_down(p->brk + random64() % BRK_RANDOM);
     p->brk_start = p->brk;

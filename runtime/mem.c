@@ -156,6 +156,7 @@ enum : u64 {
 struct MemMap {
     pthread_mutex_t lock;
     u64 limit;                   /* end of the guest's address space (-R) */
+    u64 room;                    /* where mem_room found some last */
     Maps maps;                   /* what the guest has mapped */
     Maps views;                  /* of these, shared memory that may be executed */
     u64 space, data;             /* bytes mapped; those that are private and writable */
@@ -430,22 +431,35 @@ static bool bad_place(const struct MemMap *m, u64 addr, u64 size)
     return bad_range(m, addr, size) || zone_overlaps(addr, size);
 }
 
+/* Below `from`, downwards: what the guest has is passed over at a stride, the translator's is told by the kernel. 0: none. */
+static u64 room_below(struct MemMap *m, u64 from, u64 size)
+{
+    u64 at = from;
+    while (at >= size + ROOM_STEP) {
+        u64 start = (at - size) & -PAGE;
+        const Mapping *p = maps_before(&m->maps, start + size);
+        if (p && p->end > start) {
+            at = p->start;
+            continue;
+        }
+        if (!reserve(start, size)) {
+            munmap((void *)start, size);
+            return start;
+        }
+        at -= ROOM_STEP;
+    }
+    return 0;
+}
+
 u64 mem_room(struct MemMap *m, u64 size)
 {
     if (m->limit == ADDRESSES || size > m->limit)
         return 0;
-    u64 step = size > ROOM_STEP ? size : ROOM_STEP;
-    for (u64 at = (m->limit - size) & -PAGE; at >= ROOM_STEP; at -= step) {
-        void *p =
-            mmap((void *)at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-        if (p != MAP_FAILED)
-            munmap(p, size);
-        if (p == (void *)at)
-            return at;
-        if (at < step)
-            break;
-    }
-    return 0;
+    /* Below the last one; what has become free above it is looked for when there is no more room there. */
+    u64 at = room_below(m, m->room ? m->room : m->limit, size);
+    if (!at)
+        at = room_below(m, m->limit, size);
+    return m->room = at;
 }
 
 /* -d page: the whole map after a change. The caller holds the lock. */

@@ -90,7 +90,7 @@ static u64 parse_size(const char *name, const char *text)
     char *end;
     errno = 0;
     u64 v = strtoull(text, &end, 0);
-    static const char units[] = "KMG";
+    static const char units[] = "KMGT";
     if (*end && strchr(units, *end & ~32)) {
         v <<= 10 * (strchr(units, *end & ~32) - units + 1);
         end++;
