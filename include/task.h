@@ -19,7 +19,8 @@ typedef struct Link Link;
 enum {
     STATE_BYTES = 1024,  /* guest registers, laid out by the guest (frontend/<isa>/state.h) */
     SPILL_SLOTS = 64,    /* 16-byte slots for the baseline's spilled values */
-    JUMP_CACHE = 4096,   /* entries, direct mapped by guest pc */
+    JUMP_CACHE_BITS = 15,
+    JUMP_CACHE = 1 << JUMP_CACHE_BITS, /* entries, direct mapped by guest pc */
 };
 
 /* Task.fp_mode: denormal operands and results become zero (MXCSR then has FTZ and DAZ); every NaN result is the default one;

@@ -34,6 +34,7 @@ struct Block {
     _Atomic i32 counter;  /* offset 0: counts down at every entry; EXIT_HOT when it gets below 0 (baseline under auto) */
     u8 tier;              /* Tier */
     _Atomic bool dead;    /* invalidated: nothing may be connected to it any more */
+    u32 ran;              /* baseline: entries that the counter has counted before it was set last */
     u8 skip;              /* bytes from code to where links that are forward enter */
     u16 nlinks;
     const void *code;     /* host entry; NULL for the interpreter */
@@ -164,7 +165,7 @@ void check_wrote(Task *t, u64 addr, u64 size);
 /* Slot of the jump cache for a guest pc. */
 static inline size_t jump_slot(u64 pc)
 {
-    return (pc >> 2 ^ pc >> 14) & (JUMP_CACHE - 1);
+    return (pc >> 2 ^ pc >> (2 + JUMP_CACHE_BITS)) & (JUMP_CACHE - 1);
 }
 
 /* The pc in an empty entry of that slot: one that belongs into another slot, so that no target ever equals it. */

@@ -571,7 +571,7 @@ static void build_indirect_exit(Gen *g)
     LLVMPositionBuilderAtEnd(g->b, g->indirect_bb);
     LLVMValueRef pc = g->indirect_phi;
     LLVMValueRef slot =
-        LLVMBuildXor(g->b, LLVMBuildLShr(g->b, pc, const64(g, 2), ""), LLVMBuildLShr(g->b, pc, const64(g, 14), ""), "");
+        LLVMBuildXor(g->b, LLVMBuildLShr(g->b, pc, const64(g, 2), ""), LLVMBuildLShr(g->b, pc, const64(g, 2 + JUMP_CACHE_BITS), ""), "");
     slot = LLVMBuildAnd(g->b, slot, const64(g, JUMP_CACHE - 1), "");
     LLVMValueRef offset = LLVMBuildShl(g->b, slot, const64(g, 4), "");
     LLVMValueRef cache = LLVMBuildLoad2(g->b, g->ptr, task_field(g, offsetof(Task, jump_cache)), "");

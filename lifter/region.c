@@ -115,6 +115,19 @@ static void find_entries(Region *r)
     }
 }
 
+bool region_has_loop(const Region *r)
+{
+    for (size_t i = 0; i < r->nblocks; i++) {
+        const Ir *ir = r->blocks[i];
+        const Op *last = &ir->ops[ir->count - 1];
+        bool back = (last->code == IR_jump || last->code == IR_branch) && (u64)last->imm <= ir->pc;
+        if ((back && find(r, (u64)last->imm) < r->nblocks) ||
+            (last->code == IR_branch && last->imm2 <= ir->pc && find(r, last->imm2) < r->nblocks))
+            return true;
+    }
+    return false;
+}
+
 static void log_region(const Region *r)
 {
     log_printf("region 0x%" PRIx64 ": %zu blocks, %u instructions, %zu entries%s\n", r->pc, r->nblocks, insns_of(r),

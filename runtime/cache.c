@@ -14,7 +14,7 @@
 
 enum {
     PAGE_BITS = 12,
-    HASH_BITS = 16,
+    HASH_BITS = 18,
     PAGE_HASH_BITS = 12,
     HOST_LEAF = 4096,  /* blocks in a leaf of the host index */
     HOST_LEAVES = 1024,

@@ -20,15 +20,22 @@
 #include "thread.h"
 
 enum {
-    /* Entries until a block is hot. LLVM takes about 0.15 ms an instruction of a region, the baseline about 1 ns to run
-     * one: a region pays when its blocks have run some 10^5 times. */
+    /* Entries until a block is hot, and how often the instructions of a region have run, on average, when it is compiled.
+     * LLVM takes about 0.2 ms an instruction and saves a nanosecond or two each time it runs: with what has been spent by
+     * then about as much as LLVM will, a program is never much worse off than with the better of both. */
     THRESHOLD = 50000,
     /* Under --tier=llvm, where the guest waits for LLVM. Most of a program's code runs a few times only, and having
      * LLVM compile that would take minutes for an interpreter's start; --hot 0 does. */
     LLVM_THRESHOLD = 500,
-    WARM = 50,   /* a block that has run one in so many of that is worth having in a region */
+    WARM = 16,   /* a block that has run once for so many times that the first one has is worth having in a region */
     COVERED = 8, /* a block inside another region becomes hot in so many times that */
     NEVER = INT32_MAX,
+    NS_PER_INSN = 200000, /* LLVM's CPU time for an instruction, about, */
+    INSNS_PER_REGION = 10, /* and what a region costs beside */
+    DEAR = 8, /* times as many runs where LLVM's code is little better than the baseline's: without a loop, or where each
+               * access must find all state stored */
+    SHARE = 3,   /* compiling takes at most one part in so many of the CPU time that the program has used itself, */
+    HEAD_START_NS = 20000000, /* and this */
     STACK_SIZE = 8 << 20, /* LLVM recurses */
 };
 
@@ -37,6 +44,7 @@ typedef struct Job {
     Region *region;  /* owned */
     Block **members; /* owned: the blocks it is made from, in its order; not hot until this is settled */
     size_t nmembers;
+    u32 insns;   /* of the region */
     u64 flushes; /* of the cache when they were found */
     struct Job *next;
 } Job;
@@ -45,6 +53,8 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     Job *first, **last;
+    _Atomic u64 waiting;  /* instructions of regions in the queue and being compiled */
+    _Atomic u64 spent_ns; /* CPU time of compilations done */
     bool running;  /* there is a compile thread: */
     bool stopping; /* which is to end, and be joined by who says so */
     pthread_cond_t stopped;
@@ -128,6 +138,13 @@ static void run_job(Job *job)
     free_job(job);
 }
 
+static u64 cpu_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
+}
+
 static void *compile_thread(void *unused)
 {
     signal_block_all();
@@ -143,7 +160,11 @@ static void *compile_thread(void *unused)
         if (!tier.first)
             tier.last = &tier.first;
         pthread_mutex_unlock(&tier.lock);
+        u32 insns = job->insns;
+        u64 start = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
         run_job(job);
+        tier.spent_ns += cpu_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+        tier.waiting -= insns;
         pthread_mutex_lock(&tier.lock);
     }
     pthread_mutex_unlock(&tier.lock);
@@ -220,6 +241,7 @@ static void enqueue(Job *job)
     if (running) {
         *tier.last = job;
         tier.last = &job->next;
+        tier.waiting += job->insns;
         pthread_cond_signal(&tier.wake);
     }
     pthread_mutex_unlock(&tier.lock);
@@ -227,14 +249,48 @@ static void enqueue(Job *job)
         forget_job(job);
 }
 
+/* How often the block has run in the baseline, about; as often as a hot one if it is not counted any more. */
+static u64 entries_of(const Block *b)
+{
+    i32 left = atomic_load(&b->counter), start = b->ran ? (i32)b->ran : tier_threshold();
+    if (b->tier != TIER_BASELINE || left > start)
+        return b->ran > (u32)tier_threshold() ? b->ran : (u32)tier_threshold();
+    return b->ran + (u32)(start - left);
+}
+
 /* Blocks that ran rarely stay out: they would make the region larger and its hot paths worse. */
-static bool is_warm(void *unused, u64 pc)
+static bool is_warm(void *first, u64 pc)
 {
     const Block *b = cache_lookup(pc);
-    if (!b)
+    return b && entries_of(b) >= entries_of(first) / WARM;
+}
+
+/* Whether compiling the region now is a good use of the user's time. */
+static bool pays(const Region *r)
+{
+    const Options *o = &the_process->options;
+    u64 insns = INSNS_PER_REGION, executed = 0;
+    if (o->tier == TIER_LLVM)
+        return true;
+    for (size_t i = 0; i < r->nblocks; i++) {
+        insns += r->blocks[i]->insns;
+        executed += entries_of(cache_lookup(r->blocks[i]->pc)) * r->blocks[i]->insns;
+    }
+    if (o->hot >= 0)
+        return executed >= (insns - INSNS_PER_REGION) * (u32)o->hot;
+    if (executed < insns * THRESHOLD * (r->exact || !region_has_loop(r) ? DEAR : 1))
         return false;
-    i32 left = atomic_load(&b->counter), threshold = tier_threshold();
-    return b->tier != TIER_BASELINE || left > threshold /* hot or covered before */ || threshold - left >= threshold / WARM;
+    u64 spent = tier.spent_ns, all = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+    u64 own = all > spent ? all - spent : 0;
+    return spent + (tier.waiting + insns) * NS_PER_INSN <= own / SHARE + HEAD_START_NS;
+}
+
+/* It is hot again when it has run as often again as until now. */
+static void postpone(Block *b)
+{
+    u64 entries = entries_of(b);
+    b->ran = entries < NEVER / COVERED ? (u32)entries : NEVER / COVERED;
+    atomic_store(&b->counter, (i32)b->ran);
 }
 
 /* Remembers the region's blocks, and keeps them from becoming hot by themselves while it is being compiled. */
@@ -248,6 +304,7 @@ static bool hold_members(Job *job, Block *first)
         Block *b = i ? cache_lookup(r->blocks[i]->pc) : first;
         assert(b); /* else it would not have been admitted, and the lock is held */
         job->members[job->nmembers++] = b;
+        job->insns += r->blocks[i]->insns;
     }
     set_counters(job, NEVER, NEVER);
     return true;
@@ -261,18 +318,18 @@ static Job *form_job(const Task *t)
     cache_lock();
     Block *b = cache_lookup(t->pc);
     if (b && b->tier == TIER_BASELINE && atomic_load(&b->counter) < 0) {
+        postpone(b);
         /* A compile thread started now would be that child's, and gone with it. */
-        atomic_store(&b->counter, t->vfork_child ? tier_threshold() : NEVER);
         job = t->vfork_child ? NULL : calloc(1, sizeof *job);
     }
     if (job) {
         job->flushes = cache_flushes();
-        job->region = region_form(t->guest, b->pc, is_warm, NULL);
+        job->region = region_form(t->guest, b->pc, is_warm, b);
         if (job->region) {
             job->region->exact = cache_is_exact();
             job->region->flushes = cache_is_flushing();
         }
-        if (!job->region || !hold_members(job, b)) {
+        if (!job->region || !pays(job->region) || !hold_members(job, b)) {
             free_job(job);
             job = NULL;
         }
@@ -363,6 +420,9 @@ void tier_after_fork(bool child)
         tier.running = tier.stopping = false;
         pthread_cond_init(&tier.wake, NULL);
         pthread_cond_init(&tier.stopped, NULL);
+        tier.spent_ns = tier.waiting = 0; /* as is the child's CPU time */
+        for (const Job *job = tier.first; job; job = job->next)
+            tier.waiting += job->insns;
     }
     pthread_mutex_unlock(&tier.lock);
 }
