@@ -14,7 +14,7 @@
 #include "ir.h"
 #include "task.h"
 
-/* A direct exit. Lives in the low 2 GiB (arena_data), because stencils hold its address in 32 bits. */
+/* A direct exit. Lives in the arena (arena_data), because code leads to it by 32 bits of distance. */
 struct Link {
     _Atomic(const void *) code; /* offset 0: stencils jump through it */
     u64 pc;                     /* guest target */
@@ -29,7 +29,7 @@ typedef struct PcMap {
     u32 guest; /* bytes from Block.pc (as i32: regions may reach back) */
 } PcMap;
 
-/* One translated unit: a baseline block, or an LLVM region entered at pc. In the low 2 GiB (arena_data). */
+/* One translated unit: a baseline block, or an LLVM region entered at pc. In the arena (arena_data). */
 struct Block {
     _Atomic i32 counter;  /* offset 0: counts down at every entry; EXIT_HOT when it gets below 0 (baseline under auto) */
     u8 tier;              /* Tier */
@@ -118,12 +118,10 @@ bool arena_init(void);
 void arena_limit(u64 size);
 /* Room for `size` bytes of code, 16-byte aligned: *write is where to write it, the result where it runs. NULL if full. */
 u8 *arena_code(size_t size, u8 **write);
-/* Zeroed data in the low 2 GiB, 16-byte aligned, never freed singly. NULL if full. */
+/* Zeroed data, 16-byte aligned, never freed singly. NULL if full. */
 void *arena_data(size_t size);
 /* True if arena_data or arena_object lacked room that a reset would make. */
 bool arena_is_full(void);
-/* Whether some of [addr, end) is the arena's. */
-bool arena_overlaps(u64 addr, u64 end);
 /* Whether another process may have pages of baseline code in common with this one: since a fork, until all code is dropped. */
 bool arena_is_common(void);
 /* True if the host address is inside code. */

@@ -131,8 +131,8 @@ static void name_pinned(const Guest *guest, const char *text, char *note, size_t
 }
 
 /* A note on one host instruction's text: the guest register or field of the Task that it accesses, where a link leads,
- * the function that is called. "" if there is nothing to say. b is the block or region it is part of, or NULL. */
-static void annotate(const Guest *guest, const Block *b, const char *text, char *note, size_t size)
+ * the function that is called. "" if there is nothing to say. b is the block or region it is part of, or NULL; `next` the address of the instruction behind. */
+static void annotate(const Guest *guest, const Block *b, const char *text, u64 next, char *note, size_t size)
 {
     note[0] = 0;
     const char *task = strstr(text, "(%r13)"), *number = task;
@@ -144,6 +144,8 @@ static void annotate(const Guest *guest, const Block *b, const char *text, char 
     }
     number = strstr(text, "0x");
     u64 value = number ? strtoull(number, NULL, 16) : 0;
+    if (number && strstr(text, "(%rip)"))
+        value = number > text && number[-1] == '-' ? next - value : next + value;
     for (u32 i = 0; b && i < b->nlinks; i++)
         if (value == (u64)&b->links[i])
             snprintf(note, size, "link to 0x%" PRIx64, b->links[i].pc);
@@ -160,7 +162,7 @@ static size_t host_insn(const Guest *guest, const Block *b, const u8 *p, size_t 
 {
     char text[128], note[160];
     size_t n = disassemble("x86_64-linux-gnu", "", p, size, (u64)p, text, sizeof text);
-    annotate(guest, b, text, note, sizeof note);
+    annotate(guest, b, text, (u64)p + n, note, sizeof note);
     if (note[0])
         snprintf(line, line_size, "%" PRIx64 "  %-38s ; %s", (u64)p, text, note);
     else

@@ -8,9 +8,10 @@
 
 #include "../frontend/symbols.h"
 #include "runtime.h"
+#include "zone.h"
 
-/* Where the payload's segment is mapped: above the executable, below 2 GiB. */
-#define AHEAD_ADDRESS ((u64)0x7a000000)
+/* Where the payload's segment is mapped: above the executable, in the same 2 GiB. */
+#define AHEAD_ADDRESS (ZONE_LO + 0x7a000000)
 #define AHEAD_MAGIC "dragoman ahead"
 
 /* A block's place in the index, which is sorted by pc. */

@@ -1,7 +1,7 @@
-/* Memory for translated code, and for the data that code names with 32-bit addresses.
+/* Memory for translated code, and for the data that code names.
  *
- * Everything lies in the low 2 GiB below the executable's own text (linked at 0x70000000), so that calls from code to the
- * translator are rel32 and links and counters are imm32. Nothing is reserved ahead (a reservation would count against
+ * Everything lies in the 2 GiB of the translator's zone that its executable is in, so that 32 bits of distance lead from code to the
+ * translator, to links and to counters. Nothing is reserved ahead (a reservation would count against
  * the guest's RLIMIT_AS): chunks are mapped one after another where the address space is still free.
  *
  * No page is ever writable and executable at once. Baseline code is written through a second mapping of the same shared
@@ -17,16 +17,17 @@
 #include <sys/mman.h>
 
 #include "../include/translate.h"
+#include "zone.h"
 
 enum : u64 {
-    CODE_LO = 0x50000000,
-    CODE_HI = 0x58000000,
-    DATA_LO = 0x58000000,
-    DATA_HI = 0x60000000,
-    OBJECT_CODE_LO = 0x60000000,
-    OBJECT_CODE_HI = 0x68000000,
-    OBJECT_DATA_LO = 0x68000000,
-    OBJECT_DATA_HI = 0x6f000000,
+    CODE_LO = ZONE_LO + 0x50000000,
+    CODE_HI = ZONE_LO + 0x58000000,
+    DATA_LO = ZONE_LO + 0x58000000,
+    DATA_HI = ZONE_LO + 0x60000000,
+    OBJECT_CODE_LO = ZONE_LO + 0x60000000,
+    OBJECT_CODE_HI = ZONE_LO + 0x68000000,
+    OBJECT_DATA_LO = ZONE_LO + 0x68000000,
+    OBJECT_DATA_HI = ZONE_LO + 0x6f000000,
     CODE_CHUNK = 1 << 20,
     DATA_CHUNK = 1 << 18,
     OBJECT_CHUNK = 1 << 16,
@@ -205,15 +206,6 @@ bool arena_is_full(void)
     bool full = arena.full;
     pthread_mutex_unlock(&arena.lock);
     return full;
-}
-
-bool arena_overlaps(u64 addr, u64 end)
-{
-    const Range *all[] = {&arena.code, &arena.data, &arena.object_code, &arena.object_data};
-    for (size_t i = 0; i < LEN(all); i++)
-        if (addr < all[i]->next && end > all[i]->lo)
-            return true;
-    return false;
 }
 
 bool arena_is_common(void)

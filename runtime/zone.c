@@ -1,9 +1,8 @@
-/* The translator's zones: its executable and the arena of translated code (arena.c); the top of the address space, from its own stack
- * on, which is where the kernel has its own pages, too; and one zone for all that it and its libraries map or allocate, far from where
- * the kernel puts what a guest maps without saying where (downwards from the top; from a third of the address space upwards in the
- * legacy layout), and from where programs are linked.
+/* The translator's zones: the top of the address space, from its own stack on, which is where the kernel has its own pages, too; and one
+ * for all else, far from where the kernel puts what a guest maps without saying where (downwards from the top; from a third of the
+ * address space upwards in the legacy layout), and from where programs are linked.
  *
- * For that, what the C library has of mmap, mremap and sbrk is replaced here. Linked statically, its malloc and its threads use these,
+ * For what it and its libraries map or allocate, what the C library has of mmap, mremap and sbrk is replaced here. Linked statically, its malloc and its threads use these,
  * too; malloc does without a heap that grows by sbrk. */
 #include "zone.h"
 
@@ -16,13 +15,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../include/translate.h"
-
 enum : u64 {
     PAGE = 4096,
     BIG = 2 << 20, /* a page of the kernel's larger size: mappings of that size are aligned to it */
-    ZONE_LO = 0x680000000000,
-    ZONE_HI = ZONE_LO + ((u64)1 << 40),
     RANDOM = 1 << 18, /* of so many places, BIG apart, the first mapping has one */
     USER_END = (u64)1 << 47,
 };
@@ -44,10 +39,8 @@ static bool meets(u64 addr, u64 end, u64 lo, u64 hi)
 
 bool zone_overlaps(u64 addr, u64 size)
 {
-    extern const char __executable_start[], _end[];
     u64 end = addr + size < addr ? UINT64_MAX : addr + size;
-    return meets(addr, end, ZONE_LO, ZONE_HI) || meets(addr, end, (u64)__executable_start, (u64)_end) ||
-           meets(addr, end, zone.top, USER_END) || arena_overlaps(addr, end);
+    return meets(addr, end, ZONE_LO, ZONE_HI) || meets(addr, end, zone.top, USER_END);
 }
 
 /* -- the C library's */
@@ -77,12 +70,12 @@ static u64 take(u64 size)
             const void *bytes = (const void *)getauxval(AT_RANDOM);
             if (bytes)
                 memcpy(&random, bytes, sizeof random);
-            at = ZONE_LO + random % RANDOM * BIG;
+            at = ZONE_MAPPINGS + random % RANDOM * BIG;
         }
         if (size >= BIG)
             at = (at + BIG - 1) & -BIG;
         if (at + size > ZONE_HI)
-            at = ZONE_LO;
+            at = ZONE_MAPPINGS;
     } while (!atomic_compare_exchange_weak(&zone.next, &from, at + size));
     return at;
 }

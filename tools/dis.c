@@ -358,7 +358,7 @@ int dis_main(int argc, char **argv, int at)
     log_.file = stdout;
     d.path = argv[at];
     if (!arena_init())
-        fail("no memory for translated code in the low 2 GiB: %s", strerror(errno));
+        fail("no memory for translated code: %s", strerror(errno));
     open_file(&d);
     show(&d, find(&d, at + 1 < argc ? argv[at + 1] : NULL));
     return 0;

@@ -1,5 +1,5 @@
 # dragoman_link: what an executable that contains the core links with. LLVM statically, constructors deferred; one static non-PIE
-# executable at 0x70000000, which leaves 0x400000 free for non-PIE guests and keeps calls from translated code rel32.
+# executable in the translator's own zone (runtime/zone.h), where no guest is linked, with room below for translated code (runtime/arena.c).
 find_program(LLVM_CONFIG NAMES llvm-config-19 llvm-config-20 llvm-config-21 llvm-config-22 REQUIRED)
 find_program(LLVM_OBJCOPY NAMES llvm-objcopy-19 llvm-objcopy-20 llvm-objcopy-21 llvm-objcopy-22 objcopy REQUIRED)
 execute_process(
@@ -33,8 +33,19 @@ add_custom_target(deferred_llvm DEPENDS ${deferred_dir}/done)
 add_library(llvm_link INTERFACE)
 add_dependencies(llvm_link deferred_llvm)
 target_link_libraries(llvm_link INTERFACE core ${deferred} elf zstd z stdc++ rt dl pthread m)
-target_link_options(llvm_link INTERFACE -fuse-ld=lld -Wl,--image-base=0x70000000 -Wl,--gc-sections
+target_link_options(llvm_link INTERFACE -fuse-ld=lld -Wl,--image-base=0x680070000000 -Wl,--gc-sections
                     -Wl,-O0) # strings as they come, not merged: those that a start needs lie together, not among all of LLVM's
+
+# The compiler's start files for executables are for addresses of 32 bits: those for shared objects aren't.
+foreach(file crt1.o crti.o crtbeginS.o crtendS.o crtn.o)
+    execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=${file} OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE
+                    COMMAND_ERROR_IS_FATAL ANY)
+    list(APPEND start_files ${path})
+endforeach()
+list(SUBLIST start_files 0 3 first_files)
+list(SUBLIST start_files 3 2 last_files)
+target_link_options(llvm_link INTERFACE -nostartfiles ${first_files})
+target_link_libraries(llvm_link INTERFACE ${last_files})
 
 add_library(dragoman_link INTERFACE)
 target_link_libraries(dragoman_link INTERFACE ${deferred_dir}/libstdc++.a llvm_link)
@@ -44,4 +55,5 @@ if(DRAGOMAN_SANITIZE) # the sanitizers' runtimes don't link statically; the addr
     target_link_options(dragoman_link INTERFACE -no-pie)
 else()
     target_link_options(dragoman_link INTERFACE -static)
+    target_sources(dragoman_link INTERFACE ${CMAKE_SOURCE_DIR}/tools/absent.c)
 endif()

@@ -422,7 +422,7 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
     if (a->options.code_size)
         arena_limit(a->options.code_size);
     if (!arena_init())
-        fail("no memory for translated code in the low 2 GiB: %s", strerror(errno));
+        fail("no memory for translated code: %s", strerror(errno));
     Process *p = calloc(1, sizeof *p);
     if (!p)
         fail("out of memory");

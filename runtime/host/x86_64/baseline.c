@@ -26,7 +26,7 @@ enum {
     STATE_UNITS = STATE_BYTES / 4, /* a home's start is noted by 4-byte unit of state */
     NO_HOME = -1,
     OP_ROOM = 512, /* bytes that an op takes at most, its stencil not counted */
-    ENTRY_AT = 10, /* bytes before the entry: the slow cases, within a short jump's reach */
+    ENTRY_AT = 12, /* bytes before the entry: the slow cases, within a short jump's reach */
     ENTRY_SAFEPOINT = 7, /* bytes of the safepoint, at the entry */
     TASK = R13,
     A = RDX,
@@ -120,6 +120,14 @@ static void outside(Gen *g, const void *symbol)
     asm_u32(&g->as, (u32)(u64)symbol - g->as.at - 4);
 }
 
+static void address_outside(Gen *g, int reg, const void *symbol)
+{
+    asm_u8(&g->as, reg > 7 ? 0x4c : 0x48);
+    asm_u8(&g->as, 0x8d);
+    asm_u8(&g->as, (u32)(reg & 7) << 3 | 5); /* relative to rip */
+    outside(g, symbol);
+}
+
 static void jump_outside(Gen *g, const void *symbol)
 {
     asm_u8(&g->as, 0xe9);
@@ -159,7 +167,7 @@ static void copy_stencil(Gen *g, u16 code)
         const Hole *hole = &stencil_holes[s->holes + i];
         u32 to = at + hole->at;
         u8 *p = g->as.code + to;
-        u64 value = hole->patch < PATCH_SYM32 ? g->holes[hole->what] : (u64)stencil_symbols[hole->what];
+        u64 value = hole->patch < PATCH_SYMREL32 ? g->holes[hole->what] : (u64)stencil_symbols[hole->what];
         value += (u64)(i64)hole->addend;
         switch ((Patch)hole->patch) {
         case PATCH_ABS8:
@@ -168,7 +176,6 @@ static void copy_stencil(Gen *g, u16 code)
         case PATCH_ABS16:
             memcpy(p, &(u16){(u16)value}, 2);
             break;
-        case PATCH_SYM32:
         case PATCH_ABS32:
             memcpy(p, &(u32){(u32)value}, 4);
             break;
@@ -178,7 +185,6 @@ static void copy_stencil(Gen *g, u16 code)
         case PATCH_PLACE32:
             memcpy(p, &(u32){(u32)value - to}, 4);
             break;
-        case PATCH_REL32:
         case PATCH_SYMREL32:
             memcpy(p, &(u32){(u32)value - to}, 4);
             add_fixup(g, to);
@@ -1354,7 +1360,7 @@ static void helper(Gen *g, Val n, const Op *op)
 
 static void through_link(Gen *g, const Link *link)
 {
-    asm_constant(&g->as, B, (u64)link);
+    address_outside(g, B, link);
     asm_insn(&g->as, 0xff, 4, rm_memory(B, 0));
 }
 _Static_assert(offsetof(Link, code) == 0, "exits jump through the link's address");
@@ -1701,7 +1707,7 @@ static __attribute__((preserve_none)) void entry_slow(CODE_PARAMS)
 static void entry(Gen *g, bool counts)
 {
     Asm *a = &g->as;
-    asm_constant(a, B, (u64)g->block);
+    address_outside(g, B, g->block);
     jump_outside(g, (const void *)entry_slow);
     assert(a->at == ENTRY_AT);
     asm_group1(a, 0, CMP, rm_memory(TASK, offsetof(Task, attention)), 0);
@@ -1710,7 +1716,9 @@ static void entry(Gen *g, bool counts)
     assert(a->at == ENTRY_AT + ENTRY_SAFEPOINT);
     if (!counts)
         return;
-    asm_insn(a, 0xff, 1, rm_memory(NO_REG, (i32)(u64)g->block));
+    asm_u8(a, 0xff); /* dec, relative to rip */
+    asm_u8(a, 1 << 3 | 5);
+    outside(g, g->block);
     asm_u8(a, 0x70 | CC_S);
     asm_u8(a, 0 - (a->at + 1));
 }

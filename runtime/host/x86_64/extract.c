@@ -114,8 +114,19 @@ static int row_index(const char *name)
     fail("no row for stencil %s", name);
 }
 
+/* clang takes a hole for a place of the program, whose address it may get relative to the instruction's: lea disp(%rip), reg. Makes it
+ * mov $imm, reg, which is as long. */
+static void make_constant(const char *stencil, u8 *code, u64 at)
+{
+    if (at < 3 || (code[at - 3] & 0xfb) != 0x48 || code[at - 2] != 0x8d || (code[at - 1] & 0xc7) != 5)
+        fail("%s: an instruction at %zu has a constant relative to its place", stencil, (size_t)at);
+    code[at - 1] = 0xc0 | (code[at - 1] >> 3 & 7);
+    code[at - 2] = 0xc7;
+    code[at - 3] = code[at - 3] & 4 ? 0x49 : 0x48;
+}
+
 /* One relocation of a stencil as a hole; false if it is the trailing jump to CONT, which is not copied. */
-static bool relocation(Extract *x, const char *stencil, const GElf_Rela *r, const u8 *code, u64 *size)
+static bool relocation(Extract *x, const char *stencil, const GElf_Rela *r, u8 *code, u64 *size)
 {
     GElf_Sym sym;
     gelf_getsym(x->symtab, (int)GELF_R_SYM(r->r_info), &sym);
@@ -160,7 +171,12 @@ static bool relocation(Extract *x, const char *stencil, const GElf_Rela *r, cons
             patch = "PATCH_ABS64";
             break;
         default:
-            patch = place ? "PATCH_PLACE32" : "PATCH_REL32";
+            patch = "PATCH_PLACE32";
+            if (!place) {
+                make_constant(stencil, code, r->r_offset);
+                patch = "PATCH_ABS32";
+                addend += 4;
+            }
         }
     } else {
         if (sym.st_shndx != SHN_UNDEF) {
@@ -168,8 +184,8 @@ static bool relocation(Extract *x, const char *stencil, const GElf_Rela *r, cons
             name = "stencil_rodata";
         }
         what = symbol_index(x, name);
-        patch = relative ? "PATCH_SYMREL32" : "PATCH_SYM32";
-        if (!relative && type != R_X86_64_32 && type != R_X86_64_32S)
+        patch = "PATCH_SYMREL32";
+        if (!relative) /* the translator isn't within 32 bits of 0 */
             fail("%s: relocation %u against %s", stencil, type, name);
     }
     fprintf(x->hole_file, "{%u,%u,%d,%s},\n", (unsigned)r->r_offset, what, (int)addend, patch);
@@ -185,7 +201,7 @@ static void stencil(Extract *x, const char *name, const GElf_Sym *sym)
 
     Elf_Scn *section = elf_getscn(x->elf, sym->st_shndx);
     Elf_Data *data = elf_getdata(section, NULL);
-    const u8 *code = (const u8 *)data->d_buf + sym->st_value;
+    u8 *code = (u8 *)data->d_buf + sym->st_value;
     u64 size = sym->st_size;
     size_t nholes = 0;
     if (sym->st_value)

@@ -26,8 +26,6 @@ typedef enum Patch {
     PATCH_ABS32,
     PATCH_ABS64,
     PATCH_PLACE32,  /* place in the block + addend - position in the block */
-    PATCH_REL32,    /* value + addend - position */
-    PATCH_SYM32,    /* address of symbol + addend */
     PATCH_SYMREL32, /* address of symbol + addend - position */
 } Patch;
 
