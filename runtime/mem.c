@@ -158,7 +158,7 @@ struct MemMap {
     u64 limit;                   /* end of the guest's address space (-R) */
     u64 room;                    /* where mem_room found some last */
     Maps maps;                   /* what the guest has mapped */
-    Maps views;                  /* of these, shared memory that may be executed */
+    Maps views;                  /* of these, files and shared memory that may be executed */
     u64 space, data;             /* bytes mapped; those that are private and writable */
     u64 space_limit, data_limit; /* of these */
     int lock_future;             /* mlockall's MCL_FUTURE and MCL_ONFAULT */
@@ -542,7 +542,7 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
             note_code(m, addr, addr + length, &code);
         Mapping map = {.start = (u64)result, .end = (u64)result + length, .prot = (u16)prot, .kind = (u16)kind};
         struct stat st;
-        if (kind & MEM_SHARED && !(flags & MAP_ANONYMOUS) && fstat(fd, &st) == 0) {
+        if ((kind & MEM_SHARED || prot & PROT_EXEC) && !(flags & MAP_ANONYMOUS) && fstat(fd, &st) == 0) {
             map.dev = st.st_dev;
             map.ino = st.st_ino;
             map.offset = offset;
@@ -838,6 +838,22 @@ void code_written(Task *t, u64 addr, u64 size)
             return;
         if (code.start != addr)
             invalidate(code);
+    }
+}
+
+void mem_file_cut(struct MemMap *m, u64 dev, u64 ino)
+{
+    for (u64 from = 0;;) {
+        pthread_mutex_lock(&m->lock);
+        const Mapping *view = maps_find(&m->views, from);
+        while (view && (view->dev != dev || view->ino != ino))
+            view = maps_find(&m->views, view->end);
+        Range code = view ? (Range){view->start, view->end} : (Range){0};
+        unlock(m);
+        if (!view)
+            return;
+        invalidate(code);
+        from = code.end;
     }
 }
 

@@ -10,7 +10,7 @@ typedef struct Mapping {
     u64 start, end; /* page-aligned, half open */
     u16 prot;       /* PROT_* as the guest sees it */
     u16 kind;       /* MEM_* */
-    u64 dev, ino;   /* of shared memory that may be mapped elsewhere too: what it is; 0 otherwise */
+    u64 dev, ino;   /* of shared memory, and of a file with code: what it is; 0 otherwise */
     u64 offset;     /* and start's place in it */
 } Mapping;
 enum {
@@ -56,6 +56,9 @@ i64 mem_lock_all(struct MemMap *m, int flags);
 i64 mem_unlock_all(struct MemMap *m);
 /* personality's READ_IMPLIES_EXEC: sets it, unless `implies` is negative; what it was. */
 bool mem_read_implies_exec(struct MemMap *m, int implies);
+
+/* A file has become shorter: code of it that is mapped may be gone. */
+void mem_file_cut(struct MemMap *m, u64 dev, u64 ino);
 
 /* Guest protection at addr, or -1 where the guest has nothing mapped. */
 int mem_prot(struct MemMap *m, u64 addr);

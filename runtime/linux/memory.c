@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -408,6 +409,15 @@ WRITES(writev, total(b, c), -1)
 WRITES(pwrite64, c, (i64)d)
 WRITES(pwritev, total(b, c), (i64)d)
 WRITES(pwritev2, total(b, c), (i64)d)
+
+SYSCALL(ftruncate)
+{
+    struct stat st;
+    i64 error = host_syscall(t, __NR_ftruncate, a, b, 0, 0, 0, 0);
+    if (!error && fstat((int)a, &st) == 0)
+        mem_file_cut(t->process->mem, st.st_dev, st.st_ino);
+    return error;
+}
 
 /* -- what is the translator's ------------------------------------------------------------------------------------------- */
 

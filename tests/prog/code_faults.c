@@ -1,5 +1,5 @@
 /* Executing what can't be read: beyond the end of a file, without permission, where nothing is mapped; directly, by running off a
- * page, and after the code ran once. And a loop that another thread patches, unmaps, protects or replaces has to be left. */
+ * page, and after the code ran once and the file was cut short. And a loop that another thread patches, unmaps, protects or replaces has to be left. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <setjmp.h>
@@ -94,6 +94,7 @@ int main(void)
     call("the file has grown", p + PAGE);
     ftruncate(fd, 0);
     call("cut short", p + 64);
+    call("cut short after it ran", p);
     munmap(p, 3 * PAGE);
     call("unmapped after it ran", p);
     unsigned *q = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
