@@ -443,7 +443,7 @@ static u64 room_below(struct MemMap *m, u64 from, u64 size)
             continue;
         }
         if (!reserve(start, size)) {
-            munmap((void *)start, size);
+            unclaim(m, start, start + size);
             return start;
         }
         at -= ROOM_STEP;
