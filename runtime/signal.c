@@ -263,28 +263,32 @@ static void on_synchronous(int signo, siginfo_t *info, ucontext_t *uc)
         crash_ours(t, info, uc);
 }
 
+static bool is_ignored(const GuestAction *a, int signo)
+{
+    /* PID 1 of a namespace isn't hit by signals without a handler. */
+    return a->handler == HANDLER_IGN || (a->handler == HANDLER_DFL && ((DEFAULT_IGNORED & BIT(signo)) || getpid() == 1));
+}
+
 /* Notes a signal that has been sent, or holds it if the guest blocks it, or forgets it. */
 static void note(SignalState *s, const siginfo_t *raw, u64 *mask)
 {
     siginfo_t info = *raw;
-    bool copy = sent_unmark(&info) == MARK_OFFER;
-    u64 bit = BIT(info.si_signo);
-    if (copy)
-        held_offered(&s->held, info.si_signo);
-    if (OURS & bit) {
-        bool wanted = s->actions->of[info.si_signo].handler != HANDLER_IGN;
-        if (!copy && ((s->mask & bit) || (s->pending && wanted)))
-            held_keep(&s->held, &info);
-        if (copy || !wanted || s->pending || (s->mask & bit))
-            return;
+    int signo = info.si_signo;
+    bool offer = sent_unmark(&info) == MARK_OFFER, blocked = s->mask & BIT(signo);
+    if (offer) {
+        held_offered(&s->held, signo);
+    } else if (!blocked && is_ignored(&s->actions->of[signo], signo)) {
+        return;
+    } else if ((OURS & BIT(signo)) && (blocked || s->pending)) {
+        held_keep(&s->held, &info);
     } else if (s->pending) { /* noted in the midst of signal_unblock */
         sent_requeue(raw);
         *mask = ALL_SIGNALS & ~OURS;
-        return;
+    } else {
+        s->info = info;
+        s->pending = 1;
+        *mask = ALL_SIGNALS & ~OURS;
     }
-    s->info = info;
-    s->pending = 1;
-    *mask = ALL_SIGNALS & ~OURS;
 }
 
 static void on_signal(int signo, siginfo_t *info, void *context)
@@ -620,12 +624,6 @@ static bool take(Task *t, siginfo_t *info)
         return true;
     }
     return signal_held(t) && held_take(&s->held, ~s->mask, info);
-}
-
-static bool is_ignored(const GuestAction *a, int signo)
-{
-    /* PID 1 of a namespace isn't hit by signals without a handler. */
-    return a->handler == HANDLER_IGN || (a->handler == HANDLER_DFL && ((DEFAULT_IGNORED & BIT(signo)) || getpid() == 1));
 }
 
 bool signal_deliver(Task *t)

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile unsigned long x;
@@ -116,6 +117,21 @@ static void child_dies(void)
         null_pointer();
     waitpid(pid, &status, 0);
     _exit(WIFSIGNALED(status) ? WTERMSIG(status) : 1);
+}
+
+static void sleeps(void)
+{
+    pid_t pid = fork();
+    if (!pid) {
+        usleep(20000);
+        for (int i = 1; i < 32; i++)
+            if (i != SIGCHLD)
+                kill(1, i);
+        usleep(300000);
+        _exit(0);
+    }
+    struct timespec moment = {0, 150000000};
+    _exit(nanosleep(&moment, NULL) == 0 ? 6 : 7);
 }
 
 static void report(const char *what, int status, int any_signal)
@@ -247,6 +263,7 @@ int main(void)
     first("blocked", blocked, 0);
     first("abort", aborts, 1);
     first("child", child_dies, 0);
+    first("sleeps", sleeps, 0);
     in_child("entered", enter);
     in_child("pipes", holds_nothing);
     compare();
