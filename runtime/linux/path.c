@@ -24,6 +24,19 @@ static bool of_kernel(const char *path)
     return inside(path, "/proc") || inside(path, "/sys") || inside(path, "/dev");
 }
 
+/* A name that begins at this process's root as /proc has it begins at the guest's. */
+static const char *from_root(const char *name)
+{
+    char pid[16];
+    int n = 0;
+    while (strncmp(name, "/proc/", 6) == 0 && sscanf(name, "/proc/%15[^/]/root%n", pid, &n) == 1 && n && name[n] == '/' &&
+           (strcmp(pid, "self") == 0 || strcmp(pid, "thread-self") == 0 || atoi(pid) == getpid())) {
+        name += n;
+        n = 0;
+    }
+    return name;
+}
+
 /* The absolute name in the guest's tree of what `name` means for the host's *at calls, in buf if it isn't name itself. NULL
  * if that is the host's affair: no name, or one below a descriptor of the host's. *within: relative to a place in the
  * sysroot. */
@@ -31,7 +44,7 @@ static const char *absolute(Process *p, int dir, const char *name, char buf[PATH
 {
     *within = false;
     if (name[0] == '/' || !name[0])
-        return name[0] ? name : NULL;
+        return name[0] ? from_root(name) : NULL;
     ssize_t n;
     if (dir == AT_FDCWD) {
         n = raw_syscall(__NR_getcwd, (u64)buf, PATH_MAX, 0, 0, 0, 0) - 1;
