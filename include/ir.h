@@ -81,6 +81,9 @@ typedef enum FlagKind {
     FLAG_SUB64,
     FLAG_AND32, /* logical result in a: N and Z; C = V = 0 */
     FLAG_AND64,
+    FLAG_CARRY_IN = 8, /* added to the kind of a sum: it is a + b + 1 */
+    FLAG_ADC32 = FLAG_ADD32 + FLAG_CARRY_IN,
+    FLAG_ADC64 = FLAG_ADD64 + FLAG_CARRY_IN,
 } FlagKind;
 
 typedef struct Ir {

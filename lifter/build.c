@@ -136,12 +136,17 @@ static bool has_b(FlagKind kind)
     return kind == FLAG_ADD32 || kind == FLAG_ADD64 || kind == FLAG_SUB32 || kind == FLAG_SUB64;
 }
 
-static void put_flags(Lift *l, FlagKind kind, Val a, Val b)
+static void put_operands(Lift *l, FlagKind kind, Val a, Val b)
 {
-    put32(l, l->guest->off_flag_kind, k32(l, kind));
     put64(l, l->guest->off_flag_a, widened(l, kind, a));
     if (has_b(kind))
         put64(l, l->guest->off_flag_b, widened(l, kind, b));
+}
+
+static void put_flags(Lift *l, FlagKind kind, Val a, Val b)
+{
+    put32(l, l->guest->off_flag_kind, k32(l, kind));
+    put_operands(l, kind, a, b);
 }
 
 void flags_set(Lift *l, FlagKind kind, Val a, Val b)
@@ -153,6 +158,18 @@ void flags_set(Lift *l, FlagKind kind, Val a, Val b)
     l->flags.cond = NO_VAL;
     put_flags(l, kind, a, b);
 }
+
+void flags_set_sum(Lift *l, bool wide, Val a, Val b, Val c)
+{
+    FlagKind kind = wide ? FLAG_ADD64 : FLAG_ADD32;
+    l->flags.set = true;
+    l->flags.kind = FLAG_BITS;
+    l->flags.a = wide ? adc64_nzcv(l, a, b, c) : adc32_nzcv(l, a, b, c);
+    l->flags.b = l->flags.cond = NO_VAL;
+    put32(l, l->guest->off_flag_kind, or32(l, shl32(l, c, k32(l, 3)), k32(l, kind)));
+    put_operands(l, kind, a, b);
+}
+_Static_assert(FLAG_CARRY_IN == 1 << 3, "the shift");
 
 static Val nzcv_of(Lift *l, FlagKind kind, Val a, Val b)
 {
@@ -375,6 +392,10 @@ static Val cond_of(Lift *l, Cond cc, FlagKind kind, Val a, Val b)
     case FLAG_AND32:
     case FLAG_AND64:
         v = cond_of_and(l, cc, is_wide(kind), a);
+        break;
+    case FLAG_ADC32: /* in the state alone: flags_set_sum */
+    case FLAG_ADC64:
+    case FLAG_CARRY_IN:
         break;
     case FLAG_BITS:
         if (l->ir->ops[a].code >= IR_fcmp16 && l->ir->ops[a].code <= IR_fcmpe64)

@@ -11,6 +11,8 @@ typedef enum Cond { CC_EQ, CC_NE, CC_CS, CC_CC, CC_MI, CC_PL, CC_VS, CC_VC, CC_H
 /* The flags are now those of `kind` on a and b (64-bit kinds take X values, 32-bit kinds W values; b is ignored by the
  * AND kinds; FLAG_BITS takes a W in a). Puts kind and operands into the state. */
 void flags_set(Lift *l, FlagKind kind, Val a, Val b);
+/* The flags are those of a + b + c, c being a W 0 or 1; `wide`: a and b are X values. */
+void flags_set_sum(Lift *l, bool wide, Val a, Val b, Val c);
 /* if cond (W) then the flags of kind on a and b, else the constant nzcv in bits 31..28 (conditional compare). */
 void flags_set_if(Lift *l, Val cond, FlagKind kind, Val a, Val b, u32 nzcv);
 /* W value 1 or 0. */

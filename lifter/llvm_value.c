@@ -201,6 +201,9 @@ static LLVMValueRef nzcv_of_kind(Gen *g, FlagKind kind, LLVMValueRef a, LLVMValu
     case FLAG_AND32:
     case FLAG_AND64:
         return nzcv_of(g, sign_of(g, a), LLVMBuildICmp(at, LLVMIntEQ, a, constant(a, 0), ""), NULL, NULL);
+    case FLAG_ADC32: /* as constants these are not worth a rule */
+    case FLAG_ADC64:
+    case FLAG_CARRY_IN:
     case FLAG_BITS:
         break;
     }
@@ -242,7 +245,7 @@ static bool is_wide(FlagKind kind)
 static LLVMValueRef nzcv(Gen *g, Val v, const Op *op)
 {
     LLVMValueRef kind = g->val[op->arg[0]], a = g->val[op->arg[1]], b = g->val[op->arg[2]];
-    if (!LLVMIsAConstantInt(kind))
+    if (!LLVMIsAConstantInt(kind) || LLVMConstIntGetZExtValue(kind) & FLAG_CARRY_IN)
         return NULL;
     NzcvOf *of = &g->nzcv[v];
     *of = (NzcvOf){.is = NZCV_INT, .kind = (u8)LLVMConstIntGetZExtValue(kind), .a = a, .b = b};

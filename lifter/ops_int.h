@@ -280,6 +280,11 @@ static inline u32 op_nzcv(u32 kind, u64 a, u64 b)
         return nzcv_and32((u32)a);
     case FLAG_AND64:
         return nzcv_and64(a);
+    case FLAG_ADC32:
+        return nzcv_add32((u32)a, (u32)b, 1);
+    case FLAG_ADC64:
+        return nzcv_add64(a, b, 1);
+    case FLAG_CARRY_IN:
     case FLAG_BITS:
         break;
     }

@@ -166,7 +166,7 @@ static void with_carry(Lift *l, const Insn *i, Val a, Val b, bool set_flags)
     Val c = flags_carry(l);
     Val sum = add_r(l, i->sf, add_r(l, i->sf, a, b), i->sf ? zx32_64(l, c) : c);
     if (set_flags)
-        flags_set(l, FLAG_BITS, i->sf ? adc64_nzcv(l, a, b, c) : adc32_nzcv(l, a, b, c), NO_VAL);
+        flags_set_sum(l, i->sf, a, b, c);
     put_r(l, i->sf, i->rd, sum);
 }
 

@@ -10,37 +10,13 @@
 #include <xmmintrin.h>
 
 #include "../../include/translate.h"
+#include "../../lifter/ops_int.h"
 #include "a64.h"
 #include "features.h"
 
 u32 a64_nzcv(const A64State *s)
 {
-    u64 a = s->flag_a, b = s->flag_b, r;
-    bool wide = s->flag_kind == FLAG_ADD64 || s->flag_kind == FLAG_SUB64 || s->flag_kind == FLAG_AND64;
-    u32 top = wide ? 63 : 31;
-    bool carry = false, overflow = false;
-    switch ((FlagKind)s->flag_kind) {
-    case FLAG_BITS:
-        return (u32)a & 0xf0000000;
-    case FLAG_ADD32:
-    case FLAG_ADD64:
-        r = a + b;
-        carry = wide ? r < a : (u32)r < (u32)a;
-        overflow = (a ^ r) & (b ^ r) & 1ull << top;
-        break;
-    case FLAG_SUB32:
-    case FLAG_SUB64:
-        r = a - b;
-        carry = wide ? a >= b : (u32)a >= (u32)b;
-        overflow = (a ^ b) & (a ^ r) & 1ull << top;
-        break;
-    default:
-        r = a;
-        break;
-    }
-    if (!wide)
-        r = (u32)r;
-    return (u32)(r >> top & 1) << 31 | (u32)!r << 30 | (u32)carry << 29 | (u32)overflow << 28;
+    return op_nzcv(s->flag_kind, s->flag_a, s->flag_b) & 0xf0000000;
 }
 
 void a64_set_nzcv(A64State *s, u32 nzcv)

@@ -174,6 +174,8 @@ static void random_op(OpCode code, u8 *memory)
         imm = 1 + below(3);
     if (code == IR_nzcv && below(2))
         arg[0] = emit(IR_const32, NO_VAL, NO_VAL, NO_VAL, below(FLAG_AND64 + 1));
+    if (!strncmp(info->name, "adc", 3))
+        arg[2] = emit(IR_and32, arg[2], emit(IR_const32, NO_VAL, NO_VAL, NO_VAL, 1), NO_VAL, 0);
     if (info->imm)
         imm = immediate(info->name);
     if (code == IR_const32 || code == IR_const64)

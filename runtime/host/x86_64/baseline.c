@@ -735,6 +735,25 @@ static void multiply_high(Gen *g, Val n, const Op *op, int which)
     define_in(g, n, RDX);
 }
 
+/* The carry out of a sum with a carry in. */
+static void carry_out(Gen *g, Val n, const Op *op)
+{
+    u32 w = width(ir_ops[op->code].arg[0]);
+    Val x = operand(g, op, 0), y = operand(g, op, 1), in = operand(g, op, 2);
+    int a = in_reg(g, x), c = in_reg(g, in), t = allocate(g, false);
+    Rm b = in_place(g, y);
+    asm_insn(&g->as, OP_0F | 0xba, 4, rm_reg(c)); /* bt */
+    asm_u8(&g->as, 0);
+    move(g, t, a);
+    asm_insn(&g->as, w | 0x13, t, b);
+    asm_insn(&g->as, OP_0F | OP_BYTE_RM | 0x90 | CC_B, 0, rm_reg(t));
+    asm_insn(&g->as, OP_0F | OP_BYTE_RM | 0xb6, t, rm_reg(t));
+    used(g, x);
+    used(g, y);
+    used(g, in);
+    define_in(g, n, t);
+}
+
 static void extract(Gen *g, Val n, const Op *op)
 {
     u32 w = width(ir_ops[op->code].result);
@@ -1468,6 +1487,10 @@ static bool by_rule(Gen *g, Val n, const Op *op)
         return true;
     BOTH(extr):
         extract(g, n, op);
+        return true;
+    case IR_adc32_carry:
+    case IR_adc64_carry:
+        carry_out(g, n, op);
         return true;
     case IR_umulh64:
         multiply_high(g, n, op, 4);
