@@ -4,8 +4,8 @@
 
 #include "../include/base.h"
 
-/* The architecture level that translated code may use at most, "x86-64-v2" or "x86-64-v3"; NULL: all that this processor
- * has. Set before anything is translated. */
+/* The architecture level that translated code may use at most, "x86-64-v2" or "x86-64-v3"; NULL: all that this
+ * processor has. Set before anything is translated. */
 extern const char *host_level;
 
 /* One of __builtin_cpu_supports's features that is part of no level. */

@@ -116,10 +116,10 @@ static const struct {
 LLVMValueRef llvm_host(Gen *g, const Op *op, const LLVMValueRef *arg)
 {
     switch ((OpCode)op->code) {
-#define HOST(op, result, sig, feature) \
-    case IR_##op: \
-        if (!HOST_HAS(feature)) \
-            return NULL; \
+#define HOST(op, result, sig, feature)                                                                                 \
+    case IR_##op:                                                                                                      \
+        if (!HOST_HAS(feature))                                                                                        \
+            return NULL;                                                                                               \
         break;
 #include "host.def"
     default:

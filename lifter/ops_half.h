@@ -1,7 +1,7 @@
-/* Bodies of the half-precision ops of ir_fp.def. Where the host converts (F16C), they are the single-precision ops on converted
- * operands, whose results are rounded once more. That is the same as rounding once: single precision has more than twice the bits,
- * for directed rounding any more would do, and multiply-add is looked at. softfp.c has the rest: results that are NaNs, denormal or
- * next to it (see ops_fp.h), FP_FLUSH_HALF. */
+/* Bodies of the half-precision ops of ir_fp.def. Where the host converts (F16C), they are the single-precision ops on
+ * converted operands, whose results are rounded once more. That is the same as rounding once: single precision has more
+ * than twice the bits, for directed rounding any more would do, and multiply-add is looked at. softfp.c has the rest:
+ * results that are NaNs, denormal or next to it (see ops_fp.h), FP_FLUSH_HALF. */
 #ifndef DRAGOMAN_LIFTER_OPS_HALF_H
 #define DRAGOMAN_LIFTER_OPS_HALF_H
 
@@ -48,29 +48,29 @@ static inline bool half_is_edge(V128 r)
     return unlikely(!_mm_testz_si128((__m128i)edge, (__m128i)edge));
 }
 
-#define HALF(name, params, args, scalar, low, high, retry) \
-    HALF_HOST V128 host_f##name##16 params \
-    { \
-        V128 single = op_f##name##32 scalar, r = half_narrow(single, (V128){0}); \
-        return half_is_edge(r) || retry(single, single) ? softfp_f##name##16 args : r; \
-    } \
-    HALF_HOST V128 host_vf##name##16 params \
-    { \
-        V128 l = op_vf##name##32 low, h = op_vf##name##32 high, r = half_narrow(l, h); \
-        return half_is_edge(r) || retry(l, h) ? softfp_vf##name##16 args : r; \
-    } \
-    static inline V128 op_f##name##16 params \
-    { \
-        return half_on_host(t) ? host_f##name##16 args : softfp_f##name##16 args; \
-    } \
-    static inline V128 op_vf##name##16 params \
-    { \
-        return half_on_host(t) ? host_vf##name##16 args : softfp_vf##name##16 args; \
+#define HALF(name, params, args, scalar, low, high, retry)                                                             \
+    HALF_HOST V128 host_f##name##16 params                                                                             \
+    {                                                                                                                  \
+        V128 single = op_f##name##32 scalar, r = half_narrow(single, (V128){0});                                       \
+        return half_is_edge(r) || retry(single, single) ? softfp_f##name##16 args : r;                                 \
+    }                                                                                                                  \
+    HALF_HOST V128 host_vf##name##16 params                                                                            \
+    {                                                                                                                  \
+        V128 l = op_vf##name##32 low, h = op_vf##name##32 high, r = half_narrow(l, h);                                 \
+        return half_is_edge(r) || retry(l, h) ? softfp_vf##name##16 args : r;                                          \
+    }                                                                                                                  \
+    static inline V128 op_f##name##16 params                                                                           \
+    {                                                                                                                  \
+        return half_on_host(t) ? host_f##name##16 args : softfp_f##name##16 args;                                      \
+    }                                                                                                                  \
+    static inline V128 op_vf##name##16 params                                                                          \
+    {                                                                                                                  \
+        return half_on_host(t) ? host_vf##name##16 args : softfp_vf##name##16 args;                                    \
     }
-#define HALF1(name) \
+#define HALF1(name)                                                                                                    \
     HALF(name, (Task * t, V128 a), (t, a), (t, half_first(a)), (t, half_low(a)), (t, half_high(a)), half_sure)
-#define HALF2(name) \
-    HALF(name, (Task * t, V128 a, V128 b), (t, a, b), (t, half_first(a), half_first(b)), \
+#define HALF2(name)                                                                                                    \
+    HALF(name, (Task * t, V128 a, V128 b), (t, a, b), (t, half_first(a), half_first(b)),                               \
          (t, half_low(a), half_low(b)), (t, half_high(a), half_high(b)), half_sure)
 #define half_sure(low, high) false
 HALF2(add)
@@ -104,8 +104,8 @@ static inline bool half_has_nan(V128 a)
     return unlikely(!_mm_testz_si128((__m128i)nan, (__m128i)nan));
 }
 #define half_has_nan2(low, high) (half_has_nan(a) || half_has_nan(b))
-#define HALF_NUMBER(name) \
-    HALF(name, (Task * t, V128 a, V128 b), (t, a, b), (t, half_first(a), half_first(b)), \
+#define HALF_NUMBER(name)                                                                                              \
+    HALF(name, (Task * t, V128 a, V128 b), (t, a, b), (t, half_first(a), half_first(b)),                               \
          (t, half_low(a), half_low(b)), (t, half_high(a), half_high(b)), half_has_nan2)
 HALF_NUMBER(maxnm)
 HALF_NUMBER(minnm)
@@ -136,29 +136,30 @@ static inline V128 op_vfneg16(V128 a)
     return (V128)((Vu16)a ^ 0x8000);
 }
 
-/* -- comparison: single precision says and raises the same ----------------------------------------------------------- */
+/* -- comparison: single precision says and raises the same -----------------------------------------------------------
+ */
 
-#define COMPARE(name) \
-    HALF_HOST u32 host_##name##16(Task * t, V128 a, V128 b) \
-    { \
-        return op_##name##32(t, half_first(a), half_first(b)); \
-    } \
-    static inline u32 op_##name##16(Task *t, V128 a, V128 b) \
-    { \
-        return half_on_host(t) ? host_##name##16(t, a, b) : softfp_##name##16(t, a, b); \
+#define COMPARE(name)                                                                                                  \
+    HALF_HOST u32 host_##name##16(Task * t, V128 a, V128 b)                                                            \
+    {                                                                                                                  \
+        return op_##name##32(t, half_first(a), half_first(b));                                                         \
+    }                                                                                                                  \
+    static inline u32 op_##name##16(Task * t, V128 a, V128 b)                                                          \
+    {                                                                                                                  \
+        return half_on_host(t) ? host_##name##16(t, a, b) : softfp_##name##16(t, a, b);                                \
     }
 COMPARE(fcmp)
 COMPARE(fcmpe)
 #undef COMPARE
-#define COMPARE(name) \
-    HALF_HOST V128 host_##name##16(Task * t, V128 a, V128 b) \
-    { \
-        V128 low = op_##name##32(t, half_low(a), half_low(b)), high = op_##name##32(t, half_high(a), half_high(b)); \
-        return (V128)_mm_packs_epi32((__m128i)low, (__m128i)high); \
-    } \
-    static inline V128 op_##name##16(Task *t, V128 a, V128 b) \
-    { \
-        return half_on_host(t) ? host_##name##16(t, a, b) : softfp_##name##16(t, a, b); \
+#define COMPARE(name)                                                                                                  \
+    HALF_HOST V128 host_##name##16(Task * t, V128 a, V128 b)                                                           \
+    {                                                                                                                  \
+        V128 low = op_##name##32(t, half_low(a), half_low(b)), high = op_##name##32(t, half_high(a), half_high(b));    \
+        return (V128)_mm_packs_epi32((__m128i)low, (__m128i)high);                                                     \
+    }                                                                                                                  \
+    static inline V128 op_##name##16(Task * t, V128 a, V128 b)                                                         \
+    {                                                                                                                  \
+        return half_on_host(t) ? host_##name##16(t, a, b) : softfp_##name##16(t, a, b);                                \
     }
 COMPARE(vfcmeq)
 COMPARE(vfcmge)
@@ -167,17 +168,18 @@ COMPARE(vfacge)
 COMPARE(vfacgt)
 #undef COMPARE
 
-/* -- estimates and steps --------------------------------------------------------------------------------------------- */
+/* -- estimates and steps ---------------------------------------------------------------------------------------------
+ */
 
-#define SOFT1(name) \
-    static inline V128 op_##name(Task *t, V128 a) \
-    { \
-        return softfp_##name(t, a); \
+#define SOFT1(name)                                                                                                    \
+    static inline V128 op_##name(Task *t, V128 a)                                                                      \
+    {                                                                                                                  \
+        return softfp_##name(t, a);                                                                                    \
     }
-#define SOFT2(name) \
-    static inline V128 op_##name(Task *t, V128 a, V128 b) \
-    { \
-        return softfp_##name(t, a, b); \
+#define SOFT2(name)                                                                                                    \
+    static inline V128 op_##name(Task *t, V128 a, V128 b)                                                              \
+    {                                                                                                                  \
+        return softfp_##name(t, a, b);                                                                                 \
     }
 SOFT1(vfrecpe16)
 SOFT1(vfrsqrte16)
@@ -187,17 +189,18 @@ SOFT2(vfrecps16)
 SOFT2(vfrsqrts16)
 #undef SOFT2
 
-/* -- between formats: flushing of half precision doesn't count ------------------------------------------------------- */
+/* -- between formats: flushing of half precision doesn't count -------------------------------------------------------
+ */
 
-#define CONVERT(name, flags, result, wrong) \
-    HALF_HOST V128 host_##name(Task * t, V128 a) \
-    { \
-        V128 r = result; \
-        return wrong ? softfp_##name(t, a) : r; \
-    } \
-    static inline V128 op_##name(Task *t, V128 a) \
-    { \
-        return !(t->fp_mode & (flags)) && HOST_HAS("f16c") ? host_##name(t, a) : softfp_##name(t, a); \
+#define CONVERT(name, flags, result, wrong)                                                                            \
+    HALF_HOST V128 host_##name(Task *t, V128 a)                                                                        \
+    {                                                                                                                  \
+        V128 r = result;                                                                                               \
+        return wrong ? softfp_##name(t, a) : r;                                                                        \
+    }                                                                                                                  \
+    static inline V128 op_##name(Task *t, V128 a)                                                                      \
+    {                                                                                                                  \
+        return !(t->fp_mode & (flags)) && HOST_HAS("f16c") ? host_##name(t, a) : softfp_##name(t, a);                  \
     }
 CONVERT(f16to32, FP_ALT_HALF, half_first(a), fp_is_nan_vf32((F32x4)r))
 CONVERT(vf16to32, FP_ALT_HALF, half_low(a), fp_is_nan_vf32((F32x4)r))
@@ -224,20 +227,23 @@ static inline V128 op_vf16to32s(Task *t, V128 a)
     return (V128)(sign | (r & ~denormal) | (small & denormal));
 }
 
-/* -- to and from integers -------------------------------------------------------------------------------------------- */
+/* -- to and from integers --------------------------------------------------------------------------------------------
+ */
 
-#define TOINT(letter, is_signed, to, Unsigned) \
-    HALF_HOST Unsigned host_f16to##letter##to(Task * t, V128 a, u64 imm) \
-    { \
-        return imm == ROUND_ZERO ? op_f32to##letter##to##z(t, half_first(a)) : op_f32to##letter##to(t, half_first(a), imm); \
-    } \
-    static inline Unsigned op_f16to##letter##to(Task *t, V128 a, u64 imm) \
-    { \
-        return half_on_host(t) ? host_f16to##letter##to(t, a, imm) : (Unsigned)softfp_toint(t, a, 16, is_signed, to, imm); \
-    } \
-    static inline Unsigned op_f16to##letter##to##z(Task *t, V128 a) \
-    { \
-        return op_f16to##letter##to(t, a, ROUND_ZERO); \
+#define TOINT(letter, is_signed, to, Unsigned)                                                                         \
+    HALF_HOST Unsigned host_f16to##letter##to(Task *t, V128 a, u64 imm)                                                \
+    {                                                                                                                  \
+        return imm == ROUND_ZERO ? op_f32to##letter##to##z(t, half_first(a))                                           \
+                                 : op_f32to##letter##to(t, half_first(a), imm);                                        \
+    }                                                                                                                  \
+    static inline Unsigned op_f16to##letter##to(Task *t, V128 a, u64 imm)                                              \
+    {                                                                                                                  \
+        return half_on_host(t) ? host_f16to##letter##to(t, a, imm)                                                     \
+                               : (Unsigned)softfp_toint(t, a, 16, is_signed, to, imm);                                 \
+    }                                                                                                                  \
+    static inline Unsigned op_f16to##letter##to##z(Task *t, V128 a)                                                    \
+    {                                                                                                                  \
+        return op_f16to##letter##to(t, a, ROUND_ZERO);                                                                 \
     }
 TOINT(s, true, 32, u32)
 TOINT(s, true, 64, u64)
@@ -245,22 +251,22 @@ TOINT(u, false, 32, u32)
 TOINT(u, false, 64, u64)
 #undef TOINT
 
-#define TOINT_V(letter, is_signed) \
-    static inline V128 op_vf16to##letter##16(Task *t, V128 a, u64 imm) \
-    { \
-        Vu16 r; \
-        for (int i = 0; i < 8; i++) \
-            r[i] = (u16)softfp_toint(t, (V128)(Vu16){((Vu16)a)[i]}, 16, is_signed, 16, imm); \
-        return (V128)r; \
+#define TOINT_V(letter, is_signed)                                                                                     \
+    static inline V128 op_vf16to##letter##16(Task * t, V128 a, u64 imm)                                                \
+    {                                                                                                                  \
+        Vu16 r;                                                                                                        \
+        for (int i = 0; i < 8; i++)                                                                                    \
+            r[i] = (u16)softfp_toint(t, (V128)(Vu16){((Vu16)a)[i]}, 16, is_signed, 16, imm);                           \
+        return (V128)r;                                                                                                \
     }
 TOINT_V(s, true)
 TOINT_V(u, false)
 #undef TOINT_V
 
-#define OFINT(letter, from, arg, is_signed) \
-    static inline V128 op_##letter##from##tof16(Task *t, arg a, u64 imm) \
-    { \
-        return (V128)(Vu16){softfp_ofint16(t, a, is_signed, from, imm)}; \
+#define OFINT(letter, from, arg, is_signed)                                                                            \
+    static inline V128 op_##letter##from##tof16(Task *t, arg a, u64 imm)                                               \
+    {                                                                                                                  \
+        return (V128)(Vu16){softfp_ofint16(t, a, is_signed, from, imm)};                                               \
     }
 OFINT(s, 32, u32, true)
 OFINT(u, 32, u32, false)
@@ -268,19 +274,20 @@ OFINT(s, 64, u64, true)
 OFINT(u, 64, u64, false)
 #undef OFINT
 
-#define OFINT_V(letter, is_signed) \
-    static inline V128 op_v##letter##16tof16(Task *t, V128 a, u64 imm) \
-    { \
-        Vu16 r; \
-        for (int i = 0; i < 8; i++) \
-            r[i] = softfp_ofint16(t, ((Vu16)a)[i], is_signed, 16, imm); \
-        return (V128)r; \
+#define OFINT_V(letter, is_signed)                                                                                     \
+    static inline V128 op_v##letter##16tof16(Task * t, V128 a, u64 imm)                                                \
+    {                                                                                                                  \
+        Vu16 r;                                                                                                        \
+        for (int i = 0; i < 8; i++)                                                                                    \
+            r[i] = softfp_ofint16(t, ((Vu16)a)[i], is_signed, 16, imm);                                                \
+        return (V128)r;                                                                                                \
     }
 OFINT_V(s, true)
 OFINT_V(u, false)
 #undef OFINT_V
 
-/* -- BFloat16 -------------------------------------------------------------------------------------------------------- */
+/* -- BFloat16 --------------------------------------------------------------------------------------------------------
+ */
 
 static inline V128 op_vbfdot(V128 a, V128 b, V128 c)
 {

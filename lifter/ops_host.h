@@ -55,14 +55,15 @@ static inline V128 host_vpmull64h(V128 a, V128 b)
     return (V128)_mm_clmulepi64_si128((__m128i)a, (__m128i)b, 0x11);
 }
 
-/* -- SHA-1: the host has the first word in the highest lane, and adds the round's constant -------------------------- */
+/* -- SHA-1: the host has the first word in the highest lane, and adds the round's constant --------------------------
+ */
 
 #define REVERSED(v) _mm_shuffle_epi32((__m128i)(v), 0x1b)
-#define SHA1(name, kind, constant) \
-    static inline V128 host_##name(V128 a, V128 e, V128 w) \
-    { \
-        __m128i wk = REVERSED((Vu32)w + (Vu32){op_vtow(e)} - (u32)constant); \
-        return (V128)REVERSED(_mm_sha1rnds4_epu32(REVERSED(a), wk, kind)); \
+#define SHA1(name, kind, constant)                                                                                     \
+    static inline V128 host_##name(V128 a, V128 e, V128 w)                                                             \
+    {                                                                                                                  \
+        __m128i wk = REVERSED((Vu32)w + (Vu32){op_vtow(e)} - (u32)constant);                                           \
+        return (V128)REVERSED(_mm_sha1rnds4_epu32(REVERSED(a), wk, kind));                                             \
     }
 SHA1(sha1c, 0, 0x5a827999)
 SHA1(sha1p, 1, 0x6ed9eba1)
@@ -70,7 +71,8 @@ SHA1(sha1m, 2, 0x8f1bbcdc)
 #undef SHA1
 #undef REVERSED
 
-/* -- SHA-256: two rounds at a time on the words f e b a and h g d c ------------------------------------------------- */
+/* -- SHA-256: two rounds at a time on the words f e b a and h g d c -------------------------------------------------
+ */
 
 /* The state's halves, x = a to d and y = e to h, in the host's order, and back. */
 #define FEBA(x, y) _mm_shuffle_epi32(_mm_unpacklo_epi64((__m128i)(x), (__m128i)(y)), 0x1b)
@@ -113,10 +115,10 @@ static inline V128 host_sha256su1(V128 a, V128 b, V128 c)
 
 #pragma clang attribute pop
 
-#define HOST(op, result, sig, feature) \
-    static inline Op##result op_##op OPS_PARAMS_##sig \
-    { \
-        return HOST_HAS(feature) ? host_##op OPS_ARGS_##sig : plain_##op OPS_ARGS_##sig; \
+#define HOST(op, result, sig, feature)                                                                                 \
+    static inline Op##result op_##op OPS_PARAMS_##sig                                                                  \
+    {                                                                                                                  \
+        return HOST_HAS(feature) ? host_##op OPS_ARGS_##sig : plain_##op OPS_ARGS_##sig;                               \
     }
 #include "host.def"
 

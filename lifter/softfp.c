@@ -167,7 +167,8 @@ static u64 overflow(Env *e, const Format *f, bool sign, Rounding round)
     }
     e->flags |= FP_OVERFLOW | FP_INEXACT;
     bool to_infinity =
-        round == ROUND_EVEN || round == ROUND_AWAY || round == ROUND_ODD_INFINITE || (round == ROUND_UP && !sign) || (round == ROUND_DOWN && sign);
+        round == ROUND_EVEN || round == ROUND_AWAY || round == ROUND_ODD_INFINITE || (round == ROUND_UP && !sign) ||
+        (round == ROUND_DOWN && sign);
     return to_infinity ? infinity(f, sign) : largest(f, sign);
 }
 

@@ -242,7 +242,7 @@ ATOMIC(ldumax, aumax, same_r)
 ATOMIC(ldumin, aumin, same_r)
 ATOMIC(swp, aswap, same_r)
 
-/* -- pairs (FEAT_LSE128): what a helper does to 16 bytes, its operand and result being registers `what` & 31 and `what` >> 8 & 31 --- */
+/* -- pairs (FEAT_LSE128): a helper's; operand and result are the registers `what` & 31 and `what` >> 8 & 31 -- */
 
 enum { PAIR_CLEAR, PAIR_SET, PAIR_SWAP, PAIR_OP_SHIFT = 16 };
 

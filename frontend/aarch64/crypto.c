@@ -35,17 +35,18 @@ LIFT(aesimc)
     put_q(l, i->rd, round ? aesd_imc(l, round->arg[0], round->arg[1]) : aesimc(l, v));
 }
 
-/* -- hashes: the destination is the first operand ------------------------------------------------------------------- */
+/* -- hashes: the destination is the first operand -------------------------------------------------------------------
+ */
 
-#define ACCUMULATE3(name) \
-    LIFT(name) \
-    { \
-        put_q(l, i->rd, name(l, q(l, i->rd), q(l, i->rn), q(l, i->rm))); \
+#define ACCUMULATE3(name)                                                                                              \
+    LIFT(name)                                                                                                         \
+    {                                                                                                                  \
+        put_q(l, i->rd, name(l, q(l, i->rd), q(l, i->rn), q(l, i->rm)));                                               \
     }
-#define ACCUMULATE2(name) \
-    LIFT(name) \
-    { \
-        put_q(l, i->rd, name(l, q(l, i->rd), q(l, i->rn))); \
+#define ACCUMULATE2(name)                                                                                              \
+    LIFT(name)                                                                                                         \
+    {                                                                                                                  \
+        put_q(l, i->rd, name(l, q(l, i->rd), q(l, i->rn)));                                                            \
     }
 ACCUMULATE3(sha1c)
 ACCUMULATE3(sha1p)
@@ -81,10 +82,10 @@ LIFT(sm3ss1)
     put_q(l, i->rd, sm3ss1(l, q(l, i->rn), q(l, i->rm), q(l, i->ra)));
 }
 
-#define SM3TT(name) \
-    LIFT(name) \
-    { \
-        put_q(l, i->rd, name(l, q(l, i->rd), q(l, i->rn), q(l, i->rm), i->imm2)); \
+#define SM3TT(name)                                                                                                    \
+    LIFT(name)                                                                                                         \
+    {                                                                                                                  \
+        put_q(l, i->rd, name(l, q(l, i->rd), q(l, i->rn), q(l, i->rm), i->imm2));                                      \
     }
 SM3TT(sm3tt1a)
 SM3TT(sm3tt1b)
@@ -97,7 +98,8 @@ LIFT(sm4ekey)
     put_q(l, i->rd, sm4ekey(l, q(l, i->rn), q(l, i->rm)));
 }
 
-/* -- SHA-3: logic of general use ------------------------------------------------------------------------------------ */
+/* -- SHA-3: logic of general use ------------------------------------------------------------------------------------
+ */
 
 LIFT(eor3)
 {

@@ -439,7 +439,8 @@ LIFT(rmif)
     replace_flags(l, (u32)i->mask << 28, shl32(l, bits, k32(l, 28)));
 }
 
-/* The sum or difference was of 8 or 16 bits: its sign, whether it is zero, and whether the bit above says otherwise than the sign. */
+/* The sum or difference was of 8 or 16 bits: its sign, whether it is zero, and whether the bit above differs from the
+ * sign. */
 LIFT(setf)
 {
     u32 unused = i->sz ? 16 : 24;

@@ -6,11 +6,12 @@
 
 #include "../../include/base.h"
 
-/* MIDR_EL1 and ID_AA64..._EL1; user code reads those by Linux's emulation (Documentation/arm64/cpu-feature-registers.rst). */
+/* MIDR_EL1 and ID_AA64..._EL1; user code reads those by Linux's emulation
+ * (Documentation/arm64/cpu-feature-registers.rst). */
 typedef enum A64Id { A64_MIDR, A64_PFR0, A64_PFR1, A64_ISAR0, A64_ISAR1, A64_ISAR2, A64_MMFR0, A64_MMFR2 } A64Id;
 
-/* Chooses a model of cpus.def; false if there is none of that name. Before anything is translated; else it is one with all that is
- * fast, and that says it is neoverse-n1, for which libraries choose their SIMD routines. */
+/* Chooses a model of cpus.def; false if there is none of that name. Before anything is translated; else it is one with
+ * all that is fast, and that says it is neoverse-n1, for which libraries choose their SIMD routines. */
 bool a64_choose_cpu(const char *name);
 /* The models with their features, a line each. */
 void a64_list_cpus(FILE *f);

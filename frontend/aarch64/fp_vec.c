@@ -453,19 +453,17 @@ LIFT(fmov_imm_vh)
     lift_fmov_imm_v(l, i);
 }
 
-#define ROUND_TO_RANGE(name) FORM_V_OF(name, IR_vf##name##32)
-#define FORM_V_OF(name, code) \
+#define ROUND_TO_RANGE(name) \
     LIFT(f##name##_v) \
     { \
         if (!reserved_1d(l, i)) \
-            two(l, i, shape(i), code); \
+            two(l, i, shape(i), IR_vf##name##32); \
     }
 ROUND_TO_RANGE(rint32z)
 ROUND_TO_RANGE(rint32x)
 ROUND_TO_RANGE(rint64z)
 ROUND_TO_RANGE(rint64x)
 #undef ROUND_TO_RANGE
-#undef FORM_V_OF
 
 LIFT(bfcvtn_v)
 {
@@ -483,7 +481,8 @@ static Val exchanged(Lift *l, i32 sz, Val v)
 /* The sign of the even or odd lanes turned round, NaNs' too */
 static Val negated_part(Lift *l, i32 sz, Val v, bool odd)
 {
-    static const u64 signs[3][2] = {{0x0000800000008000, 0x8000000080000000}, {0x80000000, 1ull << 63}, {1ull << 63, 1ull << 63}};
+    static const u64 signs[3][2] = {
+        {0x0000800000008000, 0x8000000080000000}, {0x80000000, 1ull << 63}, {1ull << 63, 1ull << 63}};
     Val low = k64(l, signs[sz + 1][odd]), mask = vdup64(l, low);
     if (sz > 0)
         mask = odd ? vzip1_64(l, vdup64(l, k64(l, 0)), mask) : xtov(l, low);

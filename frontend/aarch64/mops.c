@@ -1,6 +1,7 @@
-/* Memory copy and set (FEAT_MOPS, Arm ARM C3.2.13), in the manual's option A: after the prologue Xn counts up from the negated size,
- * addresses being those of the ends, or down to 0 for a copy from the end. How much each of the three instructions does is free: here
- * the prologue does nothing and the main part all. They go page by page, so that a fault leaves the registers at what is done. */
+/* Memory copy and set (FEAT_MOPS, Arm ARM C3.2.13), in the manual's option A: after the prologue Xn counts up from the
+ * negated size, addresses being those of the ends, or down to 0 for a copy from the end. How much each of the three
+ * instructions does is free: here the prologue does nothing and the main part all. They go page by page, so that a
+ * fault leaves the registers at what is done. */
 #include <string.h>
 
 #include "a64.h"
@@ -44,7 +45,8 @@ static u64 page_before(u64 addr)
     return least((addr - 1) % PAGE + 1, PIECE);
 }
 
-/* -- prologues ------------------------------------------------------------------------------------------------------ */
+/* -- prologues ------------------------------------------------------------------------------------------------------
+ */
 
 static void forwards(Registers r, u64 size)
 {
@@ -81,7 +83,8 @@ u64 a64_helper_set_prologue(Task *t, u64 packed, u64 unused)
     return 0;
 }
 
-/* -- main part ------------------------------------------------------------------------------------------------------ */
+/* -- main part ------------------------------------------------------------------------------------------------------
+ */
 
 u64 a64_helper_cpy_main(Task *t, u64 packed, u64 unused)
 {
@@ -115,7 +118,8 @@ u64 a64_helper_set_main(Task *t, u64 packed, u64 value)
     return 0;
 }
 
-/* -- the instructions ----------------------------------------------------------------------------------------------- */
+/* -- the instructions -----------------------------------------------------------------------------------------------
+ */
 
 /* Three registers that aren't the same; a value to set may be zero. */
 static bool reserved(Lift *l, const Insn *i, bool set)
