@@ -158,7 +158,7 @@ static void strangers(void)
         for (int k = 0; k < (i < 2 ? sizeof advices / sizeof *advices : 1); k++) {
             int done = 0;
             advice = advices[k];
-            for (unsigned long at = 0x50000000; at < 0x78000000; at += 0x10000)
+            for (unsigned long at = 0x680050000000; at < 0x680078000000; at += 0x10000)
                 done += calls[i].call((char *)at) >= 0;
             printf("%s %d: %d done\n", calls[i].name, i < 2 ? advice : 0, done);
         }
@@ -177,7 +177,7 @@ static void strangers(void)
 /* Pointers to where a translator has its own memory: nothing is mapped there. */
 static void stray_pointers(void)
 {
-    static const unsigned long addresses[] = {0x58000000, 0x70001000, 0x72000000, 0x680000000000, 0x684000000000, 0x68ffffff0000};
+    static const unsigned long addresses[] = {0x680058000000, 0x680070001000, 0x680072000000, 0x680000000000, 0x684000000000, 0x68ffffff0000};
     int fd = open("/dev/zero", O_RDWR), faults = 0, calls = 0, s[2];
     struct stat st;
     socketpair(AF_UNIX, SOCK_STREAM, 0, s);
