@@ -211,8 +211,10 @@ static bool optimise(Orc *orc, LLVMModuleRef mod, const Region *r, char *why, si
     return !failed(LLVMRunPasses(mod, r->opt > 1 ? "default<O2>" : quick, orc->machine, orc->pass_options), why, size);
 }
 
-/* Hands the object to ORC, which links it into the arena, and what it keeps of it belongs to `tracker`; returns the address of `name`. */
-static u64 link_object(Orc *orc, LLVMOrcResourceTrackerRef tracker, LLVMMemoryBufferRef object, const char *name, char *why, size_t size)
+/* Hands the object to ORC, which links it into the arena, and what it keeps of it belongs to `tracker`; returns the address of
+ * `name`. */
+static u64 link_object(Orc *orc, LLVMOrcResourceTrackerRef tracker, LLVMMemoryBufferRef object, const char *name, char *why,
+                       size_t size)
 {
     LLVMOrcExecutorAddress address = 0;
     orc->placed = (Placed){0};
@@ -276,7 +278,8 @@ static Block *make_blocks(Orc *orc, const Region *r, const Exits *exits, const c
     return first;
 }
 
-/* Has ORC forget an object's symbols and sections: nobody asks for them again, and there may be many. The code stays in the arena. */
+/* Has ORC forget an object's symbols and sections: nobody asks for them again, and there may be many. The code stays in the
+ * arena. */
 static void forget_object(Orc *orc, LLVMOrcResourceTrackerRef tracker)
 {
     char why[200];

@@ -143,7 +143,8 @@ static u64 cost_of(const Block *b)
 bool cache_is_wasteful(void)
 {
     enum { SLACK = 4 << 20 };
-    return atomic_load_explicit(&cache.dead, memory_order_relaxed) > SLACK + atomic_load_explicit(&cache.live, memory_order_relaxed);
+    u64 live = atomic_load_explicit(&cache.live, memory_order_relaxed);
+    return atomic_load_explicit(&cache.dead, memory_order_relaxed) > SLACK + live;
 }
 
 void cache_insert(Block *b)

@@ -1,6 +1,6 @@
-/* A treap (Seidel and Aragon, "Randomized search trees", 1996): a search tree by address that is a heap by random priorities, which
- * keeps it balanced whatever a guest does. Everything is made of two operations: cutting a tree in two at an address, and putting two
- * together of which one lies below the other. */
+/* A treap (Seidel and Aragon, "Randomized search trees", 1996): a search tree by address that is a heap by random priorities,
+ * which keeps it balanced whatever a guest does. Everything is made of two operations: cutting a tree in two at an address, and
+ * putting two together of which one lies below the other. */
 #include "maps.h"
 
 #include <stdlib.h>

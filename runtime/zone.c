@@ -1,9 +1,9 @@
-/* The translator's zones: the top of the address space, from its own stack on, which is where the kernel has its own pages, too; and one
- * for all else, far from where the kernel puts what a guest maps without saying where (downwards from the top; from a third of the
+/* The translator's zones: the top of the address space, from its own stack on, which is where the kernel has its own pages, too; and
+ * one for all else, far from where the kernel puts what a guest maps without saying where (downwards from the top; from a third of the
  * address space upwards in the legacy layout), and from where programs are linked.
  *
- * For what it and its libraries map or allocate, what the C library has of mmap, mremap and sbrk is replaced here. Linked statically, its malloc and its threads use these,
- * too; malloc does without a heap that grows by sbrk. */
+ * For what it and its libraries map or allocate, what the C library has of mmap, mremap and sbrk is replaced here. Linked statically,
+ * its malloc and its threads use these, too; malloc does without a heap that grows by sbrk. */
 #include "zone.h"
 
 #include <errno.h>

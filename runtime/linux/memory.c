@@ -297,7 +297,8 @@ static bool is_own_pidfd(int fd)
     return pid > 0 && is_self((u64)pid);
 }
 
-/* One range after the other, as far as they go; other processes' are the kernel's to judge, which lets only harmless advice to them. */
+/* One range after the other, as far as they go; other processes' are the kernel's to judge, which lets only harmless advice to
+ * them. */
 SYSCALL(process_madvise)
 {
     u64 done = 0;
@@ -335,7 +336,8 @@ SYSCALL(process_madvise)
     return (i64)done;
 }
 
-/* What a process writes into its own memory by the kernel's hand may be code, and the kernel sees to it that it runs (copy_to_user_page). */
+/* What a process writes into its own memory by the kernel's hand may be code, and the kernel sees to it that it runs
+ * (copy_to_user_page). */
 SYSCALL(process_vm_writev)
 {
     i64 n = host_syscall(t, __NR_process_vm_writev, a, b, c, d, e, f);

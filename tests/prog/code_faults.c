@@ -1,5 +1,6 @@
 /* Executing what can't be read: beyond the end of a file, without permission, where nothing is mapped; directly, by running off a
- * page, and after the code ran once and the file was cut short. And a loop that another thread patches, unmaps, protects or replaces has to be left. */
+ * page, and after the code ran once and the file was cut short. And a loop that another thread patches, unmaps, protects or replaces
+ * has to be left. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <setjmp.h>
