@@ -19,7 +19,7 @@ typedef struct Link Link;
 enum {
     STATE_BYTES = 1024,  /* guest registers, laid out by the guest (frontend/<isa>/state.h) */
     SPILL_SLOTS = 64,    /* 16-byte slots for the baseline's spilled values */
-    JUMP_CACHE_BITS = 15,
+    JUMP_CACHE_BITS = 17, /* a compiler has tens of thousands of indirect targets; what isn't touched takes no memory */
     JUMP_CACHE = 1 << JUMP_CACHE_BITS, /* entries, direct mapped by guest pc */
 };
 

@@ -174,8 +174,9 @@ static inline u64 jump_empty(size_t slot)
 
 static inline void jump_cache_clear(JumpEntry *entries)
 {
-    for (size_t slot = 0; slot < JUMP_CACHE; slot++)
-        entries[slot] = (JumpEntry){jump_empty(slot), NULL};
+    for (size_t slot = 0; slot < JUMP_CACHE; slot++) /* untouched pages stay so */
+        if (entries[slot].pc != jump_empty(slot) || entries[slot].code)
+            entries[slot] = (JumpEntry){jump_empty(slot), NULL};
 }
 
 /* Copies guest code, which another thread may be unmapping: as much of it as can be read, `size` bytes at most. (runtime/mem.c) */
