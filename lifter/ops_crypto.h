@@ -293,14 +293,14 @@ static inline V128 op_sm3ss1(V128 n, V128 m, V128 a)
     static inline V128 op_##name(V128 d_, V128 n, V128 m, u64 imm)                                                     \
     {                                                                                                                  \
         Vu32 d = (Vu32)d_;                                                                                             \
-        u32 t = function(d[3], d[2], d[1]) + d[0] + (((Vu32)n)[3] ^ rol32(d[3], 12)) + ((Vu32)m)[imm & 3];                 \
+        u32 t = function(d[3], d[2], d[1]) + d[0] + (((Vu32)n)[3] ^ rol32(d[3], 12)) + ((Vu32)m)[imm & 3];             \
         return (V128)(Vu32){d[1], rol32(d[2], 9), d[3], t};                                                            \
     }
 #define SM3TT2(name, function)                                                                                         \
     static inline V128 op_##name(V128 d_, V128 n, V128 m, u64 imm)                                                     \
     {                                                                                                                  \
         Vu32 d = (Vu32)d_;                                                                                             \
-        u32 t = function(d[3], d[2], d[1]) + d[0] + ((Vu32)n)[3] + ((Vu32)m)[imm & 3];                                     \
+        u32 t = function(d[3], d[2], d[1]) + d[0] + ((Vu32)n)[3] + ((Vu32)m)[imm & 3];                                 \
         return (V128)(Vu32){d[1], rol32(d[2], 19), d[3], t ^ rol32(t, 9) ^ rol32(t, 17)};                              \
     }
 SM3TT1(sm3tt1a, parity)
