@@ -180,14 +180,16 @@ static Val nzcv_of(Lift *l, FlagKind kind, Val a, Val b)
 
 void flags_set_if(Lift *l, Val cond, FlagKind kind, Val a, Val b, u32 bits)
 {
-    Val all = select32(l, cond, nzcv_of(l, kind, a, b), k32(l, bits));
     l->flags.set = true;
     l->flags.kind = kind;
     l->flags.a = a;
     l->flags.b = b;
     l->flags.cond = cond;
     l->flags.nzcv = bits;
-    put_flags(l, FLAG_BITS, all, NO_VAL);
+    put32(l, l->guest->off_flag_kind, select32(l, cond, k32(l, kind), k32(l, FLAG_BITS)));
+    put64(l, l->guest->off_flag_a, select64(l, cond, widened(l, kind, a), k64(l, bits)));
+    if (has_b(kind))
+        put64(l, l->guest->off_flag_b, widened(l, kind, b));
 }
 
 /* Bits to condition, Arm ARM C1.2.4 ConditionHolds; `bits` is W with N,Z,C,V in 31..28. */
