@@ -117,14 +117,21 @@ static void find_entries(Region *r)
 
 bool region_has_loop(const Region *r)
 {
+    u64 reach[REGION_BLOCKS] = {0};
     for (size_t i = 0; i < r->nblocks; i++) {
-        const Ir *ir = r->blocks[i];
-        const Op *last = &ir->ops[ir->count - 1];
-        bool back = (last->code == IR_jump || last->code == IR_branch) && (u64)last->imm <= ir->pc;
-        if ((back && find(r, (u64)last->imm) < r->nblocks) ||
-            (last->code == IR_branch && last->imm2 <= ir->pc && find(r, last->imm2) < r->nblocks))
-            return true;
+        const Op *last = &r->blocks[i]->ops[r->blocks[i]->count - 1];
+        bool goes = last->code == IR_jump || last->code == IR_branch || last->code == IR_call;
+        size_t to = goes ? find(r, (u64)last->imm) : r->nblocks;
+        size_t other = last->code == IR_branch || calls_inside(r, r->blocks[i]) ? find(r, last->imm2) : r->nblocks;
+        reach[i] = (to < r->nblocks ? 1ull << to : 0) | (other < r->nblocks ? 1ull << other : 0);
     }
+    for (size_t via = 0; via < r->nblocks; via++)
+        for (size_t i = 0; i < r->nblocks; i++)
+            if (reach[i] >> via & 1)
+                reach[i] |= reach[via];
+    for (size_t i = 0; i < r->nblocks; i++)
+        if (reach[i] >> i & 1)
+            return true;
     return false;
 }
 

@@ -32,8 +32,7 @@ enum {
     NEVER = INT32_MAX,
     NS_PER_INSN = 200000, /* LLVM's CPU time for an instruction, about, */
     INSNS_PER_REGION = 10, /* and what a region costs beside */
-    DEAR = 8, /* times as many runs where LLVM's code is little better than the baseline's: without a loop, or where each
-               * access must find all state stored */
+    EXACT_PRICE = 8, /* times as many runs where each access must find all state stored */
     SHARE = 3,   /* compiling takes at most one part in so many of the CPU time that the program has used itself, */
     HEAD_START_NS = 20000000, /* and this */
     STACK_SIZE = 8 << 20, /* LLVM recurses */
@@ -278,7 +277,8 @@ static bool pays(const Region *r)
     }
     if (o->hot >= 0)
         return executed >= (insns - INSNS_PER_REGION) * (u32)o->hot;
-    if (executed < insns * THRESHOLD * (r->exact || !region_has_loop(r) ? DEAR : 1))
+    /* What is left again at once is no faster as LLVM's code: the baseline has the most used registers where they belong, too. */
+    if (!region_has_loop(r) || executed < insns * THRESHOLD * (r->exact ? EXACT_PRICE : 1))
         return false;
     u64 spent = tier.spent_ns, all = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
     u64 own = all > spent ? all - spent : 0;
