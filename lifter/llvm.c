@@ -425,12 +425,25 @@ static void exit_direct(Gen *g, u64 target)
     LLVMBuildBr(g->b, g->link_bb);
 }
 
-static void exit_indirect(Gen *g, LLVMValueRef target)
+/* Leaves through the jump cache. Each exit has a jump of its own, which the host predicts by where it is. */
+static void exit_indirect(Gen *g, LLVMValueRef pc)
 {
     store_state(g);
-    LLVMBasicBlockRef from = LLVMGetInsertBlock(g->b);
-    LLVMAddIncoming(g->indirect_phi, &target, &from, 1);
-    LLVMBuildBr(g->b, g->indirect_bb);
+    LLVMValueRef slot =
+        LLVMBuildXor(g->b, LLVMBuildLShr(g->b, pc, const64(g, 2), ""), LLVMBuildLShr(g->b, pc, const64(g, 2 + JUMP_CACHE_BITS), ""), "");
+    slot = LLVMBuildAnd(g->b, slot, const64(g, JUMP_CACHE - 1), "");
+    LLVMValueRef offset = LLVMBuildShl(g->b, slot, const64(g, 4), "");
+    LLVMValueRef cache = LLVMBuildLoad2(g->b, g->ptr, task_field(g, offsetof(Task, jump_cache)), "");
+    LLVMValueRef entry = LLVMBuildInBoundsGEP2(g->b, g->i8, cache, &offset, 1, "");
+    LLVMValueRef have = LLVMBuildLoad2(g->b, g->i64, entry, "");
+    LLVMBasicBlockRef miss = new_bb(g);
+    branch_rarely(g, LLVMBuildICmp(g->b, LLVMIntNE, have, pc, ""), miss);
+    LLVMValueRef eight = const64(g, 8);
+    LLVMValueRef field = LLVMBuildInBoundsGEP2(g->b, g->i8, entry, &eight, 1, "");
+    tail_call(g, LLVMBuildLoad2(g->b, g->ptr, field, ""), NULL, NULL);
+
+    LLVMPositionBuilderAtEnd(g->b, miss);
+    tail_call(g, llvm_address(g, (const void *)lookup_stub), pc, NULL);
 }
 
 /* Leaves for the dispatcher if cond; the guest goes on at pc. */
@@ -563,28 +576,6 @@ static void build_link_exit(Gen *g)
     LLVMValueRef p = LLVMBuildIntToPtr(g->b, g->link_phi, g->ptr, "");
     LLVMValueRef code = LLVMBuildLoad2(g->b, g->ptr, p, "");
     tail_call(g, code, NULL, g->link_phi);
-}
-
-/* The jump-cache lookup that all indirect exits share. */
-static void build_indirect_exit(Gen *g)
-{
-    LLVMPositionBuilderAtEnd(g->b, g->indirect_bb);
-    LLVMValueRef pc = g->indirect_phi;
-    LLVMValueRef slot =
-        LLVMBuildXor(g->b, LLVMBuildLShr(g->b, pc, const64(g, 2), ""), LLVMBuildLShr(g->b, pc, const64(g, 2 + JUMP_CACHE_BITS), ""), "");
-    slot = LLVMBuildAnd(g->b, slot, const64(g, JUMP_CACHE - 1), "");
-    LLVMValueRef offset = LLVMBuildShl(g->b, slot, const64(g, 4), "");
-    LLVMValueRef cache = LLVMBuildLoad2(g->b, g->ptr, task_field(g, offsetof(Task, jump_cache)), "");
-    LLVMValueRef entry = LLVMBuildInBoundsGEP2(g->b, g->i8, cache, &offset, 1, "");
-    LLVMValueRef have = LLVMBuildLoad2(g->b, g->i64, entry, "");
-    LLVMBasicBlockRef miss = new_bb(g);
-    branch_rarely(g, LLVMBuildICmp(g->b, LLVMIntNE, have, pc, ""), miss);
-    LLVMValueRef eight = const64(g, 8);
-    LLVMValueRef field = LLVMBuildInBoundsGEP2(g->b, g->i8, entry, &eight, 1, "");
-    tail_call(g, LLVMBuildLoad2(g->b, g->ptr, field, ""), NULL, NULL);
-
-    LLVMPositionBuilderAtEnd(g->b, miss);
-    tail_call(g, llvm_address(g, (const void *)lookup_stub), pc, NULL);
 }
 
 /* -- ops ---------------------------------------------------------------------------------------------------- */
@@ -949,11 +940,8 @@ static void build_entry(Gen *g)
         g->bb[i] = LLVMAppendBasicBlockInContext(g->ctx, g->fn, at);
     }
     g->link_bb = new_bb(g);
-    g->indirect_bb = new_bb(g);
     LLVMPositionBuilderAtEnd(g->b, g->link_bb);
     g->link_phi = LLVMBuildPhi(g->b, g->i64, "");
-    LLVMPositionBuilderAtEnd(g->b, g->indirect_bb);
-    g->indirect_phi = LLVMBuildPhi(g->b, g->i64, "");
 
     LLVMPositionBuilderAtEnd(g->b, entry);
     if (g->region->nentries > 1)
@@ -975,10 +963,6 @@ static bool build_function(Gen *g, const char *name)
         build_link_exit(g);
     else
         LLVMDeleteBasicBlock(g->link_bb);
-    if (LLVMCountIncoming(g->indirect_phi))
-        build_indirect_exit(g);
-    else
-        LLVMDeleteBasicBlock(g->indirect_bb);
     return true;
 }
 

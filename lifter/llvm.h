@@ -113,8 +113,8 @@ typedef struct Gen {
     bool *is_entry;                /* one per block */
     Edges edges[REGION_BLOCKS];    /* one per block */
 
-    LLVMBasicBlockRef link_bb, indirect_bb;
-    LLVMValueRef link_phi, indirect_phi;
+    LLVMBasicBlockRef link_bb;
+    LLVMValueRef link_phi;
     LLVMValueRef fp_flush; /* alloca: i1, FP_FLUSH is set; in regions with floating point that `flushes` */
     bool has_fp;
     LLVMBasicBlockRef fp_slow_bb; /* of the floating-point op being built */
