@@ -40,7 +40,7 @@ struct Block {
     const void *code;     /* host entry; NULL for the interpreter */
     u32 code_size;
     u32 nmap;
-    PcMap *map;           /* baseline: one per instruction. LLVM regions: none unless exact */
+    PcMap *map;           /* baseline: one per instruction, behind the links. LLVM regions: none unless exact */
     u64 pc;               /* guest address it is entered at */
     u64 low, end;         /* guest range [low, end) it was made from (for regions: the hull); low is pc unless set */
     u32 insns;
@@ -72,9 +72,8 @@ void lift_counting(void);
 
 /* -- runtime/host: IR to host code in one pass -------------------------------------------------------------- */
 
-/* Compiles ir (finished, verified) into a fresh Block from the code arena with its links and pc map; counter_start < 0
- * leaves the hot counter out. NULL if the arena is full (the caller flushes and tries again). Caller holds the translation
- * lock. */
+/* Compiles ir (finished, verified) and places it (include/unit.h has the two steps); counter_start < 0 leaves the hot counter
+ * out. NULL if the arena is full (the caller flushes and tries again). Caller holds the translation lock. */
 Block *baseline_compile(const Guest *guest, const Ir *ir, i32 counter_start);
 
 /* -- lifter/interp.c: the IR run directly, op by op; the reference for both code generators ------------------------------ */

@@ -15,6 +15,12 @@ static inline Val k64(Lift *l, u64 v)
     return ir_emit(l->ir, IR_const64, NO_VAL, NO_VAL, NO_VAL, (i64)v);
 }
 
+/* A guest address that the instruction makes from its own. */
+static inline Val addr64(Lift *l, u64 v)
+{
+    return ir_emit(l->ir, IR_addr64, NO_VAL, NO_VAL, NO_VAL, (i64)v);
+}
+
 /* Guest state at a byte offset (8-aligned; 16-aligned for get128). A 32-bit get of a register put as 64 bits gives its
  * low half; registers narrower than their slot are put as 64 bits. Lift.known makes repeated gets free. */
 Val get32(Lift *l, u32 offset);

@@ -147,6 +147,7 @@ void interp_run(Task *t, const Ir *ir)
             v[n].w = (u32)op->imm;
             break;
         case IR_const64:
+        case IR_addr64:
             v[n].x = (u64)op->imm;
             break;
         case IR_get32:

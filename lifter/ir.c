@@ -214,7 +214,7 @@ void ir_text(const Ir *ir, Val n, const Guest *guest, char *text, size_t size)
     for (u32 i = 0; i < info->nargs; i++)
         append(text, size, " %%%u", op->arg[i]);
     bool is_mem = info->fx & (FX_READ | FX_WRITE) && !(info->fx & FX_STATE);
-    if (op->code == IR_const32 || op->code == IR_const64 || info->imm || info->fx & FX_END || op->code == IR_helper ||
+    if (op->code == IR_const32 || op->code == IR_const64 || op->code == IR_addr64 || info->imm || info->fx & FX_END || op->code == IR_helper ||
         op->code == IR_fence || op->code == IR_align ||
         op->code == IR_count || op->code == IR_wrote)
         append(text, size, " 0x%" PRIx64, (u64)op->imm);

@@ -672,6 +672,7 @@ static LLVMValueRef build_op(Gen *g, Val v, const Op *op)
     case IR_const32:
         return const32(g, (u32)op->imm);
     case IR_const64:
+    case IR_addr64:
         return const64(g, (u64)op->imm);
     case IR_get32:
         if (op->imm == g->region->guest->off_flag_kind && g->kind >= 0)

@@ -115,7 +115,7 @@ static void seed_constants(Survey *s, const Ir *ir)
     const Op *last = &ir->ops[ir->count - 1];
     u64 back = last->code == IR_call || last->code == IR_calli ? last->imm2 : 0;
     for (u32 n = 0; n < ir->count; n++)
-        if (ir->ops[n].code == IR_const64 && (u64)ir->ops[n].imm != back)
+        if ((ir->ops[n].code == IR_const64 || ir->ops[n].code == IR_addr64) && (u64)ir->ops[n].imm != back)
             survey_seed(s, (u64)ir->ops[n].imm, CODE_ENTRY);
 }
 

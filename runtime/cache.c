@@ -416,8 +416,6 @@ void cache_flush(Task *t, u64 flushes)
     }
     cache.npages = 0;
     ahead_disconnect();
-    for (u32 i = 0; i < cache.baseline.count; i++)
-        free(host_get(&cache.baseline, i)->map);
     for (u32 i = 0; i < cache.regions.count; i++)
         if (i == 0 || host_get(&cache.regions, i)->check != host_get(&cache.regions, i - 1)->check)
             check_free(host_get(&cache.regions, i)->check);

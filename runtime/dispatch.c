@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../include/unit.h"
 #include "../lifter/dump.h"
 #include "ahead.h"
 #include "cache.h"
@@ -102,6 +103,9 @@ static Block *make_interp_block(const Ir *ir)
     memcpy(copy->ops, ir->ops, ir->count * sizeof *ir->ops);
     copy->count = copy->cap = ir->count;
     b->tier = TIER_INTERP;
+    b->pc = ir->pc;
+    b->end = ir->end;
+    b->insns = ir->insns;
     b->ir = copy;
     b->code = (const void *)interp_entry;
     return b;
@@ -111,7 +115,8 @@ static Block *make_interp_block(const Ir *ir)
  * there is no code (any more). */
 static Block *make_block(Task *t, u64 pc, bool *readable)
 {
-    static __thread Ir *ir;
+    static Ir *ir; /* the translation lock guards both */
+    static UnitBuffer buffer;
     if (!ir)
         ir = ir_new();
     int tier = t->process->options.tier;
@@ -120,12 +125,16 @@ static Block *make_block(Task *t, u64 pc, bool *readable)
     if (!*readable)
         return NULL;
     u64 lifted = log_clock();
-    Block *b = tier == TIER_INTERP ? make_interp_block(ir) : baseline_compile(t->guest, ir, tier == TIER_BASELINE ? -1 : tier_threshold());
+    Block *b;
+    if (tier == TIER_INTERP) {
+        b = make_interp_block(ir);
+    } else {
+        i32 counter = tier == TIER_BASELINE ? -1 : tier_threshold();
+        baseline_unit(t->guest, ir, counter >= 0, &buffer);
+        b = unit_place(&buffer.unit, pc, counter);
+    }
     if (!b)
         return NULL;
-    b->pc = ir->pc;
-    b->end = ir->end;
-    b->insns = ir->insns;
     count(lift_ns, lifted - start);
     count(baseline_ns, log_clock() - lifted);
     count(blocks, 1);

@@ -28,7 +28,7 @@ LIFT(b)
 
 LIFT(bl)
 {
-    put_x(l, 30, k64(l, l->next));
+    put_x(l, 30, addr64(l, l->next));
     end_call(l, target(l, i->imm26, 26), l->next);
 }
 
@@ -40,7 +40,7 @@ LIFT(br)
 LIFT(blr)
 {
     Val to = x(l, i->rn);
-    put_x(l, 30, k64(l, l->next));
+    put_x(l, 30, addr64(l, l->next));
     end_calli(l, to, l->next);
 }
 

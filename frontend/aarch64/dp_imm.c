@@ -8,12 +8,12 @@ static u64 adr_offset(const Insn *i)
 
 LIFT(adr)
 {
-    put_x(l, i->rd, k64(l, l->pc + adr_offset(i)));
+    put_x(l, i->rd, addr64(l, l->pc + adr_offset(i)));
 }
 
 LIFT(adrp)
 {
-    put_x(l, i->rd, k64(l, (l->pc & ~0xfffull) + (adr_offset(i) << 12)));
+    put_x(l, i->rd, addr64(l, (l->pc & ~0xfffull) + (adr_offset(i) << 12)));
 }
 
 static Val imm12(Lift *l, const Insn *i)
@@ -25,8 +25,8 @@ LIFT(add_imm)
 {
     Val a = rsp(l, i->sf, i->rn);
     const Op *base = &l->ir->ops[a];
-    if (i->sf && base->code == IR_const64) /* an address that ADRP began */
-        put_xsp(l, i->rd, k64(l, (u64)base->imm + ((u64)i->imm12 << (i->sh ? 12 : 0))));
+    if (i->sf && base->code == IR_addr64) /* an address that ADRP began */
+        put_xsp(l, i->rd, addr64(l, (u64)base->imm + ((u64)i->imm12 << (i->sh ? 12 : 0))));
     else
         put_rsp(l, i->sf, i->rd, i->imm12 ? add_r(l, i->sf, a, imm12(l, i)) : a);
 }

@@ -77,7 +77,7 @@ static void store_q(Lift *l, u32 size, Val addr, i32 disp, u32 rt)
 
 static Val literal(Lift *l, const Insn *i)
 {
-    return k64(l, l->pc + (u64)sext(i->imm19, 19) * 4);
+    return addr64(l, l->pc + (u64)sext(i->imm19, 19) * 4);
 }
 
 LIFT(ldr_lit)

@@ -326,7 +326,6 @@ static void programs(void **state)
                 show_difference(&start, &want, &got, block, at);
                 fail_msg("op %s, round %u", ir_ops[code].name, round);
             }
-            free(block->map);
         }
     }
     free(start.t);
@@ -481,7 +480,6 @@ static void fault_is_exact(void **state)
         assert_int_equal(first, 14);
         assert_int_equal(second, 16);
         assert_int_equal(third, 0);
-        free(b->map);
     }
     sigaction(SIGSEGV, &old, NULL);
     free(t);

@@ -119,6 +119,13 @@ static inline void asm_insn(Asm *a, u32 op, int reg, Rm rm)
     asm_modrm(a, reg, rm);
 }
 
+static inline void asm_constant64(Asm *a, int reg, u64 v)
+{
+    asm_u8(a, reg > 7 ? 0x49 : 0x48);
+    asm_u8(a, 0xb8 | (u32)(reg & 7));
+    asm_u64(a, v);
+}
+
 /* The shortest way to get a constant into a register; leaves flags alone. */
 static inline void asm_constant(Asm *a, int reg, u64 v)
 {
@@ -131,9 +138,7 @@ static inline void asm_constant(Asm *a, int reg, u64 v)
         asm_insn(a, OP_W | 0xc7, 0, rm_reg(reg));
         asm_u32(a, (u32)v);
     } else {
-        asm_u8(a, reg > 7 ? 0x49 : 0x48);
-        asm_u8(a, 0xb8 | (u32)(reg & 7));
-        asm_u64(a, v);
+        asm_constant64(a, reg, v);
     }
 }
 

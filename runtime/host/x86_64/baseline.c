@@ -17,7 +17,7 @@
 
 #include "../../../include/host.h"
 #include "../../../include/log.h"
-#include "../../../include/translate.h"
+#include "../../../include/unit.h"
 #include "../../../lifter/host.h"
 #include "asm.h"
 #include "stencil.h"
@@ -46,6 +46,7 @@ typedef struct Rec {
     u8 bytes;    /* of the home that hold the value: 4, 8 or 16 */
     bool wide;   /* must be kept as 64 bits although its type is W: an alias of type X exists */
     bool constant;
+    bool relative; /* constant: a guest address, which moves with the block */
     bool delayed; /* is made by what uses it */
     i8 reg;      /* temporary register that holds it, or NO_REG; bits above a W's are zero */
     i8 target;   /* pinned register that it is going to be put to, or NO_REG */
@@ -63,14 +64,11 @@ typedef struct Bank {
 } Bank;
 
 typedef struct Gen {
-    Asm as;               /* scratch buffer: code runs elsewhere, see fixups */
-    u32 room;
+    UnitBuffer *out;
+    Asm as;               /* writes out->unit.code */
     const Ir *ir;
     const Guest *guest;
     Rec *recs;
-    Block *block;
-    u32 *fixups;          /* positions of 32-bit fields from which the address of the code must be subtracted */
-    u32 nfixups, fixup_room;
     Bank integers, vectors;
     i8 pin_at[STATE_UNITS / 2]; /* by 8 bytes of state: the host register that has them, or NO_REG */
     u64 spilled;          /* spill slots in use */
@@ -96,42 +94,74 @@ static void *must(void *p)
 
 /* -- code ---------------------------------------------------------------------------------------------------------- */
 
+/* An array for at least n elements of this size. */
+static void *grown(void *array, u32 *room, u32 n, size_t size)
+{
+    if (*room >= n)
+        return array;
+    *room = 2 * *room + n;
+    return must(realloc(array, *room * size));
+}
+
 static void make_room(Gen *g, u32 bytes)
 {
-    if (g->room >= g->as.at + bytes)
-        return;
-    g->room = 2 * g->room + bytes;
-    g->as.code = must(realloc(g->as.code, g->room));
+    g->as.code = g->out->unit.code = grown(g->out->unit.code, &g->out->code_room, g->as.at + bytes, 1);
 }
 
-static void add_fixup(Gen *g, u32 at)
+static void add_reloc(Gen *g, RelocKind kind, u32 at)
 {
-    if (g->nfixups == g->fixup_room) {
-        g->fixup_room = g->fixup_room ? 2 * g->fixup_room : 64;
-        g->fixups = must(realloc(g->fixups, g->fixup_room * sizeof *g->fixups));
-    }
-    g->fixups[g->nfixups++] = at;
+    Unit *u = &g->out->unit;
+    u->relocs = grown(u->relocs, &g->out->reloc_room, u->nrelocs + 1, sizeof *u->relocs);
+    u->relocs[u->nrelocs++] = (Reloc){.at = at, .kind = kind};
 }
 
-/* The distance to something outside of the block, as a 32-bit field that ends the instruction. */
-static void outside(Gen *g, const void *symbol)
+/* A distance as a 32-bit field that ends the instruction. */
+static void distance(Gen *g, RelocKind kind, u64 to)
 {
-    add_fixup(g, g->as.at);
-    asm_u32(&g->as, (u32)(u64)symbol - g->as.at - 4);
+    add_reloc(g, kind, g->as.at);
+    asm_u32(&g->as, (u32)to - g->as.at - 4);
 }
 
-static void address_outside(Gen *g, int reg, const void *symbol)
+/* The address of something in the Block. */
+static void address_in_block(Gen *g, int reg, u64 offset)
 {
     asm_u8(&g->as, reg > 7 ? 0x4c : 0x48);
     asm_u8(&g->as, 0x8d);
     asm_u8(&g->as, (u32)(reg & 7) << 3 | 5); /* relative to rip */
-    outside(g, symbol);
+    distance(g, RELOC_BLOCK, offset);
+}
+
+/* Where its user is right only if the guest code is where it is now, takes the address for a plain constant. */
+static bool moves(Gen *g, u64 guest_address)
+{
+    if (guest_address > UINT32_MAX)
+        return true;
+    g->out->unit.fixed = true; /* as it is for a program linked to run here */
+    return false;
+}
+
+static void guest_address(Gen *g, int reg, u64 address)
+{
+    if (moves(g, address)) {
+        asm_constant64(&g->as, reg, address - g->ir->pc);
+        add_reloc(g, RELOC_GUEST, g->as.at - 8);
+    } else {
+        asm_constant(&g->as, reg, address);
+    }
+}
+
+static void constant(Gen *g, int reg, const Rec *r)
+{
+    if (r->relative)
+        guest_address(g, reg, r->value);
+    else
+        asm_constant(&g->as, reg, r->value);
 }
 
 static void jump_outside(Gen *g, const void *symbol)
 {
     asm_u8(&g->as, 0xe9);
-    outside(g, symbol);
+    distance(g, RELOC_HOST, (u64)symbol);
 }
 
 /* Copies n bytes, and up to STENCIL_PAD - 1 more. */
@@ -180,6 +210,10 @@ static void copy_stencil(Gen *g, u16 code)
             memcpy(p, &(u32){(u32)value}, 4);
             break;
         case PATCH_ABS64:
+            if (hole->what == HOLE_PC64_) {
+                value -= g->ir->pc;
+                add_reloc(g, RELOC_GUEST, to);
+            }
             memcpy(p, &value, 8);
             break;
         case PATCH_PLACE32:
@@ -187,7 +221,7 @@ static void copy_stencil(Gen *g, u16 code)
             break;
         case PATCH_SYMREL32:
             memcpy(p, &(u32){(u32)value - to}, 4);
-            add_fixup(g, to);
+            add_reloc(g, RELOC_HOST, to);
             break;
         }
     }
@@ -397,7 +431,7 @@ static int in_reg(Gen *g, Val v)
             return pin;
         int reg = allocate(g, vector);
         if (r->constant)
-            asm_constant(&g->as, reg, r->value);
+            constant(g, reg, r);
         else
             load_home(g, v, reg);
         bind(g, v, reg);
@@ -428,7 +462,7 @@ static void bring(Gen *g, Val v, int reg)
         if (r->reg != NO_REG)
             (vector ? move_vector : move)(g, reg, r->reg);
         else if (r->constant)
-            asm_constant(&g->as, reg, r->value);
+            constant(g, reg, r);
         else
             load_home(g, v, reg);
     }
@@ -541,7 +575,7 @@ static bool immediate(const Gen *g, Val v, u8 type, i32 *imm)
 {
     const Rec *r = &g->recs[v];
     *imm = (i32)r->value;
-    return r->constant && (type != TYPE_X || (i64)r->value == *imm);
+    return r->constant && !r->relative && (type != TYPE_X || (i64)r->value == *imm);
 }
 
 /* dst = a op b for instructions with two operands, the first of which is also the result. */
@@ -935,7 +969,7 @@ static Rm address(Gen *g, const Op *op)
     Val v = operand(g, op, 0);
     const Rec *r = &g->recs[v];
     i32 disp = (i32)op->imm, imm;
-    if (r->constant && (i64)(r->value + (u64)op->imm) == (i32)(r->value + (u64)op->imm))
+    if (r->constant && !r->relative && (i64)(r->value + (u64)op->imm) == (i32)(r->value + (u64)op->imm))
         return rm_memory(NO_REG, (i32)(r->value + (u64)op->imm));
     if (!r->delayed)
         return rm_memory(in_reg(g, v), disp);
@@ -1121,7 +1155,7 @@ static void check_align(Gen *g, const Op *op)
 
 static void set_pc(Gen *g, u64 pc)
 {
-    asm_constant(&g->as, RAX, pc);
+    guest_address(g, RAX, pc);
     asm_insn(&g->as, OP_W | 0x89, RAX, rm_memory(TASK, offsetof(Task, pc)));
 }
 
@@ -1309,11 +1343,11 @@ static void put(Gen *g, const Op *op, u8 bytes)
     }
     int pin = pin_of(g, home);
     assert(pin == NO_REG || bytes == 8);
-    bool constant = r->constant && r->reg == NO_REG;
-    if (constant && (pin != NO_REG || immediate(g, v, bytes == 8 ? TYPE_X : TYPE_W, &imm))) {
+    bool is_constant = r->constant && r->reg == NO_REG;
+    if (is_constant && (pin != NO_REG || immediate(g, v, bytes == 8 ? TYPE_X : TYPE_W, &imm))) {
         evict_range(g, offset, bytes);
         if (pin != NO_REG) {
-            asm_constant(&g->as, pin, r->value);
+            constant(g, pin, r);
         } else {
             asm_insn(&g->as, (bytes == 8 ? OP_W : 0) | 0xc7, 0, slot(home));
             asm_u32(&g->as, (u32)r->value);
@@ -1332,9 +1366,10 @@ static void put(Gen *g, const Op *op, u8 bytes)
     set_home(g, v, offset, bytes);
 }
 
-static void set_const(Gen *g, Val n, u64 value)
+static void set_const(Gen *g, Val n, u64 value, bool relative)
 {
     g->recs[n].constant = true;
+    g->recs[n].relative = relative && moves(g, value);
     g->recs[n].value = value;
 }
 
@@ -1344,9 +1379,10 @@ static bool folds(Gen *g, Val n, const Op *op)
     if (op->code != IR_add64)
         return false;
     Val x = operand(g, op, 0), y = operand(g, op, 1);
-    if (!g->recs[x].constant || !g->recs[y].constant)
+    const Rec *a = &g->recs[x], *b = &g->recs[y];
+    if (!a->constant || !b->constant || (a->relative && b->relative))
         return false;
-    set_const(g, n, g->recs[x].value + g->recs[y].value);
+    set_const(g, n, a->value + b->value, a->relative || b->relative);
     used(g, x);
     used(g, y);
     return true;
@@ -1377,9 +1413,9 @@ static void helper(Gen *g, Val n, const Op *op)
 
 /* -- ends ---------------------------------------------------------------------------------------------------------- */
 
-static void through_link(Gen *g, const Link *link)
+static void through_link(Gen *g, u32 link)
 {
-    address_outside(g, B, link);
+    address_in_block(g, B, sizeof(Block) + link * sizeof(Link));
     asm_insn(&g->as, 0xff, 4, rm_memory(B, 0));
 }
 _Static_assert(offsetof(Link, code) == 0, "exits jump through the link's address");
@@ -1388,9 +1424,9 @@ static void branch(Gen *g, const Op *op)
 {
     Cc cc = condition(g, operand(g, op, 0));
     u32 taken = asm_skip(&g->as, cc);
-    through_link(g, &g->block->links[1]);
+    through_link(g, 1);
     asm_land(&g->as, taken);
-    through_link(g, &g->block->links[0]);
+    through_link(g, 0);
 }
 
 static void indirect(Gen *g, const Op *op)
@@ -1538,14 +1574,17 @@ static void one_op(Gen *g, Val n)
     case IR_nop:
         return;
     case IR_const32:
-        set_const(g, n, (u32)op->imm);
+        set_const(g, n, (u32)op->imm, false);
         return;
     case IR_const64:
-        set_const(g, n, (u64)op->imm);
+        set_const(g, n, (u64)op->imm, false);
+        return;
+    case IR_addr64:
+        set_const(g, n, (u64)op->imm, true);
         return;
     case IR_insn:
         g->pc = (u64)op->imm;
-        g->block->map[g->block->nmap++] = (PcMap){.host = g->as.at - ENTRY_AT, .guest = (u32)(g->pc - g->ir->pc)};
+        g->out->unit.map[g->out->unit.nmap++] = (PcMap){.host = g->as.at - ENTRY_AT, .guest = (u32)(g->pc - g->ir->pc)};
         return;
     case IR_count:
         asm_insn(&g->as, OP_W | 0x81, 0, rm_memory(TASK, offsetof(Task, executed[TIER_BASELINE])));
@@ -1589,7 +1628,7 @@ static void one_op(Gen *g, Val n)
         return;
     case IR_jump:
     case IR_call:
-        through_link(g, &g->block->links[0]);
+        through_link(g, 0);
         return;
     case IR_branch:
         branch(g, op);
@@ -1627,6 +1666,11 @@ static bool is_zero(const Ir *ir, Val v)
     return (ir->ops[v].code == IR_const32 || ir->ops[v].code == IR_const64) && !ir->ops[v].imm;
 }
 
+static bool is_constant(const Ir *ir, Val v)
+{
+    return ir->ops[v].code == IR_const64 || ir->ops[v].code == IR_addr64;
+}
+
 /* Whether the only user of op n, which is operand i of op `user`, makes it. */
 static bool delays(const Ir *ir, const Rec *recs, Val n, Val user, u32 i)
 {
@@ -1634,8 +1678,8 @@ static bool delays(const Ir *ir, const Rec *recs, Val n, Val user, u32 i)
     bool condition = by == IR_branch || ((by == IR_select32 || by == IR_select64) && i == 0);
     switch (code) {
     case IR_add64: {
-        u16 a = ir->ops[ir->ops[n].arg[0]].code, b = ir->ops[ir->ops[n].arg[1]].code;
-        return is_access(by) && i == 0 && !(a == IR_const64 && b == IR_const64);
+        bool constant = is_constant(ir, ir->ops[n].arg[0]) && is_constant(ir, ir->ops[n].arg[1]);
+        return is_access(by) && i == 0 && !constant;
     }
     case IR_shl64: {
         const Op *amount = &ir->ops[ir->ops[n].arg[1]];
@@ -1681,40 +1725,19 @@ static void look_ahead(Gen *g)
     }
 }
 
-static u16 count_links(const Op *last)
+static void add_link(const Gen *g, u64 to, bool call)
 {
-    switch (last->code) {
-    case IR_jump:
-    case IR_call:
-        return 1;
-    case IR_branch:
-        return 2;
-    default:
-        return 0;
-    }
+    Unit *u = &g->out->unit;
+    u->links[u->nlinks++] = (UnitLink){.to = (i64)(to - g->ir->pc), .forward = to > g->ir->pc && !call};
 }
 
-static Block *new_block(const Ir *ir, i32 counter_start)
+static void add_links(const Gen *g)
 {
-    const Op *last = &ir->ops[ir->count - 1];
-    u16 nlinks = count_links(last);
-    Block *b = arena_data(sizeof *b + nlinks * sizeof(Link));
-    if (!b)
-        return NULL;
-    b->counter = counter_start;
-    b->tier = TIER_BASELINE;
-    b->skip = ENTRY_SAFEPOINT;
-    b->pc = ir->pc;
-    b->end = ir->end;
-    b->insns = ir->insns;
-    b->nlinks = nlinks;
-    b->links = (Link *)(b + 1);
-    for (u32 i = 0; i < nlinks; i++) {
-        b->links[i].code = (const void *)link_stub;
-        b->links[i].pc = i ? last->imm2 : (u64)last->imm;
-        b->links[i].forward = b->links[i].pc > ir->pc && last->code != IR_call;
-    }
-    return b;
+    const Op *last = &g->ir->ops[g->ir->count - 1];
+    if (last->code == IR_jump || last->code == IR_call || last->code == IR_branch)
+        add_link(g, (u64)last->imm, last->code == IR_call);
+    if (last->code == IR_branch)
+        add_link(g, last->imm2, false);
 }
 
 /* Where a block's entry goes if it may not simply be run: b is the block. */
@@ -1730,7 +1753,7 @@ static __attribute__((preserve_none)) void entry_slow(CODE_PARAMS)
 static void entry(Gen *g, bool counts)
 {
     Asm *a = &g->as;
-    address_outside(g, B, g->block);
+    address_in_block(g, B, 0);
     jump_outside(g, (const void *)entry_slow);
     assert(a->at == ENTRY_AT);
     asm_group1(a, 0, CMP, rm_memory(TASK, offsetof(Task, attention)), 0);
@@ -1741,32 +1764,23 @@ static void entry(Gen *g, bool counts)
         return;
     asm_u8(a, 0xff); /* dec, relative to rip */
     asm_u8(a, 1 << 3 | 5);
-    outside(g, g->block);
+    distance(g, RELOC_BLOCK, offsetof(Block, counter));
     asm_u8(a, 0x70 | CC_S);
     asm_u8(a, 0 - (a->at + 1));
 }
-_Static_assert(offsetof(Block, counter) == 0, "the entry decrements it at the block's address");
-
-/* Code to its place; false if the arena is full. */
-static bool place(Gen *g, Block *b)
+void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *out)
 {
-    u8 *write, *run = arena_code(g->as.at, &write);
-    if (!run)
-        return false;
-    for (u32 i = 0; i < g->nfixups; i++)
-        *(u32 *)(g->as.code + g->fixups[i]) -= (u32)(u64)run;
-    memcpy(write, g->as.code, g->as.at);
-    b->code = run + ENTRY_AT;
-    b->code_size = g->as.at - ENTRY_AT;
-    return true;
-}
-
-Block *baseline_compile(const Guest *guest, const Ir *ir, i32 counter_start)
-{
-    Block *b = new_block(ir, counter_start);
-    if (!b)
-        return NULL;
-    Gen g = {.ir = ir, .guest = guest, .block = b, .pc = ir->pc};
+    Unit *u = &out->unit;
+    *u = (Unit){
+        .code = u->code,
+        .relocs = u->relocs,
+        .map = u->map,
+        .entry = ENTRY_AT,
+        .guest_size = (u32)(ir->end - ir->pc),
+        .insns = ir->insns,
+        .skip = ENTRY_SAFEPOINT,
+    };
+    Gen g = {.out = out, .ir = ir, .guest = guest, .pc = ir->pc};
     g.integers.temps = TEMPS;
     g.vectors.temps = VECTOR_TEMPS;
     memset(g.integers.holder, 0xff, sizeof g.integers.holder);
@@ -1782,21 +1796,26 @@ Block *baseline_compile(const Guest *guest, const Ir *ir, i32 counter_start)
             .left = ir->ops[n].uses, .home = NO_HOME, .same = n, .next = NO_VAL, .reg = NO_REG, .target = NO_REG};
         insns += ir->ops[n].code == IR_insn;
     }
-    b->map = must(malloc((insns + 1) * sizeof *b->map));
+    u->map = grown(u->map, &out->map_room, insns, sizeof *u->map);
     look_ahead(&g);
     make_room(&g, 16 * ir->count + 2 * OP_ROOM);
+    add_links(&g);
 
-    entry(&g, counter_start >= 0);
+    entry(&g, counts);
     for (Val n = 0; n < ir->count; n++)
         one_op(&g, n);
     finish_misaligned(&g);
 
-    bool ok = place(&g, b);
-    if (!ok)
-        free(b->map);
+    u->code_size = g.as.at;
     free(g.recs);
-    free(g.as.code);
-    free(g.fixups);
     free(g.misaligned);
-    return ok ? b : NULL;
+}
+
+Block *baseline_compile(const Guest *guest, const Ir *ir, i32 counter_start)
+{
+    UnitBuffer buffer = {0};
+    baseline_unit(guest, ir, counter_start >= 0, &buffer);
+    Block *b = unit_place(&buffer.unit, ir->pc, counter_start);
+    unit_buffer_free(&buffer);
+    return b;
 }

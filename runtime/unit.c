@@ -1,0 +1,57 @@
+/* Units to their place in the arena. */
+#include "../include/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void relocate(u8 *code, const Unit *u, u64 run, u64 block, u64 pc)
+{
+    for (u32 i = 0; i < u->nrelocs; i++) {
+        u8 *field = code + u->relocs[i].at;
+        u64 add = u->relocs[i].kind == RELOC_GUEST ? pc : (u->relocs[i].kind == RELOC_BLOCK ? block : 0) - run;
+        u64 value = 0;
+        size_t size = u->relocs[i].kind == RELOC_GUEST ? 8 : 4;
+        memcpy(&value, field, size);
+        value += add;
+        memcpy(field, &value, size);
+    }
+}
+
+Block *unit_place(const Unit *u, u64 pc, i32 counter)
+{
+    u8 *write, *run;
+    size_t links = u->nlinks * sizeof(Link), map = u->nmap * sizeof(PcMap);
+    Block *b = arena_data(sizeof *b + links + map);
+    if (!b || !(run = arena_code(u->code_size, &write)))
+        return NULL;
+    *b = (Block){
+        .counter = counter,
+        .tier = TIER_BASELINE,
+        .skip = u->skip,
+        .nlinks = u->nlinks,
+        .code = run + u->entry,
+        .code_size = u->code_size - u->entry,
+        .nmap = u->nmap,
+        .map = (PcMap *)((u8 *)(b + 1) + links),
+        .pc = pc,
+        .low = pc,
+        .end = pc + u->guest_size,
+        .insns = u->insns,
+        .links = (Link *)(b + 1),
+    };
+    for (u32 i = 0; i < u->nlinks; i++)
+        b->links[i] =
+            (Link){.code = (const void *)link_stub, .pc = pc + (u64)u->links[i].to, .forward = u->links[i].forward};
+    memcpy(b->map, u->map, map);
+    memcpy(write, u->code, u->code_size);
+    relocate(write, u, (u64)run, (u64)b, pc);
+    return b;
+}
+
+void unit_buffer_free(UnitBuffer *b)
+{
+    free(b->unit.code);
+    free(b->unit.relocs);
+    free(b->unit.map);
+    *b = (UnitBuffer){0};
+}
