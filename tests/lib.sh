@@ -12,6 +12,11 @@ export DRAGOMAN
 LIMIT=${LIMIT:-60} # seconds for one guest program
 JOBS=${JOBS:-2}
 
+# Is it built with sanitizers? Its shadow takes all of the address space then, and it is linked dynamically.
+sanitized() {
+    grep -q __asan_init "$DRAGOMAN"
+}
+
 # tier_option TIER: what to pass for it.
 tier_option() {
     [ "$1" = - ] || echo "--tier=$1"

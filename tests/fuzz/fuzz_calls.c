@@ -23,8 +23,9 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common.h"
 
 typedef uint64_t u64;
 #define LEN(a) (sizeof(a) / sizeof *(a))
@@ -77,17 +78,9 @@ static const char *const names[] = {
     "/proc/1/maps", "/proc/self/auxv", "/proc/self/clear_refs", "/proc/self/pagemap", "tmpfs", "proc", "user.x", "\xff\xfe", "name",
 };
 
-static u64 next(void)
-{
-    u64 z = state += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-
 static u64 below(u64 n)
 {
-    return next() % n;
+    return next(&state) % n;
 }
 
 static u64 number(void)
@@ -98,7 +91,7 @@ static u64 number(void)
     switch (below(4)) {
     case 0: return below(16);
     case 1: return some[below(LEN(some))];
-    case 2: return next() >> below(64);
+    case 2: return next(&state) >> below(64);
     default: return 1ull << below(64);
     }
 }
@@ -114,7 +107,7 @@ static u64 bits(void)
     case 0: return 0;
     case 1: return 1ull << below(32);
     case 2: return 1ull << below(16) | 1ull << below(16);
-    default: return next() >> below(64);
+    default: return next(&state) >> below(64);
     }
 }
 
@@ -138,8 +131,8 @@ static u64 place(void)
     case 1: return (u64)names & -PAGE;
     case 2: return (u64)&state & -PAGE;
     case 3: return (u64)__builtin_frame_address(0) & -PAGE;
-    case 4: return next() >> 17 & -PAGE;
-    case 5: return (u64)arena | next() << 56; /* a tag */
+    case 4: return next(&state) >> 17 & -PAGE;
+    case 5: return (u64)arena | next(&state) << 56; /* a tag */
     default: return (u64)arena + below(PAGES) * PAGE;
     }
 }
@@ -305,7 +298,7 @@ static void one_call(void)
     }
     if (row == ROW_execve || row == ROW_execveat)
         tell_executes();
-    long number = below(512) ? calls[i].number : (long)(below(2) ? below(600) : next());
+    long number = below(512) ? calls[i].number : (long)(below(2) ? below(600) : next(&state));
     make(number, args);
 }
 
@@ -365,13 +358,6 @@ static void give_up_rights(void)
         ;
     syscall(SYS_capset, &header, none);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* Ends all but this process, which is the first of its namespace. */

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common.h"
 
 enum { PAGE = 4096, SLOTS = 6, PAGES = 4, FUNCTIONS = PAGE / 64, EXECUTORS = 3, WRITERS = 2, MAPPERS = 2 };
 
@@ -24,21 +25,6 @@ static atomic_long called, faulted, wrong;
 static __thread sigjmp_buf out;
 static __thread volatile int guarded;
 static uint64_t seed;
-
-static uint64_t next(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void on_fault(int signo, siginfo_t *info, void *context)
 {

@@ -16,8 +16,9 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common.h"
 
 enum { THREADS = 6, STACK = 1 << 20 };
 #define QUEUED (SIGRTMIN + 3)
@@ -29,21 +30,6 @@ static __thread sigjmp_buf out;
 static __thread volatile int can_jump, depth;
 static uint64_t seed;
 static pthread_barrier_t ended;
-
-static uint64_t next(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void on_queued(int signo, siginfo_t *info, void *context)
 {
