@@ -46,6 +46,12 @@ static int open_self(void)
     return fd;
 }
 
+static FileId file_id(const char *name)
+{
+    struct stat st;
+    return stat(name, &st) ? (FileId){0} : (FileId){st.st_dev, st.st_ino};
+}
+
 Linux *linux_state(Process *p)
 {
     if (likely(p->kernel != NULL))
@@ -58,6 +64,8 @@ Linux *linux_state(Process *p)
     system_init(p, l);
     procfd_init(l);
     l->self = fd_hide(p, open_self());
+    l->exe = file_id("/proc/self/exe");
+    l->top = file_id("/");
     /* By its real name, which is what the kernel reports of files in it. */
     char *real = p->options.sysroot ? realpath(p->options.sysroot, NULL) : NULL;
     if (real && strcmp(real, "/") != 0) {

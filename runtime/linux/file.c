@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -36,6 +37,12 @@ u32 flags_to_guest(Task *t, int host)
     return guest;
 }
 
+static i64 open_host(Task *t, const Path *path, const struct open_how *how, u64 how_size)
+{
+    return how_size ? host_syscall(t, __NR_openat2, (u64)path->dir, (u64)path->name, (u64)how, how_size, 0, 0)
+                    : host_syscall(t, __NR_openat, (u64)path->dir, (u64)path->name, how->flags, how->mode, 0, 0);
+}
+
 /* openat and openat2 (whose resolve flags keep a lookup out of the sysroot: they're about the caller's own tree). */
 static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64 how_size)
 {
@@ -61,8 +68,14 @@ static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64
         if (create && !path_exists(path.dir, path.name, follow == PATH_FOLLOW))
             path_find(t->process, dir, name, PATH_CREATE, &path);
     }
-    i64 fd = how_size ? host_syscall(t, __NR_openat2, (u64)path.dir, (u64)path.name, (u64)how, how_size, 0, 0)
-                      : host_syscall(t, __NR_openat, (u64)path.dir, (u64)path.name, how->flags, how->mode, 0, 0);
+    i64 fd = open_host(t, &path, how, how_size);
+    struct stat st;
+    Path other;
+    if (fd >= 0 && follow == PATH_FOLLOW && fstat((int)fd, &st) == 0 &&
+        path_elsewhere(t->process, path.dir, path.name, st.st_dev, st.st_ino, &other)) {
+        close((int)fd);
+        fd = open_host(t, &other, how, how_size);
+    }
     if (fd >= 0 && (how->flags & O_ACCMODE) != O_RDONLY)
         memory_opened(t, (int)fd);
     return fd;
@@ -180,7 +193,7 @@ SYSCALL(readlinkat)
     i64 error = path_find(p, (int)a, name, PATH_NOFOLLOW, &path);
     if (error)
         return error;
-    if (proc_is_exe(path.dir, path.name, &of) && (of.own || proc_exe_of(p, &of, target, open_name) == 0)) {
+    if ((*name ? proc_is_exe(path.dir, path.name, &of) : proc_fd_is_exe((int)a, &of)) && (of.own || proc_exe_of(p, &of, target, open_name) == 0)) {
         if (of.own && !fd_path(p->exe_fd, target))
             snprintf(target, sizeof target, "%s", p->guest_exe);
     } else {
@@ -252,6 +265,10 @@ SYSCALL(newfstatat)
     if (fd >= 0)
         d |= AT_EMPTY_PATH;
     error = asked(fd, host_syscall(t, __NR_newfstatat, (u64)path.dir, (u64)path.name, (u64)&st, d, 0, 0));
+    Path other;
+    if (!error && fd < 0 && b && !(d & AT_SYMLINK_NOFOLLOW) &&
+        path_elsewhere(t->process, path.dir, path.name, st.st_dev, st.st_ino, &other))
+        error = host_syscall(t, __NR_newfstatat, (u64)other.dir, (u64)other.name, (u64)&st, d, 0, 0);
     return error ? error : put_stat(t, c, &st);
 }
 
@@ -264,7 +281,13 @@ SYSCALL(statx)
         return error;
     if (fd >= 0)
         c |= AT_EMPTY_PATH;
-    return asked(fd, host_syscall(t, __NR_statx, (u64)path.dir, (u64)path.name, c, d, e, 0));
+    error = asked(fd, host_syscall(t, __NR_statx, (u64)path.dir, (u64)path.name, c, d, e, 0));
+    struct statx st;
+    Path other;
+    if (!error && fd < 0 && b && !(c & AT_SYMLINK_NOFOLLOW) && !mem_read(&st, e, sizeof st) &&
+        path_elsewhere(t->process, path.dir, path.name, makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino, &other))
+        error = host_syscall(t, __NR_statx, (u64)other.dir, (u64)other.name, c, d, e, 0);
+    return error;
 }
 
 SYSCALL(faccessat)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "../mem.h"
 #include "../runtime.h"
@@ -64,10 +65,16 @@ static inline i64 raw_syscall(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 typedef struct ProcFile ProcFile; /* procfd.c */
 enum { PLAIN_FDS = 1 << 14 };
 
+typedef struct FileId {
+    dev_t dev;
+    ino_t ino;
+} FileId;
+
 /* What the system calls keep for the process (Process.kernel). */
 typedef struct Linux {
     int root;        /* descriptor of the sysroot, or -1 */
     int self;        /* of this program's own file, or -1 */
+    FileId exe, top; /* this program's own file, and the host's root directory */
     bool no_openat2; /* the host's kernel or its seccomp filter has none */
     int hidden[8];   /* descriptors of ours */
     _Atomic int nhidden;
@@ -122,6 +129,9 @@ i64 path_chdir(Task *t, const char *name);
 bool path_exists(int dir, const char *name, bool follow);
 /* path_find for a name that isn't the sysroot's. */
 void path_host(Process *p, int dir, const char *name, PathHow how, Path *out);
+/* Whether a host's name, whose last component's symlink was followed, has led to what is something else to the guest: *out. By
+ * symlinks to this program's file as a process's executable; or to the host's root. */
+bool path_elsewhere(Process *p, int dir, const char *name, dev_t dev, ino_t ino, Path *out);
 /* Is a host path one of the sysroot's? */
 bool path_in_sysroot(const Process *p, const char *path);
 /* The guest's name for a host path, in place: without the sysroot if it is inside. Returns its length. */
@@ -176,6 +186,10 @@ bool proc_is_filtered(const Process *p, int fd);
 i64 proc_text(Task *t, int fd, char **text, size_t *size);
 /* Is `name`, for the host's *at calls, a link to a process's executable by any of its names? *out is whose. */
 bool proc_is_exe(int dir, const char *name, ProcDir *out);
+/* Is that what fd (O_PATH) has open? */
+bool proc_fd_is_exe(int fd, ProcDir *out);
+/* Is `name` a process's link to its root, which is this one's root, too? */
+bool proc_is_root(int dir, const char *name);
 /* Is it what this process's directory says of a descriptor of the translator's? */
 bool proc_is_hidden(Process *p, int dir, const char *name);
 /* The executable of another guest's process: its name on the host, and one to open it by. -ENOENT if it is no guest's.

@@ -24,15 +24,21 @@ static bool of_kernel(const char *path)
     return inside(path, "/proc") || inside(path, "/sys") || inside(path, "/dev");
 }
 
-/* A name that begins at this process's root as /proc has it begins at the guest's. */
-static const char *from_root(const char *name)
+/* A name that goes through a link to the root, as each process's directory in /proc has one, begins at the guest's root. */
+static const char *from_root(int dir, const char *name, bool follow)
 {
-    char pid[16];
-    int n = 0;
-    while (strncmp(name, "/proc/", 6) == 0 && sscanf(name, "/proc/%15[^/]/root%n", pid, &n) == 1 && n && name[n] == '/' &&
-           (strcmp(pid, "self") == 0 || strcmp(pid, "thread-self") == 0 || atoi(pid) == getpid())) {
-        name += n;
-        n = 0;
+    char start[PATH_MAX];
+    for (const char *at = name, *end; *at; at = end + strspn(end, "/")) {
+        end = at + strcspn(at, "/");
+        if (end - at != 4 || memcmp(at, "root", 4) != 0 || at == name + 1 || (!*end && !follow))
+            continue;
+        snprintf(start, sizeof start, "%.*s", (int)(end - name), name);
+        if (!proc_is_root(dir, start))
+            continue;
+        if (!*end)
+            return "/";
+        name = end;
+        dir = AT_FDCWD;
     }
     return name;
 }
@@ -40,11 +46,12 @@ static const char *from_root(const char *name)
 /* The absolute name in the guest's tree of what `name` means for the host's *at calls, in buf if it isn't name itself. NULL
  * if that is the host's affair: no name, or one below a descriptor of the host's. *within: relative to a place in the
  * sysroot. */
-static const char *absolute(Process *p, int dir, const char *name, char buf[PATH_MAX], bool *within)
+static const char *absolute(Process *p, int dir, const char *name, bool follow, char buf[PATH_MAX], bool *within)
 {
     *within = false;
+    name = from_root(dir, name, follow);
     if (name[0] == '/' || !name[0])
-        return name[0] ? from_root(name) : NULL;
+        return name[0] ? name : NULL;
     ssize_t n;
     if (dir == AT_FDCWD) {
         n = raw_syscall(__NR_getcwd, (u64)buf, PATH_MAX, 0, 0, 0, 0) - 1;
@@ -188,32 +195,68 @@ static bool to_hidden(Process *p, int dir, const char *name)
     return false;
 }
 
-void path_host(Process *p, int dir, const char *name, PathHow how, Path *out)
+/* A link to a guest's executable leads to that. False if the name is no such link. */
+static bool find_exe(Process *p, int dir, const char *name, Path *out)
 {
     ProcDir of;
     char other[PATH_MAX];
+    if (!proc_is_exe(dir, name, &of))
+        return false;
     out->dir = dir;
     out->name = out->buf;
+    if (!of.own)
+        return proc_exe_of(p, &of, other, out->buf) == 0;
+    if (p->exe_fd >= 0)
+        snprintf(out->buf, sizeof out->buf, "/proc/self/fd/%d", p->exe_fd);
+    else if (p->exe_path)
+        snprintf(out->buf, sizeof out->buf, "%s", p->exe_path);
+    return p->exe_fd >= 0 || p->exe_path;
+}
+
+void path_host(Process *p, int dir, const char *name, PathHow how, Path *out)
+{
     if (to_hidden(p, dir, name))
         name = "/proc/self/fd/none"; /* no such file */
-    if (how == PATH_FOLLOW && proc_is_exe(dir, name, &of)) {
-        if (of.own && p->exe_fd >= 0) {
-            snprintf(out->buf, sizeof out->buf, "/proc/self/fd/%d", p->exe_fd);
-            return;
-        }
-        if (of.own && p->exe_path)
-            name = p->exe_path;
-        else if (!of.own && proc_exe_of(p, &of, other, out->buf) == 0)
-            return;
-    }
+    if (how == PATH_FOLLOW && find_exe(p, dir, name, out))
+        return;
+    out->dir = dir;
+    out->name = out->buf;
     snprintf(out->buf, sizeof out->buf, "%s", name);
+}
+
+bool path_elsewhere(Process *p, int dir, const char *name, dev_t dev, ino_t ino, Path *out)
+{
+    enum { LINKS = 40 }; /* the kernel's limit */
+    const Linux *l = linux_state(p);
+    char at[PATH_MAX], target[PATH_MAX];
+    if (unlikely(p->options.sysroot && dev == l->top.dev && ino == l->top.ino)) {
+        out->dir = AT_FDCWD;
+        out->name = out->buf;
+        snprintf(out->buf, sizeof out->buf, "%s", p->options.sysroot);
+        return true;
+    }
+    if (likely(dev != l->exe.dev || ino != l->exe.ino))
+        return false;
+    snprintf(at, sizeof at, "%s", name);
+    for (int i = 0; i < LINKS; i++) {
+        if (find_exe(p, dir, at, out))
+            return true;
+        ssize_t n = readlinkat(dir, at, target, sizeof target - 1);
+        char *last = strrchr(at, '/');
+        size_t kept = n > 0 && target[0] != '/' && last ? (size_t)(last + 1 - at) : 0;
+        if (n <= 0 || kept + (size_t)n >= sizeof at)
+            return false;
+        memcpy(at + kept, target, (size_t)n);
+        at[kept + (size_t)n] = 0;
+    }
+    return false;
 }
 
 int path_find(Process *p, int dir, const char *name, PathHow how, Path *out)
 {
     char buf[PATH_MAX];
     bool within;
-    const char *guest = sysroot(p) ? absolute(p, dir, name, buf, &within) : NULL;
+    const char *guest = sysroot(p) ? absolute(p, dir, name, how == PATH_FOLLOW, buf, &within) : NULL;
     if (guest && !of_kernel(guest)) {
         out->dir = AT_FDCWD;
         out->name = out->buf;
@@ -233,7 +276,7 @@ i64 path_open(Task *t, int dir, const char *name, u64 host_flags)
     Linux *l = linux_state(t->process);
     char buf[PATH_MAX];
     bool within;
-    const char *guest = sysroot(t->process) ? absolute(t->process, dir, name, buf, &within) : NULL;
+    const char *guest = sysroot(t->process) ? absolute(t->process, dir, name, !(host_flags & O_NOFOLLOW), buf, &within) : NULL;
     if (!guest || of_kernel(guest))
         return -ENOENT;
     if (l->no_openat2)
@@ -255,7 +298,7 @@ i64 path_chdir(Task *t, const char *name)
     Path path;
     char buf[PATH_MAX];
     bool within = false;
-    const char *guest = sysroot(p) ? absolute(p, AT_FDCWD, name, buf, &within) : NULL;
+    const char *guest = sysroot(p) ? absolute(p, AT_FDCWD, name, true, buf, &within) : NULL;
     if (within && in_sysroot(p, guest, true, path.buf))
         return host_syscall(t, __NR_chdir, (u64)path.buf, 0, 0, 0, 0, 0);
     i64 error = host_syscall(t, __NR_chdir, (u64)(within ? guest : name), 0, 0, 0, 0, 0);

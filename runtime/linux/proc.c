@@ -158,18 +158,41 @@ i64 proc_text(Task *t, int fd, char **text, size_t *size)
 
 /* -- links to executables -------------------------------------------------------------------------------- */
 
-bool proc_is_exe(int dir, const char *name, ProcDir *out)
+/* Is it what a process's directory calls `entry`? */
+static bool is_entry(int fd, const char *entry, ProcDir *out)
 {
     char path[PATH_MAX];
+    return of_kernel(fd) && fd_path(fd, path) && strcmp(strrchr(path, '/') + 1, entry) == 0 && proc_dir(path, out);
+}
+
+static bool is_link(int dir, const char *name, const char *entry, ProcDir *out)
+{
     const char *slash = strrchr(name, '/');
-    if (strcmp(slash ? slash + 1 : name, "exe") != 0)
+    if (strcmp(slash ? slash + 1 : name, entry) != 0)
         return false;
     int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    bool is = of_kernel(fd) && fd_path(fd, path) && strcmp(strrchr(path, '/'), "/exe") == 0 && proc_dir(path, out);
-    close(fd);
+    bool is = fd >= 0 && is_entry(fd, entry, out);
+    if (fd >= 0)
+        close(fd);
     return is;
+}
+
+bool proc_is_exe(int dir, const char *name, ProcDir *out)
+{
+    return is_link(dir, name, "exe", out);
+}
+
+bool proc_fd_is_exe(int fd, ProcDir *out)
+{
+    return is_entry(fd, "exe", out);
+}
+
+bool proc_is_root(int dir, const char *name)
+{
+    ProcDir of;
+    struct stat here, there;
+    return is_link(dir, name, "root", &of) && stat("/", &here) == 0 && fstatat(dir, name, &there, 0) == 0 &&
+           here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
 
 bool proc_is_hidden(Process *p, int dir, const char *name)

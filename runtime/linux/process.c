@@ -474,7 +474,17 @@ static i64 exec(Exec *x)
 {
     char head[SCRIPT_LINE];
     Script s;
+    struct stat st;
+    Path other;
     x->fd = open_program(x->file.dir, x->file.name, x->flags);
+    if (x->fd >= 0 && *x->file.name && !(x->flags & AT_SYMLINK_NOFOLLOW) && fstat(x->fd, &st) == 0 &&
+        path_elsewhere(x->t->process, x->file.dir, x->file.name, st.st_dev, st.st_ino, &other)) {
+        close(x->fd);
+        snprintf(x->file.buf, sizeof x->file.buf, "%s", other.buf);
+        x->file.name = x->file.buf;
+        x->file.dir = other.dir;
+        x->fd = open_program(x->file.dir, x->file.name, x->flags);
+    }
     i64 n = x->fd < 0 ? x->fd : look(x->fd, head);
     if (n == -EACCES && (n = exec_file(x)) == -ENOEXEC) /* the kernel may open what can be executed but not read */
         n = -EACCES;
