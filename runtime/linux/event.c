@@ -2,8 +2,13 @@
 #include <linux/aio_abi.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
+#include "../zone.h"
 #include "linux.h"
 
 /* The mask a waiting call was given at guest address `set`: *host is what to hand to the host's call, NULL for none. */
@@ -83,20 +88,99 @@ SYSCALL(pselect6)
     return wait_pair(t, __NR_pselect6, a, b, c, d, e, f);
 }
 
+/* A file with the text that the guest is to read from fd, which the kernel would read from without us; a descriptor or -errno. */
+static i64 text_file(Task *t, int fd)
+{
+    char *text = NULL;
+    size_t size;
+    i64 error = proc_text(t, fd, &text, &size);
+    if (error)
+        return error;
+    i64 file = raw_syscall(__NR_memfd_create, (u64)"text", MFD_CLOEXEC, 0, 0, 0, 0);
+    if (file >= 0 && write((int)file, text, size) != (ssize_t)size) {
+        close((int)file);
+        file = -ENOMEM;
+    }
+    free(text);
+    return file;
+}
+
+/* What the kernel is to see in the place of a request; *vector, and *file if it isn't -1, are to be freed and closed after the call.
+ * 0 or -errno. */
+static i64 request(Task *t, struct iocb *io, struct iovec **vector, i64 *file)
+{
+    u16 what = io->aio_lio_opcode;
+    bool reads = what == IOCB_CMD_PREAD || what == IOCB_CMD_PREADV, vectored = what == IOCB_CMD_PREADV || what == IOCB_CMD_PWRITEV;
+    if (fd_hidden(t->process, io->aio_fildes) || (io->aio_flags & IOCB_FLAG_RESFD && fd_hidden(t->process, io->aio_resfd)))
+        return -EBADF;
+    if (!reads && !vectored && what != IOCB_CMD_PWRITE)
+        return 0;
+    if (t->tagged_addresses)
+        io->aio_buf = address_untagged(t, io->aio_buf);
+    if (zone_overlaps(io->aio_buf, 1))
+        return -EFAULT;
+    u64 n = vectored && io->aio_nbytes <= UIO_MAXIOV ? io->aio_nbytes : 0;
+    if (n && !(*vector = malloc(n * sizeof **vector)))
+        return -ENOMEM;
+    if (n && mem_read(*vector, io->aio_buf, n * sizeof **vector))
+        return -EFAULT;
+    for (u64 i = 0; i < n; i++) {
+        void **base = &(*vector)[i].iov_base;
+        if (t->tagged_addresses)
+            *base = (void *)address_untagged(t, (u64)*base);
+        if (zone_overlaps((u64)*base, 1))
+            return -EFAULT;
+    }
+    if (n)
+        io->aio_buf = (u64)*vector;
+    if (reads && !procfd_plain(t->process->kernel, io->aio_fildes) && proc_is_systems(t->process, (int)io->aio_fildes)) {
+        *file = text_file(t, (int)io->aio_fildes);
+        if (*file < 0)
+            return *file;
+        io->aio_fildes = (u32)*file;
+    }
+    return 0;
+}
+
+/* Submits the request at guest address `at`. That address says later which request it was, so what the kernel is to see stands in the
+ * guest's own memory meanwhile. 1 or -errno. */
+static i64 submit(Task *t, u64 context, u64 at)
+{
+    struct iocb io, asked;
+    struct iovec *vector = NULL;
+    i64 file = -1;
+    if (zone_overlaps(at, sizeof io) || mem_read(&io, at, sizeof io))
+        return -EFAULT;
+    asked = io;
+    i64 result = request(t, &asked, &vector, &file);
+    bool differs = !result && memcmp(&io, &asked, sizeof io) != 0;
+    if (differs)
+        result = mem_write(at, &asked, sizeof asked);
+    if (!result)
+        result = host_syscall(t, __NR_io_submit, context, 1, (u64)&at, 0, 0, 0);
+    if (differs) {
+        mem_write(at + offsetof(struct iocb, aio_fildes), &io.aio_fildes, sizeof io.aio_fildes);
+        mem_write(at + offsetof(struct iocb, aio_buf), &io.aio_buf, sizeof io.aio_buf);
+    }
+    if (file >= 0)
+        close((int)file);
+    free(vector);
+    return result;
+}
+
 SYSCALL(io_submit)
 {
-    for (i64 i = 0; i < (i64)b; i++) {
-        u64 at;
-        struct iocb io;
-        if (mem_read(&at, c + (u64)i * sizeof at, sizeof at) || mem_read(&io, at, sizeof io))
-            break; /* the kernel says so, after those before it */
-        if (fd_hidden(t->process, io.aio_fildes)) {
-            b = (u64)i;
-            if (!i)
-                return -EBADF;
-        }
+    i64 done = 0, result = 1;
+    u64 at;
+    if ((i64)b <= 0)
+        return host_syscall(t, __NR_io_submit, a, b, c, 0, 0, 0);
+    while (done < (i64)b && result > 0) {
+        result = mem_read(&at, c + (u64)done * sizeof at, sizeof at);
+        if (!result)
+            result = submit(t, a, t->tagged_addresses ? address_untagged(t, at) : at);
+        done += result > 0;
     }
-    return host_syscall(t, __NR_io_submit, a, b, c, 0, 0, 0);
+    return done ? done : result;
 }
 
 SYSCALL(io_pgetevents)

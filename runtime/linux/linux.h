@@ -182,6 +182,8 @@ typedef struct ProcDir {
 
 /* Does fd have a file open whose text must be the guest's? A process's that turns out to be no guest's counts. */
 bool proc_is_filtered(const Process *p, int fd);
+/* The same for those that belong to no process. */
+bool proc_is_systems(const Process *p, int fd);
 /* That text, malloc'd. -ENOENT if the kernel's is right, or the error of reading that. */
 i64 proc_text(Task *t, int fd, char **text, size_t *size);
 /* Is `name`, for the host's *at calls, a link to a process's executable by any of its names? *out is whose. */
@@ -292,6 +294,7 @@ typedef struct Untagged {
     u8 *copies[2];
     u64 guest;               /* of messages (copies[0]), whose headers the call fills: where they are, */
     size_t messages, stride; /* how many and how far apart */
+    size_t start;            /* of a struct (copies[0], from `guest`): so much of it, before its address, does the call fill */
 } Untagged;
 
 /* Takes the tags off a call's arguments; tags_return comes after the call. */

@@ -128,6 +128,13 @@ bool proc_is_filtered(const Process *p, int fd)
     return row && (!row->cpus || p->options.cpus) && !(row->kind == OF_MEMORY && dir.own && p->told);
 }
 
+bool proc_is_systems(const Process *p, int fd)
+{
+    ProcDir dir;
+    const struct ProcFileRow *row = identify(fd, &dir);
+    return row && row->kind == OF_SYSTEM && (!row->cpus || p->options.cpus);
+}
+
 i64 proc_text(Task *t, int fd, char **text, size_t *size)
 {
     View v;

@@ -2,6 +2,9 @@
  * of an address; the host's kernel doesn't, so they are taken off here: always where the address is a mere number (RANGE), and
  * where the kernel reads or writes through it (IN, OUT) once the thread has asked for that by PR_SET_TAGGED_ADDR_CTRL. What an
  * argument is stands in its row's signature. */
+#include <linux/filter.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -74,6 +77,36 @@ static u64 strip_messages(const Task *t, Untagged *u, u64 guest, u64 count, size
     return (u64)copy;
 }
 
+/* Structs behind a pointer that doesn't say what it leads to, by another argument. */
+static const struct {
+    Sys call;
+    u64 request;
+    u8 asked, arg; /* which argument is the request, which the struct's address */
+    u8 size, at;
+} structs[] = {
+    {CALL_ioctl, SIOCGIFCONF, 1, 2, sizeof(struct ifconf), offsetof(struct ifconf, ifc_buf)},
+    {CALL_ioctl, SIOCETHTOOL, 1, 2, sizeof(struct ifreq), offsetof(struct ifreq, ifr_data)},
+    {CALL_setsockopt, SO_ATTACH_FILTER, 2, 3, sizeof(struct sock_fprog), offsetof(struct sock_fprog, filter)},
+    {CALL_setsockopt, SO_ATTACH_REUSEPORT_CBPF, 2, 3, sizeof(struct sock_fprog), offsetof(struct sock_fprog, filter)},
+};
+
+static void strip_struct(const Task *t, Sys call, u64 args[6], Untagged *u)
+{
+    for (size_t i = 0; i < LEN(structs); i++) {
+        if (structs[i].call != call || structs[i].request != (u32)args[structs[i].asked] ||
+            (call == CALL_setsockopt && ((int)args[1] != SOL_SOCKET || (u32)args[4] < structs[i].size)))
+            continue;
+        u64 guest = args[structs[i].arg];
+        u->copies[0] = malloc(structs[i].size);
+        if (!u->copies[0] || mem_read(u->copies[0], guest, structs[i].size))
+            return;
+        strip_items(t, u->copies[0], 1, structs[i].size, structs[i].at);
+        args[structs[i].arg] = (u64)u->copies[0];
+        u->guest = guest;
+        u->start = call == CALL_ioctl ? structs[i].at : 0;
+    }
+}
+
 void tags_strip(const Task *t, Sys call, u64 args[6], Untagged *u)
 {
     const char *signature = call_signature(call);
@@ -93,6 +126,8 @@ void tags_strip(const Task *t, Sys call, u64 args[6], Untagged *u)
         else if (strcmp(kind.name, "mmsghdr") == 0)
             args[i] = strip_messages(t, u, args[i], (u32)args[i + 1], sizeof(struct mmsghdr));
     }
+    if (t->tagged_addresses)
+        strip_struct(t, call, args, u);
 }
 
 /* Gives the guest what the kernel has written into the messages' headers: all but the addresses. */
@@ -110,6 +145,8 @@ void tags_return(Untagged *u)
         for (size_t k = 0; k < LEN(written); k++)
             if (written[k].at + written[k].size <= u->stride)
                 mem_write(u->guest + i * u->stride + written[k].at, u->copies[0] + i * u->stride + written[k].at, written[k].size);
+    if (u->start)
+        mem_write(u->guest, u->copies[0], u->start);
     free(u->copies[0]);
     free(u->copies[1]);
 }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -106,6 +108,19 @@ static void fresh(void)
            strcmp(name, of(getpid(), "maps")) == 0 ? "right" : name);
     int in = open("/proc/self/status", O_RDONLY), out = open("/dev/null", O_WRONLY);
     printf("sendfile %s\n", sendfile(out, in, NULL, 100) < 0 ? strerrorname_np(errno) : "sent");
+    /* Kernels since 5.10 can read some of them by requests. */
+    static char text_read[65536], text_got[65536];
+    int cpus = open("/proc/cpuinfo", O_RDONLY);
+    aio_context_t context = 0;
+    struct io_event event;
+    struct iocb get = {.aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = cpus, .aio_buf = (uintptr_t)text_got, .aio_nbytes = sizeof text_got};
+    struct iocb *request = &get;
+    syscall(SYS_io_setup, 1, &context);
+    int refused = syscall(SYS_io_submit, context, 1, &request) != 1;
+    read(cpus, text_read, sizeof text_read);
+    printf("by a request: %d\n", refused || (syscall(SYS_io_getevents, context, 1, 1, &event, NULL) == 1 && event.res > 0 &&
+                                           (uintptr_t)event.obj == (uintptr_t)&get && strncmp(text_read, text_got, 30) == 0));
+    close(cpus);
     close(stat), close(status), close(maps), close(statm), close(in), close(out);
 }
 

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/userfaultfd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -192,6 +193,21 @@ static void stray_pointers(void)
             faults += results[k] < 0;
     }
     printf("stray pointers: %d of %d calls fail\n", faults, calls);
+    aio_context_t context = 0;
+    syscall(SYS_io_setup, 4, &context);
+    for (int i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        struct iovec v = {(void *)addresses[i], 8};
+        struct iocb direct = {.aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = fd, .aio_buf = addresses[i], .aio_nbytes = 8};
+        struct iocb vector = {.aio_lio_opcode = IOCB_CMD_PREADV, .aio_fildes = fd, .aio_buf = (unsigned long)&v, .aio_nbytes = 1};
+        struct iocb *lists[] = {&direct, &vector};
+        struct io_event event;
+        int refused = 0;
+        for (int k = 0; k < 2; k++)
+            refused += syscall(SYS_io_submit, context, 1, &lists[k]) != 1 ||
+                       (syscall(SYS_io_getevents, context, 1, 1, &event, NULL) == 1 && (long)event.res == -EFAULT);
+        printf(" %d", refused);
+    }
+    printf(" of 2 requests, and by an address of a request %d\n", syscall(SYS_io_submit, context, 1, &addresses[0]) < 0 && errno == EFAULT);
     close(fd);
     close(s[0]);
     close(s[1]);

@@ -3,11 +3,15 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <linux/filter.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
@@ -79,6 +83,35 @@ static void messages(void)
     printf("sendmsg without memory %d\n", sendmsg(s[0], (void *)8, 0) < 0 && errno == EFAULT);
 }
 
+/* Addresses in structs of which the call alone knows what they are. */
+static void structs(void)
+{
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    char *room = malloc(4096);
+    struct ifconf conf = {.ifc_len = 4096, .ifc_buf = TAG(room)};
+    printf("SIOCGIFCONF %d", ioctl(s, SIOCGIFCONF, TAG(&conf)));
+    printf(" whole %d, where it was %d\n", conf.ifc_len % sizeof(struct ifreq) == 0 && conf.ifc_len < 4096, conf.ifc_buf == TAG(room));
+    struct sock_filter pass = {0x06, 0, 0, 0xffff};
+    struct sock_fprog program = {1, TAG(&pass)};
+    printf("SO_ATTACH_FILTER %d\n", setsockopt(s, SOL_SOCKET, SO_ATTACH_FILTER, TAG(&program), sizeof program));
+    close(s);
+
+    aio_context_t context = 0;
+    struct io_event event;
+    printf("io_setup %ld", syscall(SYS_io_setup, 4, TAG(&context)));
+    int fd = memfd_create("file", 0);
+    char text[8] = "aio", in[8] = {0};
+    struct iovec vector[2] = {{TAG(in), 1}, {TAG(in + 1), 2}};
+    struct iocb put = {.aio_lio_opcode = IOCB_CMD_PWRITE, .aio_fildes = fd, .aio_buf = (uintptr_t)TAG(text), .aio_nbytes = 3};
+    struct iocb get = {.aio_lio_opcode = IOCB_CMD_PREADV, .aio_fildes = fd, .aio_buf = (uintptr_t)TAG(vector), .aio_nbytes = 2};
+    struct iocb *list[] = {TAG(&put), TAG(&get)};
+    printf(" io_submit %ld", syscall(SYS_io_submit, context, 2, TAG(list)));
+    for (int i = 0; i < 2; i++)
+        printf(" %ld", syscall(SYS_io_getevents, context, 1, 1, TAG(&event), NULL) == 1 ? (long)event.res : -1);
+    printf(" %s, as it was %d\n", in, get.aio_buf == (uintptr_t)TAG(vector) && get.aio_fildes == fd);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IONBF, 0);
@@ -124,6 +157,7 @@ int main(int argc, char **argv)
     printf("process_vm_readv %zd", process_vm_readv(getpid(), TAG(&local), 1, TAG(&remote), 1, 0));
     printf(" %.4s\n", in);
     messages();
+    structs();
     pthread_t t;
     pthread_create(&t, NULL, thread, NULL);
     pthread_join(t, NULL);
