@@ -78,6 +78,8 @@ static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64
     }
     if (fd >= 0 && (how->flags & O_ACCMODE) != O_RDONLY)
         memory_opened(t, (int)fd);
+    if (fd >= 0 && how->flags & O_TRUNC)
+        memory_file_cut(t, (int)fd, "");
     return fd;
 }
 

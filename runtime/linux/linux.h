@@ -168,6 +168,8 @@ bool fd_path(int fd, char path[PATH_MAX]);
 
 /* Looks at a file that the guest has opened for writing: it may be memory (/proc/self/mem), and what is written there code. */
 void memory_opened(Task *t, int fd);
+/* The file may have lost contents: none of its translations is right any more. */
+void memory_file_cut(Task *t, int dir, const char *name);
 /* Whether a call that is to be EFAULT would have the kernel read or write the translator's memory: by an argument, or an address in a
  * vector or message header. */
 bool memory_refused(Task *t, Sys call, const u64 args[6]);

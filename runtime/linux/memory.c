@@ -1,5 +1,6 @@
 /* System calls on memory: runtime/mem.c does the work of those that map. Others take a range, and what isn't the guest's of it, the
  * translator's included, is to them as if nothing were mapped there. */
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
@@ -412,12 +413,40 @@ WRITES(pwrite64, c, (i64)d)
 WRITES(pwritev, total(b, c), (i64)d)
 WRITES(pwritev2, total(b, c), (i64)d)
 
-SYSCALL(ftruncate)
+/* -- files that lose contents, of which some may be mapped and executed */
+
+void memory_file_cut(Task *t, int dir, const char *name)
 {
     struct stat st;
-    i64 error = host_syscall(t, __NR_ftruncate, a, b, 0, 0, 0, 0);
-    if (!error && fstat((int)a, &st) == 0)
+    if (!fstatat(dir, name, &st, AT_EMPTY_PATH))
         mem_file_cut(t->process->mem, st.st_dev, st.st_ino);
+}
+
+SYSCALL(ftruncate)
+{
+    i64 error = host_syscall(t, __NR_ftruncate, a, b, 0, 0, 0, 0);
+    if (!error)
+        memory_file_cut(t, (int)a, "");
+    return error;
+}
+
+SYSCALL(truncate)
+{
+    Path path;
+    i64 error = path_lookup(t, AT_FDCWD, a, PATH_FOLLOW, &path);
+    if (error)
+        return error;
+    error = host_syscall(t, __NR_truncate, (u64)path.name, b, 0, 0, 0, 0);
+    if (!error)
+        memory_file_cut(t, path.dir, path.name);
+    return error;
+}
+
+SYSCALL(fallocate)
+{
+    i64 error = host_syscall(t, __NR_fallocate, a, b, c, d, 0, 0);
+    if (!error && b)
+        memory_file_cut(t, (int)a, "");
     return error;
 }
 

@@ -2,10 +2,12 @@
  * page, and after the code ran once and the file was cut short. And a loop that another thread patches, unmaps, protects or replaces
  * has to be left. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -75,6 +77,30 @@ static void leave_loop(const char *what, unsigned delay)
     printf("a loop %s: signal and code %ld, %ld\n", what, (long)result, (long)again);
 }
 
+/* A file loses the code that has run by one of several calls. */
+static void cut_file(const char *how)
+{
+    char name[] = "/tmp/code_faultsXXXXXX";
+    int fd = mkstemp(name);
+    for (int i = 0; i < 2 * PAGE / 4; i++)
+        write(fd, &ret, 4);
+    char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_EXEC, *how == 'p' ? MAP_PRIVATE : MAP_SHARED, fd, 0);
+    call(how, p + PAGE);
+    if (!strcmp(how, "a hole"))
+        fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, PAGE);
+    else if (!strcmp(how, "opened"))
+        close(open(name, O_WRONLY | O_TRUNC));
+    else
+        truncate(name, 0);
+    if (strcmp(how, "a hole"))
+        call("then", p + PAGE);
+    else /* zeros are no instruction, or one that faults */
+        printf("a hole: %d\n", run_loop(p + PAGE) != NULL);
+    munmap(p, 2 * PAGE);
+    close(fd);
+    unlink(name);
+}
+
 int main(void)
 {
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
@@ -109,6 +135,10 @@ int main(void)
     call("PROT_NONE", q);
     munmap(q, PAGE);
     call("unmapped", q);
+    cut_file("truncated by name");
+    cut_file("private, truncated by name");
+    cut_file("opened");
+    cut_file("a hole");
     for (unsigned delay = 0; delay <= 300000; delay += 300000) {
         leave_loop("patched", delay);
         leave_loop("unmapped", delay + 1000); /* not before it runs */
