@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <xmmintrin.h>
 
@@ -80,8 +81,18 @@ typedef struct Machine {
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* held while a task runs guest code */
 
-/* In the place of the Task's, so that every indirect branch comes back. */
-static JumpEntry no_jumps[JUMP_CACHE];
+/* In the place of the Task's, so that every indirect branch comes back. Only read, so that it doesn't count towards RLIMIT_DATA.
+ * `turn` is held. */
+static JumpEntry *no_jumps(void)
+{
+    static JumpEntry *none;
+    if (!none) {
+        none = mmap(NULL, JUMP_CACHE * sizeof *none, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (none == MAP_FAILED)
+            out_of_memory("the jumps of --check");
+    }
+    return none;
+}
 
 /* -- making ------------------------------------------------------------------------------------------------- */
 
@@ -511,7 +522,7 @@ bool check_run(Task *t, const Block *b)
     w->final = false;
     w->whole = alone(t);
     JumpEntry *jumps = t->jump_cache;
-    t->jump_cache = no_jumps;
+    t->jump_cache = no_jumps();
 
     t->exit = EXIT_CONTINUE;
     save(t, &before, TIER_BASELINE);

@@ -14,7 +14,7 @@ JOBS=${JOBS:-2}
 
 # Is it built with sanitizers? Its shadow takes all of the address space then, and it is linked dynamically.
 sanitized() {
-    grep -q __asan_init "$DRAGOMAN"
+    grep -q __asan_default_options "$DRAGOMAN"
 }
 
 # tier_option TIER: what to pass for it.
