@@ -1,6 +1,7 @@
 /* Signals that somebody has sent: marks and held signals.
  *
- * A signal is a fault if the kernel says so in si_code, and is known not to have been sent with that code: what is sent carries a mark.
+ * A signal is a fault if the kernel says so in si_code, and is known not to have been sent with that code: what is sent carries a mark,
+ * and a fault fits to where the host was.
  *
  * SIGSEGV and SIGBUS can't be blocked on the host, where they are our faults. If they have been sent and the guest blocks them, they are
  * held here, for the thread or the process, as the kernel would keep them pending. It gets them back for the time of each system
@@ -50,9 +51,19 @@ void sent_mark(int signo, siginfo_t *info)
         mark(info, MARK_SENT);
 }
 
-bool sent_is_fault(const siginfo_t *info)
+/* The kernel also gives a positive code to what comes of a child's end (clone's exit signal) or of a file (F_SETSIG). These know
+ * nothing of where the host was: of a page fault the processor has told the address, any other fault is at the instruction. */
+bool sent_is_fault(const siginfo_t *info, const ucontext_t *uc)
 {
-    return (SYNCHRONOUS & BIT(info->si_signo)) && info->si_code > 0 && !info->si_errno;
+    enum { PAGE_FAULT = 14 };
+    const greg_t *regs = uc->uc_mcontext.gregs;
+    if (!(SYNCHRONOUS & BIT(info->si_signo)) || info->si_code <= 0 || info->si_errno)
+        return false;
+    if (info->si_code == SI_KERNEL || (info->si_signo == SIGBUS && info->si_code == BUS_ADRALN && !info->si_addr))
+        return true;
+    if (info->si_signo == SIGSEGV || info->si_signo == SIGBUS)
+        return regs[REG_TRAPNO] == PAGE_FAULT && regs[REG_CR2] == (greg_t)info->si_addr;
+    return regs[REG_RIP] == (greg_t)info->si_addr;
 }
 
 void sent_requeue(const siginfo_t *info)

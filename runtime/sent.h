@@ -4,6 +4,7 @@
 #define DRAGOMAN_SENT_H
 
 #include <signal.h>
+#include <ucontext.h>
 
 #include "runtime.h"
 
@@ -21,7 +22,7 @@ typedef enum Mark {
 } Mark;
 
 /* A fault of this thread's, as opposed to a signal that has been sent. */
-bool sent_is_fault(const siginfo_t *info);
+bool sent_is_fault(const siginfo_t *info, const ucontext_t *uc);
 /* Marks what the guest sends. */
 void sent_mark(int signo, siginfo_t *info);
 /* Makes it what its sender has made it; the mark it had. */

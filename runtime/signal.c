@@ -296,7 +296,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     ucontext_t *uc = context;
     int error = errno;
     Task *t = self;
-    if (sent_is_fault(info)) {
+    if (sent_is_fault(info, uc)) {
         on_synchronous(signo, info, uc);
         return;
     }

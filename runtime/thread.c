@@ -297,6 +297,17 @@ int __wrap___clone_internal(CloneArgs *args, int (*main)(void *), void *arg)
     return __real___clone_internal(args, main, arg);
 }
 
+/* Its first thread also brings a handler for the signal by which it changes the user in all of them. The guest's C library uses the same
+ * one; here nothing does. */
+int __real___libc_sigaction(int signo, const struct sigaction *action, struct sigaction *old) __attribute__((weak));
+int __wrap___libc_sigaction(int signo, const struct sigaction *action, struct sigaction *old);
+
+int __wrap___libc_sigaction(int signo, const struct sigaction *action, struct sigaction *old)
+{
+    enum { SIGSETXID = 33 };
+    return signo == SIGSETXID ? 0 : __real___libc_sigaction(signo, action, old);
+}
+
 int thread_create_own(pthread_t *thread, const pthread_attr_t *attr, void *(*main)(void *), void *arg)
 {
     without_semaphores = true;
