@@ -460,6 +460,11 @@ bool signal_before_exec(Task *t)
     return true;
 }
 
+void signal_after_sharer(const Task *child)
+{
+    host_install_ours(child->signals->actions);
+}
+
 void signal_exec_failed(Task *t)
 {
     signal_block_all();

@@ -65,6 +65,8 @@ void signal_unblock(const Task *t);
  * signal_exec_failed undoes it in either case. */
 bool signal_before_exec(Task *t);
 void signal_exec_failed(Task *t);
+/* A process that shares its handlers with this one has executed a program or ended: it may have put away ours. */
+void signal_after_sharer(const Task *child);
 /* CLONE_CLEAR_SIGHAND. */
 void signal_clear_handlers(Task *t);
 

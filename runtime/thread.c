@@ -496,8 +496,8 @@ static int vfork_main(void *arg)
  * memory that it runs on. Nothing is left to it but to wait, to free memory, and to end. */
 static void give_up_rights(void)
 {
-    static const u32 left[] = {SYS_futex,  SYS_munmap, SYS_mmap, SYS_mremap, SYS_mprotect,
-                               SYS_madvise, SYS_brk,   SYS_exit, SYS_rt_sigprocmask};
+    static const u32 left[] = {SYS_futex,   SYS_munmap, SYS_mmap, SYS_mremap,         SYS_mprotect,
+                               SYS_madvise, SYS_brk,    SYS_exit, SYS_rt_sigprocmask, SYS_rt_sigaction};
     struct sock_filter filter[LEN(left) + 3];
     struct sock_fprog program = {LEN(filter), filter};
     struct sock_filter *at = filter;
@@ -515,6 +515,7 @@ static i64 run_vfork(Vfork *v)
 {
     int flags = (int)(v->args->flags & ~(u64)OWN_FLAGS) | (v->start ? CLONE_CHILD_CLEARTID : CLONE_VFORK) |
                 (int)v->args->exit_signal;
+    bool shares_handlers = v->args->flags & CLONE_SIGHAND; /* the arguments may go when the child runs */
     i64 pid = -ENOMEM;
     size_t size = host_stack(v->child->process);
     u8 *stack =
@@ -532,6 +533,8 @@ static i64 run_vfork(Vfork *v)
         }
         munmap(stack, size);
     }
+    if (shares_handlers)
+        signal_after_sharer(v->child);
     free(v->child->exec_argv);
     child_free(v->child);
     return pid;

@@ -93,8 +93,21 @@ static void nested(void)
     printf("clone: %d\n", status_of(outer, 0));
 }
 
+static int faults(void *arg)
+{
+    *(volatile int *)8 = 1;
+    return 0;
+}
+
+static int executes(void *arg)
+{
+    execl("/bin/true", "true", NULL);
+    _exit(1);
+}
+
 int main(void)
 {
+    int r;
     setvbuf(stdout, NULL, _IONBF, 0);
     /* Processes that share memory and run beside their parent. */
     pid_t pid[4];
@@ -113,10 +126,19 @@ int main(void)
     status_of(pid[0], 0);
     sigaction(SIGUSR1, NULL, &now);
     printf("handlers shared: %d\n", now.sa_handler == SIG_IGN);
+    /* One that shares handlers and is ended by a fault, or executes: this one's faults in system calls are errors all the same. */
+    pid[0] = clone(faults, stack[0] + sizeof stack[0], CLONE_VM | CLONE_VFORK | CLONE_SIGHAND | SIGCHLD, NULL);
+    status_of(pid[0], 0);
+    r = access((char *)8, F_OK);
+    printf("after a fault: %d %s\n", r, strerror(errno));
+    pid[0] = clone(executes, stack[0] + sizeof stack[0], CLONE_VM | CLONE_VFORK | CLONE_SIGHAND | SIGCHLD, NULL);
+    status_of(pid[0], 0);
+    r = access((char *)8, F_OK);
+    printf("after an exec: %d %s\n", r, strerror(errno));
     pipe(pipefd);
     pid[0] = clone(closes, stack[0] + sizeof stack[0], CLONE_FILES | SIGCHLD, NULL);
     status_of(pid[0], 0);
-    int r = close(pipefd[0]);
+    r = close(pipefd[0]);
     printf("descriptors shared: %d %s\n", r, strerror(errno));
     /* Another exit signal, and none. */
     signal(SIGUSR2, SIG_IGN);
