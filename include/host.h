@@ -11,6 +11,7 @@
 #include "base.h"
 
 typedef struct Task Task;
+typedef struct Link Link;
 
 enum { PINNED = 8 }; /* guest registers of 64 bits, at offsets Guest.pinned of Task.state, the most used first */
 
@@ -29,6 +30,25 @@ static const u8 code_pin[PINNED] = {4, 5, 8, 9, 2, 3, 10, 0};
 
 typedef __attribute__((preserve_none)) void Code(CODE_PARAMS);
 
+/* Calls. Translated code has a stack of its own, which a guest's call is a host's call on, and a guest's return a
+ * host's return, whose target the host foresees. What the call leaves there is a guess. The caller compares where the
+ * return wants to go (a) with where it goes on itself. If that is elsewhere, because the guest has returned otherwise
+ * (longjmp, an exception, another stack) or the guess was lost, return_miss looks for the right caller among the
+ * innermost ones, and then as an indirect jump does. So the stack may be emptied whenever translated code doesn't run,
+ * and nobody minds when it overflows: safepoints look whether there is room left (Task.attention), and it starts anew.
+ *
+ * A call's frame is the address of a Link and, below, the return address. The Link behind that one goes on behind the
+ * call; a direct call is through the first. At Task.stack_base is the return address of
+ * a stack without calls, which looks up where to go. */
+enum {
+    CODE_STACK = 1 << 22,   /* bytes, and aligned to as many: whoever unwinds a stack finds the Task at its end */
+    CODE_RESERVE = 1 << 16, /* for what translated code calls */
+};
+/* The entry of the jump cache for an indirect call to what it doesn't know. */
+extern const struct JumpEntry no_entry;
+/* Gives the Task a stack for translated code, and empties it. */
+void code_stack_init(Task *t, void *stack);
+
 /* Runs translated code at `code`, with b, until it comes back to the dispatcher: Task.exit says why. */
 void code_enter(Task *t, const void *code, u64 b);
 /* Makes code_enter return, for the signal handler: changes the ucontext_t so that the thread goes on in the dispatcher,
@@ -36,10 +56,17 @@ void code_enter(Task *t, const void *code, u64 b);
 void code_leave(Task *t, void *ucontext, bool pinned);
 
 Code link_stub;       /* b = Link */
+Code back_stub;       /* the Link behind b */
 Code lookup_stub;     /* a = target: EXIT_LOOKUP */
 Code signal_stub;     /* Task.pc = where to go on: EXIT_SIGNAL */
 Code hot_stub;        /* Task.pc = the block's: EXIT_HOT */
 Code exit_stub;       /* Task.exit and Task.pc set */
+Code state_stub;      /* the same, and Task.state has the pinned registers */
+/* Of a region: a call through or (if indirect) with a frame of the Link, and a return, as assembler text. The text's
+ * size. */
+int code_call_text(char *text, size_t size, const Link *link, bool indirect);
+#define CODE_RETURN_TEXT "ret\n"
+Code return_miss;     /* a = target of a return to a caller that has popped its frame and doesn't go on there */
 Code misaligned_stub; /* Task.pc set, a = address: the guest's SIGBUS */
 
 /* Ends translated code or a helper with a guest fault at the current instruction (Task.pc), all of the guest's state being

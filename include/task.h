@@ -29,6 +29,9 @@ enum { FP_FLUSH = 1, FP_DEFAULT_NAN = 2, FP_ALT_HALF = 4, FP_FLUSH_HALF = 8 };
 /* Task.fp_status: numbered as in MXCSR, whose denormal flag doesn't count; here it says that an operand was flushed. */
 enum { FP_INVALID = 1, FP_DENORMAL = 2, FP_DIV_ZERO = 4, FP_OVERFLOW = 8, FP_UNDERFLOW = 16, FP_INEXACT = 32 };
 
+/* In Task.attention: have translated code leave at the next safepoint (signal, invalidation, exit). */
+#define ATTENTION UINT64_MAX
+
 /* What runs a piece of guest code. */
 typedef enum Tier {
     TIER_INTERP,
@@ -57,10 +60,13 @@ typedef struct Fault {
 struct Task {
     /* What translated code touches; offsets are static-asserted in lifter/llvm.c and used by the stencils. */
     u64 pc;                    /* where the guest goes on when no translated code runs */
-    _Atomic u32 attention;     /* non-zero: leave translated code at the next safepoint (signal, invalidation, exit) */
+    _Atomic u64
+        attention; /* translated code leaves at a safepoint if its stack pointer is lower: stack_limit, or ATTENTION */
     u32 exit;                  /* Exit */
     Link *exit_link;           /* EXIT_LINK: the link that asks */
-    u64 host_sp;               /* stack pointer at entry to translated code, for leaving it from a signal handler */
+    u64 host_sp;               /* stack pointer of code_enter, on the return address that leads back to it */
+    u64 code_sp;               /* that of translated code, while it doesn't run */
+    u64 stack_base;            /* ... and when no call is open: see include/host.h */
     JumpEntry *jump_cache;     /* JUMP_CACHE entries */
     u32 fp_mode;               /* FP_FLUSH | FP_DEFAULT_NAN | FP_ALT_HALF | FP_FLUSH_HALF: what of the guest's FP control MXCSR can't express */
     u32 fp_status;             /* sticky FP_* flags raised outside MXCSR; the guest's status is both together */
@@ -70,6 +76,7 @@ struct Task {
     u64 executed[TIERS];       /* under --stats: instructions of blocks entered, by what runs them; see lift_counting */
 
     /* The rest is the runtime's. */
+    u64 stack_limit; /* translated code doesn't call below it */
     Process *process;
     const Guest *guest;
     const Abi *abi;

@@ -20,8 +20,15 @@ struct Link {
     u64 pc;                     /* guest target */
     Block *to;                  /* block it is connected to, or NULL */
     Link *next_in;              /* list of links connected to the same block (Block.incoming) */
+    bool back; /* goes on behind a call: code is entered with the address of the Link before it, as the frame has it */
     bool forward;               /* a jump to a higher address: no loop consists of these alone, so it may skip the safepoint */
 };
+
+/* The code of a Link that isn't connected. */
+static inline const void *link_fresh(const Link *l)
+{
+    return (const void *)(l->back ? back_stub : link_stub);
+}
 
 /* Where an instruction's host code begins; sorted by host offset. */
 typedef struct PcMap {

@@ -24,7 +24,7 @@ typedef struct Reloc {
 /* An exit to a known guest address. */
 typedef struct UnitLink {
     i64 to; /* distance from the pc */
-    bool forward;
+    bool back, forward; /* as in Link */
 } UnitLink;
 
 /* All pointers are whoever's made the unit. */

@@ -78,7 +78,8 @@ size_t dump_guest_insn(const Guest *guest, u64 pc, size_t size, char *text, size
 /* Fields of the Task, so that translated code reads like what it is about. */
 #define TASK_FIELDS(FIELD)                                                                                             \
     FIELD(pc)                                                                                                          \
-    FIELD(attention) FIELD(exit) FIELD(exit_link) FIELD(host_sp) FIELD(jump_cache) FIELD(fp_mode) FIELD(fp_status)     \
+    FIELD(attention)                                                                                                   \
+    FIELD(exit) FIELD(exit_link) FIELD(host_sp) FIELD(code_sp) FIELD(jump_cache) FIELD(fp_mode) FIELD(fp_status)       \
         FIELD(saturated) FIELD(guest) FIELD(process)
 
 static void name_task_field(const Guest *guest, u64 offset, char *name, size_t size)

@@ -446,6 +446,42 @@ static void exit_indirect(Gen *g, LLVMValueRef pc)
     tail_call(g, llvm_address(g, (const void *)lookup_stub), pc, NULL);
 }
 
+/* Code of a few instructions beside the function: `name`.kind or, if there are several, with a number. */
+static LLVMValueRef piece_of_code(Gen *g, const char *kind, u32 n)
+{
+    char name[96];
+    size_t size;
+    snprintf(name, sizeof name, "%s.%s%u", LLVMGetValueName2(g->fn, &size), kind, n);
+    LLVMValueRef f = LLVMGetNamedFunction(g->mod, name);
+    if (!f) {
+        f = LLVMAddFunction(g->mod, name, g->code_type);
+        LLVMSetVisibility(f, LLVMHiddenVisibility);
+    }
+    return f;
+}
+
+/* Leaves for a function, which comes back to another block or region. */
+static void exit_call(Gen *g, LLVMValueRef target)
+{
+    store_state(g);
+    tail_call(g, piece_of_code(g, "call", g->block), target, NULL);
+}
+
+/* Leaves for whoever has called. */
+static void exit_return(Gen *g, LLVMValueRef target)
+{
+    store_state(g);
+    LLVMBasicBlockRef from = LLVMGetInsertBlock(g->b);
+    LLVMAddIncoming(g->return_phi, &target, &from, 1);
+    LLVMBuildBr(g->b, g->return_bb);
+}
+
+static void build_return_exit(Gen *g)
+{
+    LLVMPositionBuilderAtEnd(g->b, g->return_bb);
+    tail_call(g, piece_of_code(g, "return", 0), g->return_phi, NULL);
+}
+
 /* Leaves for the dispatcher if cond; the guest goes on at pc. */
 static void leave_if(Gen *g, LLVMValueRef cond, u64 pc)
 {
@@ -460,12 +496,26 @@ static void leave_if(Gen *g, LLVMValueRef cond, u64 pc)
     LLVMPositionBuilderAtEnd(g->b, stay);
 }
 
-/* ... if Task.attention is set. */
+static LLVMValueRef load_attention(Gen *g)
+{
+    LLVMValueRef v = LLVMBuildLoad2(g->b, g->i64, task_field(g, offsetof(Task, attention)), "");
+    LLVMSetVolatile(v, true);
+    return v;
+}
+
+/* ... if Task.attention asks for it. */
 static void check_attention(Gen *g, u64 pc)
 {
-    LLVMValueRef attention = LLVMBuildLoad2(g->b, g->i32, task_field(g, offsetof(Task, attention)), "");
-    LLVMSetVolatile(attention, true);
-    leave_if(g, LLVMBuildICmp(g->b, LLVMIntNE, attention, const32(g, 0), ""), pc);
+    leave_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, load_attention(g), const64(g, ATTENTION), ""), pc);
+}
+
+/* ... or if there is no room for more calls. */
+static void check_stack(Gen *g, u64 pc)
+{
+    LLVMMetadataRef name = LLVMMDStringInContext2(g->ctx, g->host->stack_pointer, strlen(g->host->stack_pointer));
+    LLVMValueRef arg = LLVMMetadataAsValue(g->ctx, LLVMMDNodeInContext2(g->ctx, &name, 1));
+    LLVMValueRef sp = llvm_intrinsic(g, "llvm.read_register", g->i64, &arg, 1);
+    leave_if(g, LLVMBuildICmp(g->b, LLVMIntULT, sp, load_attention(g), ""), pc);
 }
 
 /* ... if a helper may just have made this a thread that flushes, which the region isn't made for. */
@@ -558,7 +608,7 @@ static void return_(Gen *g, LLVMValueRef target)
         g->fp_unsure = fp_unsure;
         LLVMPositionBuilderAtEnd(g->b, no);
     }
-    exit_indirect(g, target);
+    exit_return(g, target);
 }
 
 static void exit_to_dispatcher(Gen *g, const Op *op)
@@ -769,15 +819,22 @@ static LLVMValueRef build_op(Gen *g, Val v, const Op *op)
         g->kind = KIND_UNKNOWN;
         return call_helper(g, op);
 
-    case IR_jump:
     case IR_call:
+        if (flow_calls_out(g->region, g->block)) {
+            exit_call(g, NULL);
+            return NULL;
+        }
+        [[fallthrough]];
+    case IR_jump:
         go(g, (u64)op->imm, 0);
         return NULL;
     case IR_branch:
         branch(g, op);
         return NULL;
-    case IR_jumpi:
     case IR_calli:
+        exit_call(g, g->val[op->arg[0]]);
+        return NULL;
+    case IR_jumpi:
         exit_indirect(g, g->val[op->arg[0]]);
         return NULL;
     case IR_ret:
@@ -890,7 +947,7 @@ static bool has_fp(const Region *r)
 static void enter(Gen *g, u32 block)
 {
     g->dirty = g->valid = g->pins;
-    check_attention(g, g->region->blocks[block]->pc);
+    check_stack(g, g->region->blocks[block]->pc);
     load_fp_mode(g);
     load_loop_state(g, block);
     LLVMBuildBr(g->b, g->bb[block]);
@@ -924,6 +981,23 @@ static void build_thunks(Gen *g, const char *name)
     }
 }
 
+/* The code that calls and returns leave through, behind the function. */
+static void build_calls(Gen *g, const char *name)
+{
+    char text[1024];
+    for (u32 i = 0; i < g->region->nblocks; i++) {
+        const Ir *ir = g->region->blocks[i];
+        if (!flow_calls_out(g->region, i))
+            continue;
+        int n = snprintf(text, sizeof text, ".text 1\n%s.call%u:\n", name, i);
+        n += code_call_text(text + n, sizeof text - (size_t)n, &g->exits.links[(i64)(i32)g->call_link[i]],
+                            ir->ops[ir->count - 1].code == IR_calli);
+        LLVMAppendModuleInlineAsm(g->mod, text, (size_t)n);
+    }
+    int n = snprintf(text, sizeof text, ".text 1\n%s.return0:\n" CODE_RETURN_TEXT ".text\n", name);
+    LLVMAppendModuleInlineAsm(g->mod, text, (size_t)n);
+}
+
 static void build_entry(Gen *g)
 {
     LLVMBasicBlockRef entry = new_bb(g);
@@ -943,6 +1017,9 @@ static void build_entry(Gen *g)
     g->link_bb = new_bb(g);
     LLVMPositionBuilderAtEnd(g->b, g->link_bb);
     g->link_phi = LLVMBuildPhi(g->b, g->i64, "");
+    g->return_bb = new_bb(g);
+    LLVMPositionBuilderAtEnd(g->b, g->return_bb);
+    g->return_phi = LLVMBuildPhi(g->b, g->i64, "");
 
     LLVMPositionBuilderAtEnd(g->b, entry);
     if (g->region->nentries > 1)
@@ -954,6 +1031,7 @@ static void build_entry(Gen *g)
 static bool build_function(Gen *g, const char *name)
 {
     build_thunks(g, name);
+    build_calls(g, name);
     new_function(g, name);
     build_entry(g);
     for (u32 i = 0; i < g->region->nblocks; i++)
@@ -964,6 +1042,10 @@ static bool build_function(Gen *g, const char *name)
         build_link_exit(g);
     else
         LLVMDeleteBasicBlock(g->link_bb);
+    if (LLVMCountIncoming(g->return_phi))
+        build_return_exit(g);
+    else
+        LLVMDeleteBasicBlock(g->return_bb);
     return true;
 }
 

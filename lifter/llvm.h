@@ -21,13 +21,14 @@ typedef struct HostInfo {
     const char *triple, *layout; /* for the module */
     bool fma;                    /* fused multiply-add is an instruction, not a library call */
     bool avx;                    /* vector registers have 32 bytes */
+    const char *stack_pointer;   /* the register */
     bool lane_shifts;            /* 32- and 64-bit lanes are shifted by counts of their own in integer instructions */
     const char
         *pair_products, /* intrinsic: pairs of products of 16-bit lanes added */
         *byte_shuffle; /* intrinsic: bytes of the first operand by the second's low 4 bits, 0 for bit 7; or NULL */
 } HostInfo;
 
-/* Exits of a region to guest addresses outside it. */
+/* Exits of a region to guest addresses outside it: jumps' and branches' by target, then those of calls. */
 typedef struct Exits {
     Link *links; /* in arena_data */
     u32 count;
@@ -113,8 +114,10 @@ typedef struct Gen {
     bool *is_entry;                /* one per block */
     Edges edges[REGION_BLOCKS];    /* one per block */
 
-    LLVMBasicBlockRef link_bb;
-    LLVMValueRef link_phi;
+    u32 call_link[REGION_BLOCKS]; /* one per block that ends in a call to the outside: the frame's Link in exits.links
+                                   */
+    LLVMBasicBlockRef link_bb, return_bb;
+    LLVMValueRef link_phi, return_phi;
     LLVMValueRef fp_flush; /* alloca: i1, FP_FLUSH is set; in regions with floating point that `flushes` */
     bool has_fp;
     LLVMBasicBlockRef fp_slow_bb; /* of the floating-point op being built */
@@ -198,6 +201,8 @@ bool flow_is_put(u16 code);
 int flow_component(const Gen *g, const Op *op);
 /* Index of the region's block at pc, or -1. */
 int flow_block_at(const Region *r, u64 pc);
+/* Whether the block ends in a call to the outside of the region. */
+bool flow_calls_out(const Region *r, size_t block);
 /* Whether state stays in variables along the edge from a block to a guest address. */
 bool flow_keeps_state(const Gen *g, size_t from, u64 target);
 /* The components that somebody may read after the edge; `which` of the block's edges it is. */

@@ -2,6 +2,7 @@
  * what of the state may be read after an edge (backward) and differ from the Task's before it (forward), which links
  * there are. */
 #include "llvm.h"
+#include "orc.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -99,12 +100,12 @@ static void find_edges(const Region *r, Edges *edges)
         Edges *e = &edges[i];
         if (op->code == IR_branch)
             *e = (Edges){.n = 2, .target = {(u64)op->imm, op->imm2}};
-        else if (op->code == IR_jump || op->code == IR_call)
+        else if (op->code == IR_jump || region_calls_inside(r, r->blocks[i]))
             *e = (Edges){.n = 1, .target = {(u64)op->imm}};
     }
     for (size_t i = 0; i < r->nblocks; i++) {
         const Op *op = last_op(r, i);
-        int entry = op->code == IR_call ? flow_block_at(r, (u64)op->imm) : -1;
+        int entry = region_calls_inside(r, r->blocks[i]) ? flow_block_at(r, (u64)op->imm) : -1;
         if (entry >= 0 && flow_block_at(r, op->imm2) >= 0)
             add_returns(r, edges, (size_t)entry, op->imm2);
     }
@@ -119,6 +120,12 @@ bool region_stays(const Region *r, size_t block, u64 target)
         if (e->target[k] == target)
             return flow_block_at(r, target) >= 0;
     return false;
+}
+
+bool flow_calls_out(const Region *r, size_t block)
+{
+    const Op *op = last_op(r, block);
+    return op->code == IR_calli || (op->code == IR_call && !region_calls_inside(r, r->blocks[block]));
 }
 
 /* -- analysis ----------------------------------------------------------------------------------------------- */
@@ -431,7 +438,8 @@ static void find_kinds(Gen *g)
     }
 }
 
-/* One link for each guest address outside the region that a block names. */
+/* One link for each guest address outside the region that a block's jump or branch names, and those of each call to the
+ * outside, which belong together. */
 static bool find_exits(Gen *g)
 {
     u64 *pc = malloc(2 * g->region->nblocks * sizeof *pc);
@@ -448,12 +456,24 @@ static bool find_exits(Gen *g)
                 pc[n++] = e->target[k];
         }
     }
+    for (size_t i = 0; i < g->region->nblocks; i++) {
+        const Op *op = last_op(g->region, i);
+        if (!flow_calls_out(g->region, i))
+            continue;
+        g->call_link[i] = op->code == IR_call ? n : n - 1;
+        if (op->code == IR_call)
+            pc[n++] = (u64)op->imm;
+        pc[n++] = op->imm2;
+    }
     g->exits.count = n;
     g->exits.links = n ? arena_data(n * sizeof(Link)) : NULL;
     bool ok = !n || g->exits.links;
+    for (size_t i = 0; ok && i < g->region->nblocks; i++)
+        if (flow_calls_out(g->region, i))
+            g->exits.links[g->call_link[i] + 1].back = true;
     for (u32 i = 0; ok && i < n; i++) {
-        g->exits.links[i].code = (const void *)link_stub;
         g->exits.links[i].pc = pc[i];
+        g->exits.links[i].code = link_fresh(&g->exits.links[i]);
     }
     free(pc);
     return ok;

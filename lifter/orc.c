@@ -179,6 +179,7 @@ static Orc *orc_new(char *why, size_t size)
     orc->host.fma = host_level ? v3 : has_feature(features, "+fma");
     orc->host.avx = host_level ? v3 : has_feature(features, "+avx");
     orc->host.lane_shifts = host_level ? v3 : has_feature(features, "+avx2");
+    orc->host.stack_pointer = "rsp";
     orc->host.pair_products = "llvm.x86.sse2.pmadd.wd";
     orc->host.byte_shuffle = host_level || has_feature(features, "+ssse3") ? "llvm.x86.ssse3.pshuf.b.128" : NULL;
     orc->machine = make_machine(orc->host.triple, host_level ? host_level : cpu, host_level ? "" : features, why, size);

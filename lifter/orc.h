@@ -23,6 +23,9 @@ bool region_stays(const Region *r, size_t block, u64 target);
 /* Adds to a region of finished blocks (r->blocks has room for REGION_BLOCKS) the small functions that its blocks call, as far
  * as the filter admits their blocks and they fit. False without memory. */
 bool region_join_callees(Region *r, RegionFilter *admits, void *context);
+/* Whether a block of the region ends in a call of a function that has joined it: that is an edge, and no call of the
+ * host's. */
+bool region_calls_inside(const Region *r, const Ir *block);
 /* Whether some code of the region can run again without leaving it. */
 bool region_has_loop(const Region *r);
 /* Whether pc is where a function returns to that has joined the region: then nobody need come there from outside. */

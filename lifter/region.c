@@ -92,11 +92,40 @@ static void add_entry(Region *r, u64 pc)
         r->entries[r->nentries++] = pc;
 }
 
-/* Whether a block ends in a call of a function that has joined the region. */
-static bool calls_inside(const Region *r, const Ir *ir)
+/* Whether what is entered at block `entry` comes back by a return, as far as one sees: a jump to somewhere else is
+ * another function's to return from. A branch to where nobody goes doesn't matter, but for one that ends a recursion:
+ * the calls before it would all miss their callers. */
+static bool returns_itself(const Region *r, size_t entry)
+{
+    u64 seen = 1ull << entry, todo = seen;
+    bool leaves = false, recurs = false;
+    while (todo) {
+        const Ir *ir = r->blocks[__builtin_ctzll(todo)];
+        const Op *last = &ir->ops[ir->count - 1];
+        todo &= todo - 1;
+        bool jumps = last->code == IR_jump, goes_on = jumps || last->code == IR_branch;
+        if (last->code == IR_jumpi || (jumps && find(r, (u64)last->imm) == r->nblocks))
+            return false;
+        u64 next[2] = {goes_on ? (u64)last->imm : last->imm2, jumps ? (u64)last->imm : last->imm2};
+        goes_on |= last->code == IR_call || last->code == IR_calli;
+        recurs |= last->code == IR_call && find(r, (u64)last->imm) < r->nblocks;
+        for (u32 k = 0; goes_on && k < LEN(next); k++) {
+            size_t to = find(r, next[k]);
+            leaves |= to == r->nblocks;
+            if (to < r->nblocks && !(seen >> to & 1)) {
+                seen |= 1ull << to;
+                todo |= 1ull << to;
+            }
+        }
+    }
+    return !(leaves && recurs);
+}
+
+bool region_calls_inside(const Region *r, const Ir *ir)
 {
     const Op *last = &ir->ops[ir->count - 1];
-    return last->code == IR_call && find(r, (u64)last->imm) < r->nblocks;
+    size_t to = last->code == IR_call ? find(r, (u64)last->imm) : r->nblocks;
+    return to < r->nblocks && returns_itself(r, to);
 }
 
 /* An edge backwards in memory is taken for a loop's. */
@@ -106,7 +135,7 @@ static void find_entries(Region *r)
     for (size_t i = 0; i < r->nblocks; i++) {
         const Ir *ir = r->blocks[i];
         const Op *last = &ir->ops[ir->count - 1];
-        if ((last->code == IR_calli || last->code == IR_call) && !calls_inside(r, ir))
+        if ((last->code == IR_calli || last->code == IR_call) && !region_calls_inside(r, ir))
             add_entry(r, last->imm2);
         if ((last->code == IR_jump || last->code == IR_branch) && (u64)last->imm <= ir->pc)
             add_entry(r, (u64)last->imm);
@@ -120,9 +149,10 @@ bool region_has_loop(const Region *r)
     u64 reach[REGION_BLOCKS] = {0};
     for (size_t i = 0; i < r->nblocks; i++) {
         const Op *last = &r->blocks[i]->ops[r->blocks[i]->count - 1];
-        bool goes = last->code == IR_jump || last->code == IR_branch || last->code == IR_call;
+        bool inside = region_calls_inside(r, r->blocks[i]);
+        bool goes = last->code == IR_jump || last->code == IR_branch || inside;
         size_t to = goes ? find(r, (u64)last->imm) : r->nblocks;
-        size_t other = last->code == IR_branch || calls_inside(r, r->blocks[i]) ? find(r, last->imm2) : r->nblocks;
+        size_t other = last->code == IR_branch || inside ? find(r, last->imm2) : r->nblocks;
         reach[i] = (to < r->nblocks ? 1ull << to : 0) | (other < r->nblocks ? 1ull << other : 0);
     }
     for (size_t via = 0; via < r->nblocks; via++)
@@ -163,7 +193,8 @@ static bool is_simple(const Region *r, size_t first)
 {
     for (size_t i = first; i < r->nblocks; i++) {
         const Op *last = &r->blocks[i]->ops[r->blocks[i]->count - 1];
-        if (!calls_inside(r, r->blocks[i]) && last->code != IR_jump && last->code != IR_branch && last->code != IR_ret)
+        if (!region_calls_inside(r, r->blocks[i]) && last->code != IR_jump && last->code != IR_branch &&
+            last->code != IR_ret)
             return false;
     }
     return true;
@@ -199,7 +230,7 @@ bool region_returns_inside(const Region *r, u64 pc)
     for (size_t i = 0; i < r->nblocks; i++) {
         const Op *last = &r->blocks[i]->ops[r->blocks[i]->count - 1];
         if (last->code == IR_call && last->imm2 == pc)
-            return calls_inside(r, r->blocks[i]);
+            return region_calls_inside(r, r->blocks[i]);
     }
     return false;
 }

@@ -136,7 +136,7 @@ void ahead_disconnect(void)
         b->incoming = NULL;
         b->next_hash = NULL;
         for (u32 k = 0; k < b->nlinks; k++) {
-            b->links[k].code = (const void *)link_stub;
+            b->links[k].code = link_fresh(&b->links[k]);
             b->links[k].to = NULL;
             b->links[k].next_in = NULL;
         }

@@ -207,7 +207,7 @@ static void redirect(Block *from, Block *to)
         next = l->next_in;
         l->to = NULL;
         l->next_in = NULL;
-        atomic_store_explicit(&l->code, (const void *)link_stub, memory_order_release);
+        atomic_store_explicit(&l->code, link_fresh(l), memory_order_release);
         if (to)
             cache_connect(l, to);
     }
@@ -331,7 +331,7 @@ static void interrupt_tasks(void)
 {
     pthread_mutex_lock(&the_process->lock);
     for (Task *t = the_process->tasks; t; t = t->next_task)
-        atomic_store(&t->attention, 1);
+        atomic_store(&t->attention, ATTENTION);
     pthread_mutex_unlock(&the_process->lock);
 }
 
@@ -376,7 +376,7 @@ static bool others_in_code(const Task *t)
     pthread_mutex_lock(&the_process->lock);
     for (Task *other = the_process->tasks; other; other = other->next_task) {
         if (other != t && atomic_load(&other->in_code)) {
-            atomic_store(&other->attention, 1);
+            atomic_store(&other->attention, ATTENTION);
             any = true;
         }
     }
@@ -400,8 +400,10 @@ void cache_flush(Task *t, u64 flushes)
         sched_yield();
     cache_lock();
     pthread_mutex_lock(&the_process->lock);
-    for (Task *other = the_process->tasks; other; other = other->next_task)
+    for (Task *other = the_process->tasks; other; other = other->next_task) {
         jump_cache_clear(task_jumps(other));
+        other->code_sp = other->stack_base;
+    }
     pthread_mutex_unlock(&the_process->lock);
 
     for (size_t i = 0; i < LEN(cache.hash); i++)

@@ -313,6 +313,7 @@ static void restore(Task *t, const Machine *m)
 /* As the dispatcher does it; a direct or indirect branch that leads out is EXIT_CONTINUE. */
 static void enter(Task *t, const Block *b)
 {
+    t->code_sp = t->stack_base; /* a return must lead back here */
     code_enter(t, b->code, (u64)b);
     if (t->exit == EXIT_LINK)
         t->pc = t->exit_link->pc;
@@ -335,7 +336,7 @@ static bool stays(const Region *r, size_t block, u64 pc)
 {
     const Ir *ir = r->blocks[block];
     u16 end = ir->ops[ir->count - 1].code;
-    if (end == IR_jump || end == IR_branch || end == IR_call)
+    if (end == IR_jump || end == IR_branch)
         return block_at(r, pc) < r->nblocks;
     return end != IR_exit && block_at(r, pc) < r->nblocks && region_stays(r, block, pc);
 }
@@ -560,7 +561,7 @@ static void interrupt_others(const Task *t)
     pthread_mutex_lock(&p->lock);
     for (Task *other = p->tasks; other; other = other->next_task)
         if (other != t && other->in_code)
-            atomic_store(&other->attention, 1);
+            atomic_store(&other->attention, ATTENTION);
     pthread_mutex_unlock(&p->lock);
 }
 

@@ -20,6 +20,8 @@
 enum {
     MAX_BLOCK_INSNS = 128,
     FLUSHES = 100, /* until a block has found room; other tasks may use up what one has freed */
+    GUARD = 4096,
+    TASK_BYTES = (sizeof(Task) + JUMP_CACHE * sizeof(JumpEntry) + GUARD - 1) & -GUARD, /* behind its stack */
 };
 
 __thread Task *self;
@@ -29,14 +31,22 @@ Process *the_process;
 
 Task *task_new(Process *p)
 {
-    /* Pages rather than malloc: the jump cache is touched sparsely, and a new thread should cost what it touches. */
-    size_t size = sizeof(Task) + JUMP_CACHE * sizeof(JumpEntry);
-    Task *t = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (t == MAP_FAILED)
+    /* Pages rather than malloc: the jump cache and the stack are touched sparsely, and a new thread should cost what it
+     * touches. */
+    u8 *all = mmap(NULL, CODE_STACK + TASK_BYTES + CODE_STACK, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED)
         return NULL;
+    u8 *stack = (u8 *)(((u64)all + CODE_STACK - 1) & -(u64)CODE_STACK), *end = stack + CODE_STACK + TASK_BYTES;
+    if (stack > all)
+        munmap(all, (size_t)(stack - all));
+    munmap(end, (size_t)(all + CODE_STACK - stack));
+    mprotect(stack, GUARD, PROT_NONE);
+    Task *t = (Task *)(stack + CODE_STACK);
     t->process = p;
     t->guest = p->guest;
     t->abi = p->abi;
+    code_stack_init(t, stack);
     t->jump_cache = task_jumps(t); /* pc 0 is an empty entry, but in pc 0's own slot */
     t->jump_cache[jump_slot(0)].pc = jump_empty(jump_slot(0));
     pthread_mutex_lock(&p->lock);
@@ -79,7 +89,7 @@ bool task_free(Task *t)
     check_task_free(t);
     free(t->affinity);
     seccomp_task_free(t);
-    munmap(t, sizeof(Task) + JUMP_CACHE * sizeof(JumpEntry));
+    munmap((u8 *)t - CODE_STACK, CODE_STACK + TASK_BYTES);
     return !threads;
 }
 
@@ -89,6 +99,7 @@ bool task_free(Task *t)
 __attribute__((preserve_none)) static void interp_entry(CODE_PARAMS)
 {
     interp_run(t, ((Block *)b)->ir);
+    [[clang::musttail]] return state_stub(CODE_ARGS);
 }
 
 static Block *make_interp_block(const Ir *ir)
@@ -238,8 +249,8 @@ _Noreturn void task_loop(Task *t)
     u64 generation = 0;
     self = t;
     for (;;) {
-        if (unlikely(atomic_load_explicit(&t->attention, memory_order_relaxed))) {
-            atomic_store(&t->attention, 0);
+        if (unlikely(atomic_load_explicit(&t->attention, memory_order_relaxed) == ATTENTION)) {
+            atomic_store(&t->attention, t->stack_limit);
             signal_deliver(t);
             from = NULL;
             fill = false;
@@ -284,6 +295,8 @@ _Noreturn void task_loop(Task *t)
             break;
         case EXIT_SIGNAL:
             count(exit_signal, 1);
+            if (atomic_load(&t->attention) != ATTENTION) /* too many calls */
+                t->code_sp = t->stack_base;
             break;
         case EXIT_HOT:
             count(exit_hot, 1);

@@ -1,6 +1,8 @@
 /* gdb's JIT interface (its manual, "JIT Compilation Interface"): for each block and region an object file in memory
  * that says where the code is, whose it is, and how to get from there to the caller, which is code_enter. */
+#include <assert.h>
 #include <elf.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,14 +31,15 @@ enum { SEC_NULL, SEC_TEXT, SEC_FRAME, SEC_SYMTAB, SEC_STRTAB, SECTIONS };
 static const char section_names[] = "\0.text\0.eh_frame\0.symtab\0.strtab";
 enum { NAME_TEXT = 1, NAME_FRAME = 7, NAME_SYMTAB = 17, NAME_STRTAB = 25 };
 
-/* Call frame information: the return address is where the stack pointer points, as translated code has it outside of
- * calls. DWARF 5 section 6.4, with the GNU differences of .eh_frame. */
+/* Call frame information: the caller is code_enter, whatever guest calls are open. Task.host_sp points to the return
+ * address, and the Task's own is at the end of the stack. DWARF 5 section 6.4, with the GNU differences of .eh_frame.
+ */
 typedef struct __attribute__((packed)) Frame {
     struct __attribute__((packed)) {
         u32 length, id;
         u8 version, augmentation[3], code_align, data_align, ra;
         u8 augmentation_size, encoding;
-        u8 ops[7];
+        u8 ops[23];
     } cie;
     struct __attribute__((packed)) {
         u32 length, cie;
@@ -66,8 +69,32 @@ static void describe_frame(Frame *f, u64 code, u64 size)
     f->cie.ra = 16;
     f->cie.augmentation_size = 1;
     f->cie.encoding = 0; /* absolute addresses */
-    /* DW_CFA_def_cfa rsp, 8; DW_CFA_offset ra, 1; nops */
-    memcpy(f->cie.ops, (const u8[]){0x0c, 7, 8, 0x90, 1, 0, 0}, 7);
+    /* DW_CFA_def_cfa_expression: DW_OP_breg7 0, const4u, or, lit7, minus, deref, plus_uconst, deref, plus_uconst 8;
+     * DW_CFA_offset ra, 1; nops */
+    u32 mask = CODE_STACK - 1;
+    static_assert(offsetof(Task, host_sp) < 128, "one byte of LEB128");
+    const u8 ops[] = {0x0f,
+                      16,
+                      0x77,
+                      0,
+                      0x0c,
+                      (u8)mask,
+                      (u8)(mask >> 8),
+                      (u8)(mask >> 16),
+                      (u8)(mask >> 24),
+                      0x21,
+                      0x37,
+                      0x1c,
+                      0x06,
+                      0x23,
+                      offsetof(Task, host_sp),
+                      0x06,
+                      0x23,
+                      8,
+                      0x90,
+                      1};
+    static_assert(sizeof ops <= sizeof f->cie.ops, "call frame information");
+    memcpy(f->cie.ops, ops, sizeof ops);
     f->fde.length = sizeof f->fde - 4;
     f->fde.cie = (u32)((u8 *)&f->fde.cie - (u8 *)&f->cie);
     f->fde.start = code;

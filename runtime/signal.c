@@ -179,7 +179,7 @@ ThreadHeld *signal_held_by(const Task *t)
 static void settle(Task *t, u32 lent)
 {
     if (held_settle(&t->signals->held, lent))
-        atomic_store(&t->attention, 1);
+        atomic_store(&t->attention, ATTENTION);
 }
 
 /* A system call while signals are held that the guest blocks. */
@@ -187,7 +187,7 @@ static i64 lending_syscall(Task *t, long nr, const u64 args[6])
 {
     SignalState *s = t->signals;
     if (signal_held(t) & ~s->mask) {
-        atomic_store(&t->attention, 1);
+        atomic_store(&t->attention, ATTENTION);
         return s->suspended ? -EINTR : -RESTART_NOINTR;
     }
     signal_block_all();
@@ -309,7 +309,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     }
     note(s, info, mask);
     s->news = 1;
-    atomic_store_explicit(&t->attention, 1, memory_order_relaxed);
+    atomic_store_explicit(&t->attention, ATTENTION, memory_order_relaxed);
     greg_t *rip = &uc->uc_mcontext.gregs[REG_RIP];
     if (*rip >= (greg_t)host_syscall_begin && *rip < (greg_t)host_syscall_insn)
         *rip = (greg_t)host_syscall_before;
@@ -496,7 +496,7 @@ void signal_set_mask(Task *t, u64 mask)
     s->mask = mask & ~UNBLOCKABLE;
     host_change_mask(t, mask); /* or, if a signal is noted, when that has been delivered */
     if (signal_held(t))
-        atomic_store(&t->attention, 1);
+        atomic_store(&t->attention, ATTENTION);
 }
 
 i64 signal_change_mask(Task *t, u64 mask)
@@ -505,7 +505,7 @@ i64 signal_change_mask(Task *t, u64 mask)
     if (!error)
         t->signals->mask = mask & ~UNBLOCKABLE;
     if (signal_held(t))
-        atomic_store(&t->attention, 1);
+        atomic_store(&t->attention, ATTENTION);
     return error;
 }
 

@@ -39,9 +39,11 @@ Block *unit_place(const Unit *u, u64 pc, i32 counter)
         .insns = u->insns,
         .links = (Link *)(b + 1),
     };
-    for (u32 i = 0; i < u->nlinks; i++)
-        b->links[i] =
-            (Link){.code = (const void *)link_stub, .pc = pc + (u64)u->links[i].to, .forward = u->links[i].forward};
+    for (u32 i = 0; i < u->nlinks; i++) {
+        const UnitLink *l = &u->links[i];
+        b->links[i] = (Link){.pc = pc + (u64)l->to, .back = l->back, .forward = l->forward};
+        b->links[i].code = link_fresh(&b->links[i]);
+    }
     memcpy(b->map, u->map, map);
     memcpy(write, u->code, u->code_size);
     relocate(write, u, (u64)run, (u64)b, pc);

@@ -70,12 +70,14 @@ static const Guest guest = {.name = "test",
                                        FIRST + 64}};
 
 static JumpEntry jump_cache[JUMP_CACHE];
+static _Alignas(CODE_STACK) u8 code_stack[CODE_STACK];
 static Task *task_make(void)
 {
     Task *t = aligned_alloc(64, (sizeof *t + 63) & ~(size_t)63);
     memset(t, 0, sizeof *t);
     t->guest = &guest;
     t->jump_cache = jump_cache;
+    code_stack_init(t, code_stack);
     for (size_t i = 0; i < JUMP_CACHE; i++)
         jump_cache[i] = (JumpEntry){i ? 0 : 4, (const void *)lookup_stub};
     return t;
@@ -242,6 +244,7 @@ static void begin(Machine *m, const Machine *from)
 {
     memcpy(m->t->state, from->t->state, STATE_BYTES);
     m->t->pc = m->t->exit = m->t->saturated = 0;
+    m->t->code_sp = m->t->stack_base; /* code that has called may be gone */
     memcpy(shared, from->memory, MEMORY);
     _mm_setcsr(0x1f80);
 }
@@ -363,7 +366,7 @@ static void counter_and_safepoint(void **state)
     }
     b->counter = 10;
     t->pc = 0;
-    t->attention = 1;
+    t->attention = ATTENTION;
     code_enter(t, b->code, 0);
     assert_int_equal(t->exit, EXIT_SIGNAL);
     assert_int_equal(t->pc, PC);

@@ -13,6 +13,7 @@
 #include "../../include/log.h"
 #include "../../include/translate.h"
 #include "../../lifter/ops.h"
+#include "../../lifter/orc.h"
 
 enum {
     OFF_X = 0, /* 32 of 8 bytes */
@@ -265,12 +266,15 @@ typedef struct World {
     u64 pc; /* where it left to */
 } World;
 
+static _Alignas(CODE_STACK) u8 code_stack[CODE_STACK];
+
 static Task *new_task(void)
 {
     size_t size = (sizeof(Task) + 63) & ~(size_t)63;
     Task *t = aligned_alloc(64, size);
     memset(t, 0, size);
     t->guest = &guest;
+    code_stack_init(t, code_stack);
     t->jump_cache = malloc(JUMP_CACHE * sizeof(JumpEntry));
     memset(t->jump_cache, 0x5a, JUMP_CACHE * sizeof(JumpEntry));
     return t;
@@ -345,19 +349,23 @@ static void random_state(Rng *rng, World *w, u8 *memory, bool flush)
     w->mxcsr = 0x1f80 | below(rng, 4) << 13 | (flush ? 0x8040 : 0);
 }
 
-static Ir *block_at(const Region *r, u64 pc)
+static size_t block_at(const Region *r, u64 pc)
 {
-    for (size_t i = 0; i < r->nblocks; i++)
-        if (r->blocks[i]->pc == pc)
-            return r->blocks[i];
-    return NULL;
+    size_t i = 0;
+    while (i < r->nblocks && r->blocks[i]->pc != pc)
+        i++;
+    return i;
 }
 
 static void run_interpreted(World *w, const Region *r, u64 pc)
 {
     _mm_setcsr(w->mxcsr);
-    for (const Ir *ir; (ir = block_at(r, pc)); pc = w->task->pc)
-        interp_run(w->task, ir);
+    bool stays = true;
+    for (size_t i; stays && (i = block_at(r, pc)) < r->nblocks; pc = w->task->pc) {
+        interp_run(w->task, r->blocks[i]);
+        u16 end = r->blocks[i]->ops[r->blocks[i]->count - 1].code;
+        stays = (end != IR_call && end != IR_ret) || region_stays(r, i, w->task->pc);
+    }
     w->mxcsr = _mm_getcsr();
     _mm_setcsr(0x1f80);
     w->pc = pc;
@@ -366,6 +374,7 @@ static void run_interpreted(World *w, const Region *r, u64 pc)
 static void run_compiled(World *w, const Block *b)
 {
     _mm_setcsr(w->mxcsr);
+    w->task->code_sp = w->task->stack_base; /* a return must lead back here */
     code_enter(w->task, b->code, (u64)b);
     w->mxcsr = _mm_getcsr();
     _mm_setcsr(0x1f80);
@@ -699,7 +708,7 @@ static void attention(void **unused)
     Block *b = orc_compile(&r, why, sizeof why);
     assert_non_null(b);
     Task *t = new_task();
-    t->attention = 1;
+    t->attention = ATTENTION;
     code_enter(t, b->code, (u64)b);
     assert_int_equal(t->exit, EXIT_SIGNAL);
     assert_int_equal(t->pc, BASE_PC);

@@ -153,6 +153,20 @@ static inline void asm_group1(Asm *a, u32 width, int which, Rm rm, i32 imm)
         asm_u32(a, (u32)imm);
 }
 
+static inline void asm_push(Asm *a, int reg)
+{
+    if (reg > 7)
+        asm_u8(a, 0x41);
+    asm_u8(a, 0x50 | (u32)(reg & 7));
+}
+
+static inline void asm_pop(Asm *a, int reg)
+{
+    if (reg > 7)
+        asm_u8(a, 0x41);
+    asm_u8(a, 0x58 | (u32)(reg & 7));
+}
+
 /* A short conditional jump forward; returns where asm_land is to fill in the distance. */
 static inline u32 asm_skip(Asm *a, Cc cc)
 {

@@ -25,9 +25,9 @@
 enum {
     STATE_UNITS = STATE_BYTES / 4, /* a home's start is noted by 4-byte unit of state */
     NO_HOME = -1,
-    OP_ROOM = 512, /* bytes that an op takes at most, its stencil not counted */
-    ENTRY_AT = 12, /* bytes before the entry: the slow cases, within a short jump's reach */
-    ENTRY_SAFEPOINT = 7, /* bytes of the safepoint, at the entry */
+    OP_ROOM = 512,       /* bytes that an op takes at most, its stencil not counted */
+    ENTRY_AT = 12,       /* bytes before the entry: the slow cases, within a short jump's reach */
+    ENTRY_SAFEPOINT = 6, /* bytes of the safepoint, at the entry */
     TASK = R13,
     A = RDX,
     B = RCX,
@@ -122,13 +122,13 @@ static void distance(Gen *g, RelocKind kind, u64 to)
     asm_u32(&g->as, (u32)to - g->as.at - 4);
 }
 
-/* The address of something in the Block. */
-static void address_in_block(Gen *g, int reg, u64 offset)
+/* The address of something that is a distance away. */
+static void address_of(Gen *g, int reg, RelocKind kind, u64 of)
 {
     asm_u8(&g->as, reg > 7 ? 0x4c : 0x48);
     asm_u8(&g->as, 0x8d);
     asm_u8(&g->as, (u32)(reg & 7) << 3 | 5); /* relative to rip */
-    distance(g, RELOC_BLOCK, offset);
+    distance(g, kind, of);
 }
 
 /* Where its user is right only if the guest code is where it is now, takes the address for a plain constant. */
@@ -1415,7 +1415,7 @@ static void helper(Gen *g, Val n, const Op *op)
 
 static void through_link(Gen *g, u32 link)
 {
-    address_in_block(g, B, sizeof(Block) + link * sizeof(Link));
+    address_of(g, B, RELOC_BLOCK, sizeof(Block) + link * sizeof(Link));
     asm_insn(&g->as, 0xff, 4, rm_memory(B, 0));
 }
 _Static_assert(offsetof(Link, code) == 0, "exits jump through the link's address");
@@ -1429,10 +1429,68 @@ static void branch(Gen *g, const Op *op)
     through_link(g, 0);
 }
 
+/* Of a call whose first link, which the frame has, is in b: calls what *to leads to, and goes on through the second
+ * link (include/host.h). */
+static void call(Gen *g, Rm to)
+{
+    Asm *a = &g->as;
+    asm_push(a, B);
+    asm_insn(a, 0xff, 2, to);
+    asm_pop(a, B);
+    asm_insn(a, OP_W | 0x3b, A, rm_memory(B, sizeof(Link) + offsetof(Link, pc)));
+    asm_u8(a, 0x0f);
+    asm_u8(a, 0x80 | CC_NE);
+    distance(g, RELOC_HOST, (u64)return_miss);
+    asm_insn(a, 0xff, 4, rm_memory(B, sizeof(Link)));
+}
+
+/* The jump cache's entry for the address in a to rax. Sets the host's flags: equal if it is that address's. */
+static void find_entry(Gen *g)
+{
+    Asm *a = &g->as;
+    move(g, RAX, A);
+    asm_insn(a, OP_W | 0xc1, 5, rm_reg(RAX));
+    asm_u8(a, JUMP_CACHE_BITS);
+    asm_insn(a, 0x33, RAX, rm_reg(A));
+    asm_insn(a, 0xc1, 4, rm_reg(RAX));
+    asm_u8(a, 2);
+    asm_group1(a, 0, AND, rm_reg(RAX), (JUMP_CACHE - 1) * sizeof(JumpEntry));
+    asm_insn(a, OP_W | 0x03, RAX, rm_memory(TASK, offsetof(Task, jump_cache)));
+    asm_insn(a, OP_W | 0x3b, A, rm_memory(RAX, offsetof(JumpEntry, pc)));
+}
+_Static_assert(sizeof(JumpEntry) == 16, "find_entry, as jump_slot has it");
+
 static void indirect(Gen *g, const Op *op)
 {
     bring(g, operand(g, op, 0), A);
-    copy_stencil(g, op->code);
+    find_entry(g);
+    u32 other = asm_skip(&g->as, CC_NE);
+    asm_insn(&g->as, 0xff, 4, rm_memory(RAX, offsetof(JumpEntry, code)));
+    asm_land(&g->as, other);
+    jump_outside(g, (const void *)lookup_stub);
+}
+
+static void call_indirect(Gen *g, const Op *op)
+{
+    bring(g, operand(g, op, 0), A);
+    find_entry(g);
+    u32 found = asm_skip(&g->as, CC_E);
+    address_of(g, RAX, RELOC_HOST, (u64)&no_entry);
+    asm_land(&g->as, found);
+    address_of(g, B, RELOC_BLOCK, sizeof(Block) - sizeof(Link));
+    call(g, rm_memory(RAX, offsetof(JumpEntry, code)));
+}
+
+static void call_direct(Gen *g)
+{
+    address_of(g, B, RELOC_BLOCK, sizeof(Block));
+    call(g, rm_memory(B, 0));
+}
+
+static void return_(Gen *g, const Op *op)
+{
+    bring(g, operand(g, op, 0), A);
+    asm_u8(&g->as, 0xc3);
 }
 
 static void leave(Gen *g, const Op *op)
@@ -1627,16 +1685,22 @@ static void one_op(Gen *g, Val n)
         helper(g, n, op);
         return;
     case IR_jump:
-    case IR_call:
         through_link(g, 0);
+        return;
+    case IR_call:
+        call_direct(g);
         return;
     case IR_branch:
         branch(g, op);
         return;
     case IR_jumpi:
-    case IR_calli:
-    case IR_ret:
         indirect(g, op);
+        return;
+    case IR_calli:
+        call_indirect(g, op);
+        return;
+    case IR_ret:
+        return_(g, op);
         return;
     case IR_exit:
         leave(g, op);
@@ -1725,27 +1789,29 @@ static void look_ahead(Gen *g)
     }
 }
 
-static void add_link(const Gen *g, u64 to, bool call)
+static void add_link(const Gen *g, u64 to, bool call, bool back)
 {
     Unit *u = &g->out->unit;
-    u->links[u->nlinks++] = (UnitLink){.to = (i64)(to - g->ir->pc), .forward = to > g->ir->pc && !call};
+    u->links[u->nlinks++] = (UnitLink){.to = (i64)(to - g->ir->pc), .back = back, .forward = to > g->ir->pc && !call};
 }
 
 static void add_links(const Gen *g)
 {
     const Op *last = &g->ir->ops[g->ir->count - 1];
     if (last->code == IR_jump || last->code == IR_call || last->code == IR_branch)
-        add_link(g, (u64)last->imm, last->code == IR_call);
-    if (last->code == IR_branch)
-        add_link(g, last->imm2, false);
+        add_link(g, (u64)last->imm, last->code == IR_call, false);
+    if (last->code == IR_branch || last->code == IR_call || last->code == IR_calli)
+        add_link(g, last->imm2, false, last->code != IR_branch);
 }
 
 /* Where a block's entry goes if it may not simply be run: b is the block. */
 static __attribute__((preserve_none)) void entry_slow(CODE_PARAMS)
 {
+    u64 sp;
+    __asm__("mov %%rsp, %0" : "=r"(sp));
     t->pc = ((const Block *)b)->pc;
-    if (t->attention)
-        [[clang::musttail]] return signal_stub(CODE_ARGS);
+    if (sp < t->attention) [[clang::musttail]]
+        return signal_stub(CODE_ARGS);
     [[clang::musttail]] return hot_stub(CODE_ARGS);
 }
 
@@ -1753,11 +1819,11 @@ static __attribute__((preserve_none)) void entry_slow(CODE_PARAMS)
 static void entry(Gen *g, bool counts)
 {
     Asm *a = &g->as;
-    address_in_block(g, B, 0);
+    address_of(g, B, RELOC_BLOCK, 0);
     jump_outside(g, (const void *)entry_slow);
     assert(a->at == ENTRY_AT);
-    asm_group1(a, 0, CMP, rm_memory(TASK, offsetof(Task, attention)), 0);
-    asm_u8(a, 0x70 | CC_NE);
+    asm_insn(a, OP_W | 0x3b, RSP, rm_memory(TASK, offsetof(Task, attention)));
+    asm_u8(a, 0x70 | CC_B);
     asm_u8(a, 0 - (a->at + 1));
     assert(a->at == ENTRY_AT + ENTRY_SAFEPOINT);
     if (!counts)

@@ -1,17 +1,20 @@
 /* The way into translated code and out of it. */
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <ucontext.h>
 
 #include "../../../include/guest.h"
 #include "../../../include/host.h"
 #include "../../../include/task.h"
+#include "../../../include/translate.h"
 
 /* All that the assembly knows of C's structures. */
-#define OFFSETS \
-    "i"(offsetof(Task, guest)), "i"(offsetof(Guest, pinned)), "i"(offsetof(Task, state)), "i"(offsetof(Task, host_sp)), \
-        "i"(offsetof(Task, pc)), "i"(offsetof(Task, exit)), "i"(offsetof(Task, exit_link)), "i"(EXIT_LINK), \
-        "i"(EXIT_LOOKUP), "i"(EXIT_SIGNAL), "i"(EXIT_HOT)
+#define OFFSETS                                                                                                        \
+    "i"(offsetof(Task, guest)), "i"(offsetof(Guest, pinned)), "i"(offsetof(Task, state)),                              \
+        "i"(offsetof(Task, host_sp)), "i"(offsetof(Task, pc)), "i"(offsetof(Task, exit)),                              \
+        "i"(offsetof(Task, exit_link)), "i"(EXIT_LINK), "i"(EXIT_LOOKUP), "i"(EXIT_SIGNAL), "i"(EXIT_HOT),             \
+        "i"(offsetof(Task, code_sp)), "i"(sizeof(Link))
 #define GUEST "%c0(%%r13)"
 #define PINNED_AT(n) "%c1+2*" #n "(%%rbx)"
 #define STATE "%c2(%%r13, %%rbp)"
@@ -19,6 +22,7 @@
 #define PC "%c4(%%r13)"
 #define WHY "%c5(%%r13)"
 #define LINK "%c6(%%r13)"
+#define CODE_SP "%c11(%%r13)"
 
 #define EACH_PIN(each) \
     "mov " GUEST ", %%rbx\n" each(0, rdi) each(1, rsi) each(2, r8) each(3, r9) each(4, r14) each(5, r15) each(6, r11) \
@@ -27,8 +31,8 @@
 #define STORE_PIN(n, reg) "movzwl " PINNED_AT(n) ", %%ebp\n mov %%" #reg ", " STATE "\n"
 _Static_assert(PINNED == 8 && sizeof(((Guest *)0)->pinned[0]) == 2, "EACH_PIN");
 
-/* Saves what preserve_none code may change, notes the stack pointer that code starts with (which lies on the return
- * address that brings it back), and calls. */
+/* Saves what preserve_none code may change, notes the stack pointer (which lies on the return address that brings it
+ * back), and goes on on the other stack. */
 __attribute__((naked)) void code_enter(Task *t, const void *code, u64 b)
 {
     __asm__("push %%rbp\n push %%rbx\n push %%r12\n push %%r13\n push %%r14\n push %%r15\n"
@@ -36,34 +40,121 @@ __attribute__((naked)) void code_enter(Task *t, const void *code, u64 b)
             "mov %%rdi, %%r13\n"
             "mov %%rsi, %%rax\n"
             "mov %%rdx, %%rcx\n"
-            "lea -8(%%rsp), %%rdx\n"
-            "mov %%rdx, " HOST_SP "\n" EACH_PIN(LOAD_PIN) "call *%%rax\n"
+            "call 1f\n"
             "add $8, %%rsp\n"
             "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbx\n pop %%rbp\n"
             ".globl code_leave_ret\n"
             "code_leave_ret:\n"
             "ret\n"
+            "1: mov %%rsp, " HOST_SP "\n"
+            "mov " CODE_SP ", %%rsp\n" EACH_PIN(LOAD_PIN) "jmp *%%rax\n"
             :
             : OFFSETS);
 }
 extern const char code_leave_ret[];
 
+__attribute__((naked, preserve_none)) void state_stub(CODE_PARAMS)
+{
+    __asm__("mov %%rsp, " CODE_SP "\n mov " HOST_SP ", %%rsp\n ret\n" : : OFFSETS);
+}
+
 /* Back to code_enter's caller, with the pinned registers in the Task. */
 __attribute__((naked)) static void store_and_leave(void)
 {
-    __asm__(EACH_PIN(STORE_PIN) "mov " HOST_SP ", %%rsp\n ret\n" : : OFFSETS);
+    __asm__(EACH_PIN(STORE_PIN) "jmp %P13\n" : : OFFSETS, "i"(state_stub));
 }
 
-#define STUB(name, before) \
-    __attribute__((naked, preserve_none)) void name(CODE_PARAMS) \
-    { \
-        __asm__(before "jmp %P11\n" : : OFFSETS, "i"(store_and_leave)); \
+#define STUB(name, before)                                                                                             \
+    __attribute__((naked, preserve_none)) void name(CODE_PARAMS)                                                       \
+    {                                                                                                                  \
+        __asm__(before "jmp %P13\n" : : OFFSETS, "i"(store_and_leave));                                                \
     }
 STUB(link_stub, "mov %%rcx, " LINK "\n movl $%c7, " WHY "\n")
+STUB(back_stub, "add $%c12, %%rcx\n mov %%rcx, " LINK "\n movl $%c7, " WHY "\n")
 STUB(lookup_stub, "mov %%rdx, " PC "\n movl $%c8, " WHY "\n")
 STUB(signal_stub, "movl $%c9, " WHY "\n")
 STUB(hot_stub, "movl $%c10, " WHY "\n")
 STUB(exit_stub, "")
+
+/* -- returns ----------------------------------------------------------------------------------------------------------
+ */
+
+enum { NEAREST = 32 }; /* callers that are tried */
+
+#define RETURN_OFFSETS                                                                                                 \
+    "i"(offsetof(Task, jump_cache)), "i"(offsetof(Task, stack_base)), "i"(sizeof(Link)),                               \
+        "i"(offsetof(Link, pc) + sizeof(Link)), "i"(JUMP_CACHE_BITS), "i"((JUMP_CACHE - 1) * sizeof(JumpEntry)),       \
+        "i"(offsetof(JumpEntry, code)), "i"(lookup_stub), "i"(NEAREST * 16)
+
+__attribute__((naked)) static void look_up(void)
+{
+    __asm__("mov %%rdx, %%rax\n shr $%c4, %%rax\n xor %%edx, %%eax\n shl $2, %%eax\n and $%c5, %%eax\n"
+            "add %c0(%%r13), %%rax\n cmp (%%rax), %%rdx\n jne %P7\n jmp *%c6(%%rax)\n"
+            :
+            : RETURN_OFFSETS);
+}
+_Static_assert(sizeof(JumpEntry) == 16 && offsetof(JumpEntry, pc) == 0, "look_up");
+
+/* A guest that has left functions without returning (longjmp, an exception) has a caller further up; then all below it
+ * are forgotten. If there is none, the frame was not this return's and is left for the one whose it is: a signal
+ * handler's return isn't to a caller. */
+__attribute__((naked, preserve_none)) void return_miss(CODE_PARAMS)
+{
+    __asm__("mov %%rsp, %%rax\n"
+            "lea %c8(%%rsp), %%rbx\n"
+            "cmp %c1(%%r13), %%rbx\n cmova %c1(%%r13), %%rbx\n"
+            "1: cmp %%rbx, %%rax\n jae 2f\n"
+            "mov 8(%%rax), %%rcx\n"
+            "add $16, %%rax\n"
+            "cmp %%rdx, %c3(%%rcx)\n jne 1b\n"
+            "mov %%rax, %%rsp\n"
+            "jmp *%c2(%%rcx)\n"
+            "2: sub $16, %%rsp\n"
+            "jmp %P9\n"
+            :
+            : RETURN_OFFSETS, "i"(look_up));
+}
+
+/* A return without a call: its own address stays on the stack. */
+__attribute__((naked)) static void return_base(void)
+{
+    __asm__("sub $8, %%rsp\n jmp %P0\n" : : "i"(look_up));
+}
+
+/* What an indirect call to what the jump cache doesn't know has for an entry. */
+const JumpEntry no_entry = {.code = (const void *)lookup_stub};
+
+/* As the baseline's call_direct and call_indirect. */
+int code_call_text(char *text, size_t size, const Link *link, bool indirect)
+{
+    int n = 0;
+    if (indirect)
+        n = snprintf(text, size,
+                     "movq %%rdx, %%rax\nshrq $%d, %%rax\nxorl %%edx, %%eax\nshll $2, %%eax\nandl $%zu, %%eax\n"
+                     "addq %zu(%%r13), %%rax\ncmpq (%%rax), %%rdx\nje 1f\nmovabsq $%p, %%rax\n1:\n",
+                     JUMP_CACHE_BITS, (JUMP_CACHE - 1) * sizeof(JumpEntry), offsetof(Task, jump_cache),
+                     (const void *)&no_entry);
+    n += snprintf(text + n, size - (size_t)n,
+                  "movabsq $%p, %%rcx\npushq %%rcx\ncallq *%s\npopq %%rcx\ncmpq %%rdx, %zu(%%rcx)\n"
+                  "jne 1f\njmpq *%zu(%%rcx)\n1: movabsq $%p, %%rax\njmpq *%%rax\n",
+                  (const void *)link, indirect ? "8(%rax)" : "(%rcx)", offsetof(Link, pc) + sizeof(Link), sizeof(Link),
+                  (const void *)return_miss);
+    return n;
+}
+_Static_assert(offsetof(JumpEntry, code) == 8, "code_call_text");
+
+void code_stack_init(Task *t, void *stack)
+{
+    u64 *end = (u64 *)((u8 *)stack + CODE_STACK);
+    end[-1] = (u64)t;
+    end[-3] = (u64)return_base;
+    t->code_sp = t->stack_base = (u64)&end[-3];
+    t->stack_limit = (u64)stack + CODE_RESERVE;
+    t->attention = t->stack_limit;
+}
+
+/* -- faults -----------------------------------------------------------------------------------------------------------
+ */
 
 void code_leave(Task *t, void *ucontext, bool pinned)
 {
@@ -71,6 +162,7 @@ void code_leave(Task *t, void *ucontext, bool pinned)
     greg_t *gregs = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
     for (u32 i = 0; i < PINNED && pinned; i++)
         __builtin_memcpy(t->state + t->guest->pinned[i], &gregs[reg[i]], 8);
+    t->code_sp = t->stack_base; /* what is on the stack beside calls isn't known */
     gregs[REG_RSP] = (greg_t)t->host_sp;
     gregs[REG_RIP] = (greg_t)code_leave_ret;
 }
@@ -79,6 +171,7 @@ _Noreturn void task_raise(Task *t, int signo, int code, u64 addr)
 {
     t->fault = (Fault){.signo = signo, .code = code, .addr = addr, .pc = t->pc, .exact = true};
     t->exit = EXIT_FAULT;
+    t->code_sp = t->stack_base;
     asm volatile("mov %0, %%rsp\n\tret" : : "r"(t->host_sp) : "memory");
     __builtin_unreachable();
 }
@@ -90,5 +183,5 @@ static _Noreturn __attribute__((used)) void raise_misaligned(Task *t, u64 addr)
 
 __attribute__((naked, preserve_none)) void misaligned_stub(CODE_PARAMS)
 {
-    __asm__(EACH_PIN(STORE_PIN) "mov %%r13, %%rdi\n mov %%rdx, %%rsi\n jmp %P11\n" : : OFFSETS, "i"(raise_misaligned));
+    __asm__(EACH_PIN(STORE_PIN) "mov %%r13, %%rdi\n mov %%rdx, %%rsi\n jmp %P13\n" : : OFFSETS, "i"(raise_misaligned));
 }

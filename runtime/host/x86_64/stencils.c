@@ -234,16 +234,3 @@ STENCIL(wrote)
     NEXT;
 }
 
-/* -- leaving through the jump cache ------------------------------------------------------------------------------------- */
-
-#define INDIRECT(op) \
-    STENCIL(op) \
-    { \
-        const JumpEntry *entry = &t->jump_cache[jump_slot(a)]; \
-        if (likely(entry->pc == a)) \
-            TAIL((Next *)entry->code); \
-        TAIL((Next *)lookup_stub); \
-    }
-INDIRECT(jumpi)
-INDIRECT(calli)
-INDIRECT(ret)

@@ -134,6 +134,7 @@ static void registers(Task *t, State *s, bool put)
 static __attribute__((preserve_none)) void interp_code(CODE_PARAMS)
 {
     interp_run(t, (const Ir *)b);
+    [[clang::musttail]] return state_stub(CODE_ARGS);
 }
 
 static void system_registers(Task *t, State *s, bool put)
@@ -218,6 +219,7 @@ static int run(Task *t, Tier tier, uint32_t count)
 static void rig_run(Tier tier, const Case *c, Outcome *out)
 {
     static JumpEntry jump_cache[JUMP_CACHE];
+    static _Alignas(CODE_STACK) u8 code_stack[CODE_STACK];
     uint32_t *code = (uint32_t *)CODE_PC;
     State state = c->state;
     Task *t = task;
@@ -225,6 +227,7 @@ static void rig_run(Tier tier, const Case *c, Outcome *out)
     memset(t, 0, sizeof *t);
     t->guest = &guest_aarch64;
     t->jump_cache = jump_cache;
+    code_stack_init(t, code_stack);
     jump_cache_clear(jump_cache);
 
     for (uint32_t i = 0; i < CASE_WORDS; i++)
