@@ -86,11 +86,14 @@ typedef enum FlagKind {
     FLAG_ADC64 = FLAG_ADD64 + FLAG_CARRY_IN,
 } FlagKind;
 
+enum { IR_CODE = 2048 }; /* bytes of guest code in a block at most */
+
 typedef struct Ir {
     Op *ops;
     u32 count, cap;
     u64 pc, end;       /* guest addresses: first byte, and one past the last instruction */
     u32 insns;         /* guest instructions */
+    u8 code[IR_CODE];  /* the guest's bytes from pc on, as they were when they were lifted */
 } Ir;
 
 Ir *ir_new(void);

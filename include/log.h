@@ -46,6 +46,8 @@ enum {
     COUNTER(blocks, "baseline blocks translated") \
     COUNTER(block_insns, "guest instructions in baseline blocks") \
     COUNTER(block_bytes, "bytes of baseline host code") \
+    COUNTER(units, "baseline blocks taken from the cache on disk") \
+    COUNTER(units_ns, "ns looking for them and putting them in place") \
     COUNTER(regions, "LLVM regions translated") \
     COUNTER(region_insns, "guest instructions in LLVM regions") \
     COUNTER(region_bytes, "bytes of LLVM host code") \

@@ -76,6 +76,7 @@ bool lift_ignore_tags(void);
  * is left early, by a fault, has counted those that it didn't come to. A region's loop keeps its count in a register
  * until it is left; Task.executed of a thread that runs one lags behind. Otherwise nothing is counted and nothing paid. */
 void lift_counting(void);
+bool lift_is_counting(void);
 
 /* -- runtime/host: IR to host code in one pass -------------------------------------------------------------- */
 

@@ -58,4 +58,7 @@ void unit_buffer_free(UnitBuffer *b);
 /* Compiles ir (finished, verified) into out->unit. With `counts` the code counts its entries down. Always succeeds. */
 void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *out);
 
+/* Bits for what units use of this host's processor: those made with other bits aren't good here. */
+u64 baseline_features(void);
+
 #endif

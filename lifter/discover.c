@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "../include/guest.h"
@@ -28,6 +29,11 @@ static bool counting;
 void lift_counting(void)
 {
     counting = true;
+}
+
+bool lift_is_counting(void)
+{
+    return counting;
 }
 
 /* A piece of guest code, copied: decoders look at an instruction more than once, and another thread may change or unmap it at any
@@ -66,7 +72,8 @@ bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
     Window window = {.at = pc};
     for (l.pc = pc; !l.ended; l.pc = l.next) {
         size_t size = 0;
-        const u8 *bytes = out->insns < max_insns && l.pc < page_end ? look_at(&window, l.pc, page_end, &size) : NULL;
+        bool room = l.pc - pc + LONGEST <= IR_CODE;
+        const u8 *bytes = room && out->insns < max_insns && l.pc < page_end ? look_at(&window, l.pc, page_end, &size) : NULL;
         if (!size) {
             if (!out->insns)
                 return false;
@@ -85,6 +92,7 @@ bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
         } else {
             out->ops[head].imm2 = l.next - l.pc;
         }
+        memcpy(out->code + (l.pc - pc), bytes, l.next - l.pc);
         out->insns++;
         out->end = l.next;
     }

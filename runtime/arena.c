@@ -31,6 +31,7 @@ enum : u64 {
     CODE_CHUNK = 1 << 20,
     DATA_CHUNK = 1 << 18,
     OBJECT_CHUNK = 1 << 16,
+    AHEAD = 1 << 17, /* bytes of code or data that get their pages at once: one by one each would cost a fault */
     PAGE = 4096,
 };
 
@@ -40,6 +41,7 @@ typedef struct Range {
     u64 next;      /* where the next chunk may begin */
     u64 at, end;   /* free part of the current chunk */
     u64 sealed;    /* objects: everything below is executable already */
+    u64 paged;     /* code and data: everything of the current chunk below has its pages */
 } Range;
 
 static struct Arena {
@@ -54,10 +56,10 @@ static struct Arena {
 } arena = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .in_use = PTHREAD_RWLOCK_INITIALIZER,
-    .code = {CODE_LO, CODE_HI, CODE_LO, 0, 0, 0},
-    .data = {DATA_LO, DATA_HI, DATA_LO, 0, 0, 0},
-    .object_code = {OBJECT_CODE_LO, OBJECT_CODE_HI, OBJECT_CODE_LO, 0, 0, OBJECT_CODE_LO},
-    .object_data = {OBJECT_DATA_LO, OBJECT_DATA_HI, OBJECT_DATA_LO, 0, 0, 0},
+    .code = {.lo = CODE_LO, .hi = CODE_HI, .next = CODE_LO},
+    .data = {.lo = DATA_LO, .hi = DATA_HI, .next = DATA_LO},
+    .object_code = {.lo = OBJECT_CODE_LO, .hi = OBJECT_CODE_HI, .next = OBJECT_CODE_LO, .sealed = OBJECT_CODE_LO},
+    .object_data = {.lo = OBJECT_DATA_LO, .hi = OBJECT_DATA_HI, .next = OBJECT_DATA_LO},
 };
 
 /* Maps the next `size` bytes of the range; 0 if there is no room. A range ends where something else has got in its way, so
@@ -84,6 +86,24 @@ void arena_limit(u64 size)
     for (size_t i = 0; i < LEN(limited); i++)
         if (size < limited[i]->hi - limited[i]->lo)
             limited[i]->hi = limited[i]->lo + size;
+}
+
+/* Gives the free part of the chunk pages for as much as is about to be used. Kernels before 5.14 don't: then each is a fault. */
+static void add_pages(Range *r, u64 size, i64 write_offset)
+{
+    bool some = r->paged > r->at && r->paged <= r->end; /* of this chunk */
+    u64 from = some ? r->paged : r->at & ~(u64)(PAGE - 1);
+    if (some && r->paged >= r->at + size)
+        return;
+    u64 to = (r->at + size + AHEAD) & ~(u64)(AHEAD - 1);
+    if (to > r->end)
+        to = r->end;
+    if (to <= from)
+        return;
+    madvise((void *)(from + (u64)write_offset), to - from, MADV_POPULATE_WRITE);
+    if (write_offset)
+        madvise((void *)from, to - from, MADV_POPULATE_READ);
+    r->paged = to;
 }
 
 bool arena_init(void)
@@ -115,6 +135,7 @@ u8 *arena_code(size_t size, u8 **write)
     u8 *run = NULL;
     pthread_mutex_lock(&arena.lock);
     if (size <= CODE_CHUNK && (size <= arena.code.end - arena.code.at || new_code_chunk())) {
+        add_pages(&arena.code, size, arena.write_offset);
         run = (u8 *)arena.code.at;
         *write = run + arena.write_offset;
         arena.code.at += size;
@@ -158,7 +179,7 @@ void arena_share(u32 k, u32 n)
     Range *all[] = {&arena.object_code, &arena.object_data, &arena.data};
     for (size_t i = 0; i < LEN(all); i++) {
         u64 part = (all[i]->hi - all[i]->lo) / n / CODE_CHUNK * CODE_CHUNK, lo = all[i]->lo + k * part;
-        *all[i] = (Range){lo, lo + part, lo, 0, 0, lo};
+        *all[i] = (Range){.lo = lo, .hi = lo + part, .next = lo, .sealed = lo};
     }
     arena.shared = true;
 }
@@ -188,14 +209,17 @@ bool arena_keep(const ArenaPart *e)
         return false;
     u64 end = (e->address + e->size + OBJECT_CHUNK - 1) & ~(u64)(OBJECT_CHUNK - 1);
     if (end > r->lo)
-        *r = (Range){end, r->hi, end, 0, 0, end};
+        *r = (Range){.lo = end, .hi = r->hi, .next = end, .sealed = end};
     return true;
 }
 
 void *arena_data(size_t size)
 {
+    size = (size + 15) & ~(size_t)15;
     pthread_mutex_lock(&arena.lock);
-    u64 p = bump(&arena.data, (size + 15) & ~(size_t)15, DATA_CHUNK);
+    u64 p = bump(&arena.data, size, DATA_CHUNK);
+    if (p)
+        add_pages(&arena.data, 0, 0);
     pthread_mutex_unlock(&arena.lock);
     return (void *)p;
 }
@@ -255,7 +279,7 @@ static void empty(Range *r)
 {
     munmap((void *)r->lo, r->next - r->lo);
     r->next = r->sealed = r->lo;
-    r->at = r->end = 0;
+    r->at = r->end = r->paged = 0;
 }
 
 void arena_reset_begin(void)

@@ -7,10 +7,12 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "ahead.h"
 #include "check.h"
 #include "perf.h"
+#include "store.h"
 
 enum {
     PAGE_BITS = 12,
@@ -54,6 +56,17 @@ static struct Cache {
 void cache_lock(void)
 {
     pthread_mutex_lock(&cache.lock);
+}
+
+bool cache_lock_soon(void)
+{
+    enum { PATIENCE = 200000000 }; /* nanoseconds */
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_nsec += PATIENCE;
+    end.tv_sec += end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
+    return !pthread_mutex_clocklock(&cache.lock, CLOCK_MONOTONIC, &end);
 }
 
 void cache_unlock(void)
@@ -541,6 +554,7 @@ void cache_after_fork(bool child)
         cache.watches = NULL;
         pthread_cond_init(&cache.going_on, NULL);
         perf_after_fork();
+        store_after_fork();
         check_after_fork();
     }
     cache_unlock();

@@ -7,6 +7,8 @@
 /* The translation lock: held while blocks are made, connected and dropped, and while jump caches are filled. */
 void cache_lock(void);
 void cache_unlock(void);
+/* The same for who has nothing to lose: false if another thread doesn't give it back in a fraction of a second. */
+bool cache_lock_soon(void);
 
 /* The newest translation of the block at pc, or NULL. With the lock held, or in_code set: a flush frees blocks. */
 Block *cache_lookup(u64 pc);

@@ -15,6 +15,7 @@
 #include "linux/linux.h"
 #include "mem.h"
 #include "signal.h"
+#include "store.h"
 #include "tier.h"
 
 enum {
@@ -122,16 +123,28 @@ static Block *make_interp_block(const Ir *ir)
     return b;
 }
 
-/* Lifts and compiles the block at pc for the process's tier; lock held. NULL when the arena is full, or with *readable false if
+/* Finds or makes the block at pc, which is in `map`, for the process's tier; lock held. NULL when the arena is full, or with *readable false if
  * there is no code (any more). */
-static Block *make_block(Task *t, u64 pc, bool *readable)
+static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
 {
     static Ir *ir; /* the translation lock guards both */
     static UnitBuffer buffer;
     if (!ir)
         ir = ir_new();
     int tier = t->process->options.tier;
+    i32 counter = tier == TIER_BASELINE ? -1 : tier_threshold();
     u64 start = log_clock();
+    StorePlace place = store_place(map, pc);
+    Unit found;
+    if (store_find(&place, &buffer, &found)) {
+        Block *b = unit_place(&found, pc, counter);
+        if (b) {
+            count(units, 1);
+            count(units_ns, log_clock() - start);
+            cache_insert(b);
+        }
+        return b;
+    }
     *readable = lift_block(t->guest, pc, MAX_BLOCK_INSNS, ir);
     if (!*readable)
         return NULL;
@@ -140,9 +153,9 @@ static Block *make_block(Task *t, u64 pc, bool *readable)
     if (tier == TIER_INTERP) {
         b = make_interp_block(ir);
     } else {
-        i32 counter = tier == TIER_BASELINE ? -1 : tier_threshold();
         baseline_unit(t->guest, ir, counter >= 0, &buffer);
         b = unit_place(&buffer.unit, pc, counter);
+        store_add(&place, &buffer.unit, ir->code);
     }
     if (!b)
         return NULL;
@@ -179,7 +192,8 @@ static void log_unimplemented(const Task *t)
 static bool translate(Task *t)
 {
     t->pc = address_untagged(t, t->pc);
-    int code, signo = mem_code_fault(t->process->mem, t->pc, &code);
+    Mapping map;
+    int code, signo = mem_code_fault(t->process->mem, t->pc, &code, &map);
     if (signo) {
         signal_fault(t, signo, code, t->pc);
         return false;
@@ -198,7 +212,7 @@ static bool translate(Task *t)
         Block *b = cache_lookup(t->pc);
         if (!b && (b = ahead_find(t->pc)))
             cache_insert(b);
-        bool readable = true, ok = b || make_block(t, t->pc, &readable);
+        bool readable = true, ok = b || make_block(t, t->pc, &map, &readable);
         cache_unlock();
         if (ok || !readable) /* a fault, when the dispatcher comes back with it */
             return true;
@@ -214,6 +228,7 @@ static bool retry_untagged(Task *t, u64 seen)
     if (!lift_ignore_tags())
         return cache_generation() != seen;
     ahead_stop();
+    store_stop();
     cache_flush(t, cache_flushes());
     return true;
 }

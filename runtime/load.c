@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "linux/linux.h"
+#include "store.h"
 #include "mem.h"
 #include "zone.h"
 
@@ -201,6 +202,8 @@ static int map_fixed(Process *p, u64 addr, u64 size, int prot, int fd, u64 offse
 {
     int flags = MAP_PRIVATE | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0);
     i64 at = mem_map(p->mem, addr, size, prot, flags, fd, offset, 0);
+    if (at >= 0 && prot & PROT_EXEC)
+        store_file(fd);
     return at < 0 ? (int)at : 0;
 }
 

@@ -26,14 +26,45 @@ size_t mem_fetch_asm(void *dst, const void *src, size_t size);
 u64 mem_cas_asm(u32 *at, u32 *expected, u32 desired);
 i64 mem_string_asm(char *dst, const char *src, size_t max);
 i64 mem_strlen_asm(const char *src, size_t max);
-extern const char mem_asm_begin[], mem_asm_end[], mem_asm_fault[], mem_fetch_end[], mem_fetch_fault[];
+extern const char mem_asm_begin[], mem_asm_end[], mem_asm_fault[], mem_fetch_again[], mem_fetch_end[], mem_fetch_fault[];
+
+/* Copies rcx bytes from rsi to rdi. The three agree wherever it may fault. (rep movsb starts slowly, and most copies are short.) */
+#define COPY \
+    "    cmp $1024, %rcx\n" \
+    "    jae 4f\n" \
+    "1:  cmp $16, %rcx\n" \
+    "    jb 2f\n" \
+    "    movups (%rsi), %xmm0\n" \
+    "    movups %xmm0, (%rdi)\n" \
+    "    add $16, %rsi\n" \
+    "    add $16, %rdi\n" \
+    "    sub $16, %rcx\n" \
+    "    jmp 1b\n" \
+    "2:\n" \
+    SOME(8, "mov", "%rax") SOME(4, "movl", "%eax") SOME(2, "movw", "%ax") SOME(1, "movb", "%al") \
+    "    jmp 5f\n" \
+    "4:  rep movsb\n" \
+    "5:\n"
+#define SOME(bytes, mov, reg) \
+    "    test $" #bytes ", %cl\n" \
+    "    jz 3f\n" \
+    "    " mov " (%rsi), " reg "\n" \
+    "    " mov " " reg ", (%rdi)\n" \
+    "    add $" #bytes ", %rsi\n" \
+    "    add $" #bytes ", %rdi\n" \
+    "    sub $" #bytes ", %rcx\n" \
+    "3:\n"
 
 __asm__(".text\n"
         ".balign 16\n"
         ".globl mem_asm_begin, mem_asm_end, mem_asm_fault, mem_copy_asm, mem_string_asm, mem_strlen_asm, mem_cas_asm\n"
-        ".globl mem_fetch_asm, mem_fetch_end, mem_fetch_fault\n"
+        ".globl mem_fetch_asm, mem_fetch_again, mem_fetch_end, mem_fetch_fault\n"
         "mem_fetch_asm:\n" /* rdi = dst, rsi = src, rdx = size; how many could be copied */
         "    mov %rdx, %rcx\n"
+        COPY
+        "    mov %rdx, %rax\n"
+        "    ret\n"
+        "mem_fetch_again:\n" /* after a fault: the bytes up to where it is */
         "    rep movsb\n"
         "mem_fetch_end:\n"
         "mem_fetch_fault:\n"
@@ -50,7 +81,7 @@ __asm__(".text\n"
         "    ret\n"
         "mem_copy_asm:\n" /* rdi = dst, rsi = src, rdx = size */
         "    mov %rdx, %rcx\n"
-        "    rep movsb\n"
+        COPY
         "    xor %eax, %eax\n"
         "    ret\n"
         "mem_string_asm:\n" /* rdi = dst, rsi = src, rdx = max; length, or max if there is no NUL */
@@ -139,7 +170,9 @@ i64 mem_string(char *dst, u64 guest_src, size_t max)
 
 u64 mem_fixup(u64 rip)
 {
-    if (rip >= (u64)mem_fetch_asm && rip < (u64)mem_fetch_end)
+    if (rip >= (u64)mem_fetch_asm && rip < (u64)mem_fetch_again)
+        return (u64)mem_fetch_again;
+    if (rip >= (u64)mem_fetch_again && rip < (u64)mem_fetch_end)
         return (u64)mem_fetch_fault;
     return rip >= (u64)mem_asm_begin && rip < (u64)mem_asm_end ? (u64)mem_asm_fault : 0;
 }
@@ -767,7 +800,7 @@ i64 mem_shm_detach(struct MemMap *m, u64 addr)
 }
 
 /* With the lock held nothing can be unmapped between the two questions. */
-int mem_code_fault(struct MemMap *m, u64 pc, int *code)
+int mem_code_fault(struct MemMap *m, u64 pc, int *code, Mapping *map)
 {
     u8 byte;
     lock(m, pc, pc + 1);
@@ -780,6 +813,8 @@ int mem_code_fault(struct MemMap *m, u64 pc, int *code)
     } else if (!code_read(&byte, pc, 1)) { /* beyond the end of the file */
         signo = SIGBUS;
         *code = BUS_ADRERR;
+    } else {
+        *map = *p;
     }
     pthread_mutex_unlock(&m->lock);
     return signo;

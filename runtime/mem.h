@@ -62,8 +62,8 @@ void mem_file_cut(struct MemMap *m, u64 dev, u64 ino);
 
 /* Guest protection at addr, or -1 where the guest has nothing mapped. */
 int mem_prot(struct MemMap *m, u64 addr);
-/* Why the guest can't execute at pc: the signal, *code is its si_code; 0 if it can. */
-int mem_code_fault(struct MemMap *m, u64 pc, int *code);
+/* Why the guest can't execute at pc: the signal, *code is its si_code; 0 if it can, *map is where pc is then. */
+int mem_code_fault(struct MemMap *m, u64 pc, int *code, Mapping *map);
 /* The first mapping that ends above addr; false if there is none. For walking: the copy is taken under the lock. */
 bool mem_next(struct MemMap *m, u64 addr, Mapping *out);
 /* A copy of all of them, malloc'd and in order; NULL without memory. With a `read`, which copies from another process's memory, m

@@ -27,6 +27,9 @@ typedef struct Options {
     int hot;                   /* --hot: entries of a block until LLVM gets it, -1 for the default */
     bool strace;
     int perf;                  /* --perf, --jitdump, --gdb-names: PERF_* bits */
+    const char *cache;         /* --cache: directory of translations kept; NULL for the default */
+    u64 cache_size;            /* --cache-size, bytes; 0: STORE_SIZE */
+    bool no_cache;
     const char *inherited;     /* --inherited: a descriptor, in digits; NULL for none */
     u64 seed;                  /* -seed: AT_RANDOM and getrandom made repeatable */
     bool has_seed;

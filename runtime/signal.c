@@ -21,6 +21,7 @@
 #include "cache.h"
 #include "crash.h"
 #include "sent.h"
+#include "store.h"
 #include "linux/linux.h"
 #include "host/x86_64/operand.h"
 
@@ -588,6 +589,14 @@ _Noreturn void signal_die(Task *t, int signo)
         raw_syscall(SYS_exit_group, 128 + (u64)signo, 0, 0, 0, 0, 0);
 }
 
+/* The end that a signal is whose action is to end the process. */
+_Noreturn static void killed(Task *t, int signo)
+{
+    if (!t->vfork_child)
+        store_save();
+    signal_die(t, signo);
+}
+
 static void frame_failed(Task *t, const siginfo_t *info);
 
 /* Pushes the frame and sets the handler's mask; all signals are blocked on the host, or this is a synchronous one. */
@@ -651,7 +660,7 @@ bool signal_deliver(Task *t)
             changed = true;
         } else if (REPORTED & BIT(info.si_signo)) {
             crash_guest(t, &info);
-            signal_die(t, info.si_signo);
+            killed(t, info.si_signo);
         } else {
             /* The guest took its handler away meanwhile: the host's disposition is the default one now. */
             sent_requeue(&info);
@@ -678,7 +687,7 @@ static void force(Task *t, const siginfo_t *info, GuestSignal *g)
     GuestAction action = action_get(s->actions, info->si_signo);
     if (action.handler == HANDLER_DFL || action.handler == HANDLER_IGN || (s->mask & BIT(info->si_signo))) {
         crash_guest(t, info);
-        signal_die(t, info->si_signo);
+        killed(t, info->si_signo);
     }
     run_handler(t, &action, info, g);
 }
@@ -693,7 +702,7 @@ static void frame_failed(Task *t, const siginfo_t *info)
     fault.si_code = SI_KERNEL;
     if (info->si_signo == SIGSEGV) {
         crash_guest(t, info);
-        signal_die(t, SIGSEGV);
+        killed(t, SIGSEGV);
     }
     force(t, &fault, &g);
 }

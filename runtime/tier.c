@@ -33,8 +33,8 @@ enum {
     NS_PER_INSN = 200000, /* LLVM's CPU time for an instruction, about, */
     INSNS_PER_REGION = 10, /* and what a region costs beside */
     EXACT_PRICE = 8, /* times as many runs where each access must find all state stored */
-    SHARE = 3,   /* compiling takes at most one part in so many of the CPU time that the program has used itself, */
-    HEAD_START_NS = 20000000, /* and this */
+    SHARE = 3,   /* compiling takes at most one part in so many of the CPU time that the program has used itself; */
+    START_NS = 25000000, /* and LLVM's start costs this */
     STACK_SIZE = 8 << 20, /* LLVM recurses */
 };
 
@@ -282,7 +282,7 @@ static bool pays(const Region *r)
         return false;
     u64 spent = tier.spent_ns, all = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
     u64 own = all > spent ? all - spent : 0;
-    return spent + (tier.waiting + insns) * NS_PER_INSN <= own / SHARE + HEAD_START_NS;
+    return (spent ? spent : START_NS) + (tier.waiting + insns) * NS_PER_INSN <= own / SHARE;
 }
 
 /* It is hot again when it has run as often again as until now. */

@@ -8,7 +8,9 @@ case $DRAGOMAN in
 *qemu*) tiers=- ;;
 *) tiers=${DRAGOMAN_TIERS:-baseline llvm auto} ;;
 esac
-export DRAGOMAN
+# Translations are kept from test to test, as a user's are from run to run.
+DRAGOMAN_CACHE=${DRAGOMAN_CACHE-$root/build/cache}
+export DRAGOMAN DRAGOMAN_CACHE
 LIMIT=${LIMIT:-60} # seconds for one guest program
 JOBS=${JOBS:-2}
 

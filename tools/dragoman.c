@@ -9,6 +9,7 @@
 
 #include "aot.h"
 #include "bench.h"
+#include "cache.h"
 #include "dis.h"
 #include "run.h"
 
@@ -59,6 +60,8 @@ static int command(int argc, char **argv)
         return aot_main(argc, argv, 2);
     if (argc > 1 && !strcmp(argv[1], "bench"))
         return bench_main(guests[0], argc, argv, 2);
+    if (argc > 1 && !strcmp(argv[1], "cache"))
+        return cache_main(argc, argv, 2);
     if (argc > 1 && !strcmp(argv[1], "dis"))
         return dis_main(argc, argv, 2);
     int at = argc > 1 && !strcmp(argv[1], "run") ? 2 : 1;

@@ -50,7 +50,8 @@ target_link_libraries(llvm_link INTERFACE ${last_files})
 add_library(dragoman_link INTERFACE)
 target_link_libraries(dragoman_link INTERFACE ${deferred_dir}/libstdc++.a llvm_link)
 target_link_options(dragoman_link INTERFACE -Wl,--wrap=abort # a report instead: runtime/crash.c
-                    -Wl,--wrap=__clone_internal -Wl,--wrap=__libc_sigaction) # runtime/thread.c
+                    -Wl,--wrap=__clone_internal -Wl,--wrap=__libc_sigaction # runtime/thread.c
+                    -Wl,--build-id=sha1) # runtime/store.c
 if(DRAGOMAN_SANITIZE) # the sanitizers' runtimes don't link statically; the address matters all the same
     target_link_options(dragoman_link INTERFACE -no-pie)
 else()

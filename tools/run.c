@@ -18,6 +18,7 @@
 #include "../runtime/mem.h"
 #include "../runtime/perf.h"
 #include "../runtime/signal.h"
+#include "../runtime/store.h"
 
 extern char **environ;
 
@@ -298,6 +299,24 @@ static void opt_code_size(Args *a, const char *arg, bool from_env)
         fail("--code-size wants a size greater than 0");
 }
 
+static void opt_cache(Args *a, const char *arg, bool from_env)
+{
+    a->options.cache = arg;
+    a->options.no_cache = false;
+}
+
+static void opt_cache_size(Args *a, const char *arg, bool from_env)
+{
+    a->options.cache_size = parse_size("-cache-size", arg);
+    if (!a->options.cache_size)
+        fail("--cache-size wants a size greater than 0");
+}
+
+static void opt_no_cache(Args *a, const char *arg, bool from_env)
+{
+    a->options.no_cache = true;
+}
+
 static void opt_inherited(Args *a, const char *arg, bool from_env)
 {
     if (parse_size("inherited", arg) > INT32_MAX)
@@ -406,6 +425,21 @@ static Args defaults(const Guest *guest)
     return a;
 }
 
+/* Translations of earlier runs. A program with more rights than whoever starts it has none: the directory is named by variables. And
+ * whoever wants to see how code is translated wants it translated. */
+static void open_store(Process *p, const Guest *guest)
+{
+    char path[PATH_MAX];
+    const Options *o = &p->options;
+    bool watched = log_.items & (LOG(in_asm) | LOG(op) | LOG(out_asm) | LOG(block));
+    if (o->no_cache || o->check || o->tier == TIER_INTERP || watched || getauxval(AT_SECURE))
+        return;
+    if (o->cache)
+        store_open(p, guest, o->cache);
+    else if (store_default(path, sizeof path))
+        store_open(p, guest, path);
+}
+
 /* Runs `path`, or the payload of this executable, which is `path` then; `command` is this program's own argv. Returns an exit status if
  * it can't be started. */
 static int start(const Args *a, const Ahead *payload, const char *path, char **guest_argv, char **command)
@@ -445,6 +479,7 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
     signal_init(p, t); /* before guest memory is touched */
     if (p->options.inherited && process_inherit(t, atoi(p->options.inherited)))
         fail("--inherited %s: nothing that dragoman has left there", p->options.inherited);
+    open_store(p, a->guest);
     int error = payload ? load_payload(p, t, payload, path, why, sizeof why) : load_program(p, t, path, why, sizeof why);
     if (error) {
         fprintf(stderr, "dragoman: %s\n", why);

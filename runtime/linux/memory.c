@@ -16,6 +16,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "../store.h"
 #include "../zone.h"
 #include "linux.h"
 
@@ -36,7 +37,10 @@ SYSCALL(mmap)
     int kind = d & MAP_ANONYMOUS || !on_noexec((int)e) ? 0 : MEM_NOEXEC;
     if (kind && c & PROT_EXEC)
         return -EPERM;
-    return mem_map(t->process->mem, a, b, (int)c, (int)d, (int)e, f, kind);
+    i64 result = mem_map(t->process->mem, a, b, (int)c, (int)d, (int)e, f, kind);
+    if (result >= 0 && c & PROT_EXEC && !(d & MAP_ANONYMOUS))
+        store_file((int)e);
+    return result;
 }
 
 SYSCALL(munmap)

@@ -184,6 +184,14 @@ static u32 stencil_of(u16 code)
     }
 }
 
+u64 baseline_features(void)
+{
+    u64 bits = 0;
+#define HOST(op, result, sig, feature) bits = bits << 1 | (HOST_HAS(feature) ? 1 : 0);
+#include "../../../lifter/host.def"
+    return bits;
+}
+
 /* Copies an op's stencil and fills its holes. */
 static void copy_stencil(Gen *g, u16 code)
 {

@@ -1,0 +1,256 @@
+#include "store.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "cache.h"
+#include "linux/linux.h"
+#include "unitdir.h"
+#include "unitfile.h"
+
+enum {
+    PAGE = 4096,
+    NAME = 33, /* a file's name with its NUL: 128 bits in hexadecimal digits */
+    FEW = 24,  /* units that aren't worth a write */
+};
+
+/* A file of the guest's. Its inode says which it is as long as it is mapped; what it has is known by content. */
+typedef struct StoreFile {
+    u64 dev, ino, size;
+    struct timespec changed;
+    char name[NAME];
+    char title[64]; /* the last part of the path it was opened by, if its file of units is new */
+    UnitFile file;
+    u64 seen; /* bytes of it that were there when it was opened, or are this process's */
+    UnitStage stage;
+    struct StoreFile *next;
+} StoreFile;
+
+static struct Store {
+    int dir; /* hidden; -1: nothing is kept */
+    u64 limit;
+    bool stopped;
+    StoreFile *files;
+} store = {.dir = -1};
+
+/* -- where
+ * --------------------------------------------------------------------------------------------------------------- */
+
+bool store_default(char *path, size_t size)
+{
+    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    int n = -1;
+    if (base && *base == '/')
+        n = snprintf(path, size, "%s/dragoman", base);
+    else if (home && *home == '/')
+        n = snprintf(path, size, "%s/.cache/dragoman", home);
+    return n > 0 && (size_t)n < size;
+}
+
+/* The note in which the linker left this program's build-id; *size has its bytes. NULL if there is none. */
+static const void *build_id(size_t *size)
+{
+    const Elf64_Phdr *ph = (const Elf64_Phdr *)getauxval(AT_PHDR);
+    for (size_t i = 0, n = ph ? getauxval(AT_PHNUM) : 0; i < n; i++) {
+        const Elf64_Nhdr *note = (const Elf64_Nhdr *)ph[i].p_vaddr;
+        if (ph[i].p_type == PT_NOTE && note->n_type == NT_GNU_BUILD_ID) {
+            *size = ph[i].p_memsz;
+            return note;
+        }
+    }
+    return NULL;
+}
+
+/* The name of the directory for units like this process's: by guest, build, and what else their code depends on. False
+ * if that can't be told. */
+static bool name_flavour(const Process *p, const Guest *guest, char *name, size_t size)
+{
+    size_t id_size;
+    const void *id = build_id(&id_size);
+    XXH3_state_t *h = XXH3_createState();
+    if (!id || !h)
+        return false;
+    const char *cpu = p->options.cpu ? p->options.cpu : "";
+    u64 how[] = {baseline_features(), lift_is_counting(), p->options.tier != TIER_BASELINE};
+    XXH3_64bits_reset(h);
+    XXH3_64bits_update(h, id, id_size);
+    XXH3_64bits_update(h, how, sizeof how);
+    XXH3_64bits_update(h, cpu, strlen(cpu));
+    snprintf(name, size, "%s-%016lx", guest->name, XXH3_64bits_digest(h));
+    XXH3_freeState(h);
+    return true;
+}
+
+/* A directory, made if it isn't there; -1 if that can't be, or it isn't to be trusted. */
+static int open_directory(int at, const char *name)
+{
+    mkdirat(at, name, 0700);
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0 && !unitfile_trusts(fd, true)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Makes the directories above the last one, as mkdir -p does. */
+static void make_parents(const char *path)
+{
+    char copy[PATH_MAX];
+    if (strlen(path) >= sizeof copy)
+        return;
+    strcpy(copy, path);
+    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        mkdir(copy, 0700);
+        *slash = '/';
+    }
+}
+
+void store_open(Process *p, const Guest *guest, const char *path)
+{
+    char name[64];
+    if (!name_flavour(p, guest, name, sizeof name))
+        return;
+    int above = open_directory(AT_FDCWD, path);
+    if (above < 0) {
+        make_parents(path);
+        above = open_directory(AT_FDCWD, path);
+    }
+    if (above < 0)
+        return;
+    int dir = open_directory(above, name);
+    close(above);
+    store.dir = dir < 0 ? -1 : fd_hide(p, dir);
+    store.limit = p->options.cache_size ? p->options.cache_size : STORE_SIZE;
+}
+
+void store_stop(void)
+{
+    store.stopped = true;
+}
+
+/* -- the guest's files
+ * --------------------------------------------------------------------------------------------------- */
+
+static StoreFile *file_of(u64 dev, u64 ino)
+{
+    StoreFile *f = store.files;
+    while (f && (f->dev != dev || f->ino != ino))
+        f = f->next;
+    return f;
+}
+
+/* The first page, in which linkers leave a note of the content, and the size name a file's content well enough to find
+ * what was made of it: each unit has the guest code that it is good for. */
+static bool name_file(StoreFile *f, int fd)
+{
+    u8 page[PAGE];
+    ssize_t n = pread(fd, page, sizeof page, 0);
+    if (n <= 0)
+        return false;
+    XXH128_hash_t h = XXH3_128bits_withSeed(page, (size_t)n, f->size);
+    snprintf(f->name, sizeof f->name, "%016lx%016lx", h.high64, h.low64);
+    return true;
+}
+
+static void take_title(StoreFile *f, int fd)
+{
+    char path[PATH_MAX];
+    const char *slash = fd_path(fd, path) ? strrchr(path, '/') : NULL;
+    snprintf(f->title, sizeof f->title, "%s", slash ? slash + 1 : "");
+}
+
+void store_file(int fd)
+{
+    struct stat st;
+    if (store.dir < 0 || store.stopped || fstat(fd, &st) || !S_ISREG(st.st_mode))
+        return;
+    cache_lock();
+    StoreFile *f = file_of(st.st_dev, st.st_ino);
+    bool same = f && f->size == (u64)st.st_size && !memcmp(&f->changed, &st.st_mtim, sizeof f->changed);
+    if (!same) {
+        StoreFile now = {.dev = st.st_dev, .ino = st.st_ino, .size = (u64)st.st_size, .changed = st.st_mtim};
+        if (f)
+            f->dev = f->ino = 0; /* what it was before: what was made of that is kept under its own name */
+        StoreFile *new = name_file(&now, fd) ? malloc(sizeof *new) : NULL;
+        if (new) {
+            unitfile_open(&now.file, store.dir, now.name);
+            now.seen = now.file.size;
+            if (!now.file.nsegments)
+                take_title(&now, fd);
+            now.next = store.files;
+            *new = now;
+            store.files = new;
+        }
+    }
+    cache_unlock();
+}
+
+StorePlace store_place(const Mapping *map, u64 pc)
+{
+    bool may = store.files && !store.stopped && map->ino && !(map->kind & MEM_SHARED);
+    return (StorePlace){
+        .file = may ? file_of(map->dev, map->ino) : NULL, .offset = map->offset + (pc - map->start), .pc = pc};
+}
+
+/* -- units
+ * --------------------------------------------------------------------------------------------------------------- */
+
+bool store_find(const StorePlace *where, UnitBuffer *scratch, Unit *out)
+{
+    return where->file && unitfile_find(&where->file->file, where->offset, where->pc, scratch, out);
+}
+
+/* True if something was written. */
+static bool save_file(StoreFile *f)
+{
+    int error = unitfile_append(store.dir, f->name, &f->stage, f->title, &f->seen);
+    if (error && error != -EAGAIN && log_on(cache))
+        log_printf("cache: %s can't be written: %s\n", f->name, strerror(-error));
+    bool written = !error && f->stage.count;
+    unitstage_empty(&f->stage);
+    return written;
+}
+
+void store_add(const StorePlace *where, const Unit *u, const u8 *guest)
+{
+    StoreFile *f = where->file;
+    if (!f || unitstage_add(&f->stage, u, where->offset, where->pc, guest))
+        return;
+    save_file(f);
+    unitstage_add(&f->stage, u, where->offset, where->pc, guest);
+}
+
+void store_save(void)
+{
+    if (store.dir < 0 || !store.files)
+        return;
+    bool written = false;
+    if (!cache_lock_soon())
+        return;
+    for (StoreFile *f = store.files; f; f = f->next)
+        if (f->stage.count >= FEW)
+            written |= save_file(f);
+    cache_unlock();
+    int top = written ? openat(store.dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (top >= 0) {
+        unitdir_tidy(top, store.limit);
+        close(top);
+    }
+}
+
+void store_after_fork(void)
+{
+    for (StoreFile *f = store.files; f; f = f->next)
+        unitstage_free(&f->stage);
+}

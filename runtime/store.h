@@ -1,0 +1,42 @@
+/* The translations that this process finds on disk and leaves there: for each file of the guest's with code in memory,
+ * one file of units (unitfile.h) in a directory for this translator and what changes its code. */
+#ifndef DRAGOMAN_STORE_H
+#define DRAGOMAN_STORE_H
+
+#include "../include/unit.h"
+#include "mem.h"
+#include "runtime.h"
+
+/* Keeps units below `path`, which is made if need be. Does nothing if that isn't possible: a program runs without.
+ * Before guest code is translated. */
+void store_open(Process *p, const Guest *guest, const char *path);
+/* Bytes that all files of units may have together, if nothing else is said: those that have not been used for longest
+ * go. */
+enum : u64 { STORE_SIZE = 1ull << 30 };
+/* No more: what is translated from now on is different. */
+void store_stop(void);
+
+/* The guest has mapped code of this file, open as fd. Takes the translation lock. */
+void store_file(int fd);
+
+/* With the translation lock held. Guest code at pc, which is in a mapping: which file it is of, if it may be kept. */
+typedef struct StorePlace {
+    struct StoreFile *file; /* NULL: of none */
+    u64 offset;             /* in it */
+    u64 pc;
+} StorePlace;
+StorePlace store_place(const Mapping *map, u64 pc);
+/* The unit there; its memory is `scratch`'s. */
+bool store_find(const StorePlace *where, UnitBuffer *scratch, Unit *out);
+/* Keeps the unit that was made from the code there, of which `guest` is the copy that was translated. */
+void store_add(const StorePlace *where, const Unit *u, const u8 *guest);
+
+/* Writes what was kept, if it is worth it. Takes the translation lock. */
+void store_save(void);
+/* In a forked child: what its parent made is the parent's to write. */
+void store_after_fork(void);
+
+/* The directory in use by default: $XDG_CACHE_HOME/dragoman or $HOME/.cache/dragoman; false if there is neither. */
+bool store_default(char *path, size_t size);
+
+#endif

@@ -1,0 +1,74 @@
+/* Files of units: what one guest file's code was translated to (docs/cache.md has the format).
+ *
+ * A file is a row of segments, each what one process added. Records of a segment are found by a hash table in front of
+ * them. A segment is complete once its header is, which is written last; whoever appends first cuts off what a killed
+ * process left. Nothing in a file is trusted: each record carries a checksum, and the guest code that it was made from.
+ */
+#ifndef DRAGOMAN_UNITFILE_H
+#define DRAGOMAN_UNITFILE_H
+
+#include <stdio.h>
+
+#include "../include/unit.h"
+
+enum { UNITFILE_SEGMENTS = 12 }; /* of a file; one more, and they become one */
+
+/* A file for reading, as it was when it was opened. */
+typedef struct UnitFile {
+    const u8 *map; /* NULL: there is nothing in it. May be cut short by others, so it is read through mem_peek only */
+    u64 size;      /* of the mapping */
+    u32 nsegments;
+    u64 segment[UNITFILE_SEGMENTS]; /* where they begin */
+    u32 slots[UNITFILE_SEGMENTS];   /* of their hash tables */
+} UnitFile;
+
+/* Where the record of guest code at an offset is. */
+typedef struct UnitPlace {
+    u64 offset;
+    u32 at; /* in multiples of 8 from the stage's begin */
+} UnitPlace;
+
+/* Records made by this process, not written yet; zeroed: none. */
+typedef struct UnitStage {
+    u8 *bytes;    /* mapped; pages come a few dozen at a time */
+    size_t size;  /* of the records */
+    size_t room;  /* bytes mapped */
+    size_t paged; /* and those that have their pages */
+    u32 count;
+    UnitPlace *places; /* of the records, `count`; behind the room for those */
+} UnitStage;
+
+/* Opens the file `name` in the directory. An empty UnitFile if there is none, or nothing in it may be used: it must be
+ * a regular file of the user's or root's that nobody else may write. */
+void unitfile_open(UnitFile *f, int dir, const char *name);
+void unitfile_close(UnitFile *f);
+
+/* The unit of guest code at this offset of the guest's file, which is mapped at pc: true if there is one, and it was
+ * made from what the guest has there now. It lies in `scratch`, which is overwritten by the next. */
+bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, UnitBuffer *scratch, Unit *out);
+
+/* Adds a unit made from the guest code at pc, whose bytes are `guest`, to the stage. False if there is no room for it:
+ * it can be written then and is empty again. */
+bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *guest);
+void unitstage_empty(UnitStage *s);
+void unitstage_free(UnitStage *s);
+
+/* Appends the stage's records, creating the file if need be; those that have come into it behind its first *seen bytes
+ * meanwhile are left out, and *seen is how long it is then. `title` is for people. 0 or -errno: -EAGAIN if another
+ * process is doing so, and whatever else there is; the file is as it was then. */
+int unitfile_append(int dir, const char *name, UnitStage *s, const char *title, u64 *seen);
+
+/* Whether the file, or directory, is the user's or root's and only its owner may write it. */
+bool unitfile_trusts(int fd, bool directory);
+
+/* What is in a file, for `dragoman cache`. */
+typedef struct UnitFileStat {
+    char name[64]; /* of the guest's file; may not end in NUL */
+    i64 used;      /* when it was last opened or written, within an hour; seconds since 1970 */
+    u64 bytes, segments, records, guest_bytes, code_bytes;
+    u64 bad; /* records, or rests of segments, that aren't what was written */
+} UnitFileStat;
+/* 0 or -errno. */
+int unitfile_stat(int dir, const char *name, UnitFileStat *out);
+
+#endif

@@ -1,0 +1,138 @@
+#include "cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../runtime/store.h"
+#include "../runtime/unitdir.h"
+#include "../runtime/unitfile.h"
+
+static const char usage[] =
+    "usage: dragoman cache list|stat|verify|prune|clear [--cache DIRECTORY] [--size BYTES]\n"
+    "Looks after the translations that earlier runs have kept.\n\n"
+    "list      each file: when it was used last, bytes, blocks, what they are of\n"
+    "stat      all of them together\n"
+    "verify    reads everything; says what is damaged (which is never used), with status 1\n"
+    "prune     removes what has not been used for longest, until there are BYTES at most (K, M, G may follow; default "
+    "1G)\n"
+    "clear     removes everything\n\n"
+    "The directory is --cache, or $DRAGOMAN_CACHE, or $XDG_CACHE_HOME/dragoman, or ~/.cache/dragoman.\n";
+
+typedef struct Total {
+    UnitFileStat sum;
+    u64 files;
+    bool list, verify;
+} Total;
+
+static void print_size(u64 bytes)
+{
+    static const char units[] = "BKMGT";
+    size_t unit = 0;
+    double n = (double)bytes;
+    for (; n >= 1000 && unit + 2 < sizeof units; unit++)
+        n /= 1024;
+    printf(unit ? "%8.1f%c" : "%8.0f%c", n, units[unit]);
+}
+
+static void visit(void *context, int dir, const char *flavour, const char *name)
+{
+    Total *t = context;
+    UnitFileStat s;
+    int error = unitfile_stat(dir, name, &s);
+    if (error) {
+        fprintf(stderr, "dragoman: cache: %s/%s: %s\n", flavour, name, strerror(-error));
+        t->sum.bad++;
+        return;
+    }
+    t->files++;
+    t->sum.bytes += s.bytes;
+    t->sum.records += s.records;
+    t->sum.guest_bytes += s.guest_bytes;
+    t->sum.code_bytes += s.code_bytes;
+    t->sum.bad += s.bad;
+    if (t->verify && s.bad)
+        printf("%s/%s: %" PRIu64 " damaged\n", flavour, name, s.bad);
+    if (!t->list)
+        return;
+    char when[32];
+    time_t used = (time_t)s.used;
+    struct tm tm;
+    strftime(when, sizeof when, "%Y-%m-%d %H:%M", localtime_r(&used, &tm));
+    printf("%s ", when);
+    print_size(s.bytes);
+    printf(" %8" PRIu64 "  %.*s (%s/%.8s)\n", s.records, (int)sizeof s.name, s.name[0] ? s.name : "?", flavour, name);
+}
+
+static bool parse_bytes(const char *text, u64 *bytes)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    errno = 0;
+    *bytes = strtoull(text, &end, 0);
+    const char *unit = *end ? strchr(units, *end & ~32) : NULL;
+    if (unit)
+        *bytes <<= 10 * (unit - units + 1);
+    return !errno && end != text && *text != '-' && !end[unit != NULL];
+}
+
+int cache_main(int argc, char **argv, int at)
+{
+    char standard[PATH_MAX];
+    const char *what = NULL, *path = getenv("DRAGOMAN_CACHE");
+    u64 size = STORE_SIZE;
+    for (; at < argc; at++) {
+        const char *value = at + 1 < argc ? argv[at + 1] : NULL;
+        if (!strcmp(argv[at], "--help") || !strcmp(argv[at], "-h")) {
+            fputs(usage, stdout);
+            return 0;
+        } else if (!strcmp(argv[at], "--cache") && value) {
+            path = argv[++at];
+        } else if (!strcmp(argv[at], "--size") && value && parse_bytes(value, &size)) {
+            at++;
+        } else if (argv[at][0] != '-' && !what) {
+            what = argv[at];
+        } else {
+            fprintf(stderr, "dragoman: cache: %s: not understood; 'dragoman cache --help' explains\n", argv[at]);
+            return 2;
+        }
+    }
+    bool list = what && !strcmp(what, "list"), stat = what && !strcmp(what, "stat"),
+         verify = what && !strcmp(what, "verify");
+    bool prune = what && !strcmp(what, "prune"), clear = what && !strcmp(what, "clear");
+    if (!list && !stat && !verify && !prune && !clear) {
+        fprintf(stderr, "dragoman: cache: %s\n%s", what ? "no such command" : "say what to do", usage);
+        return 2;
+    }
+    if (!path && !store_default(standard, sizeof standard)) {
+        fputs("dragoman: cache: neither XDG_CACHE_HOME nor HOME says where it is: use --cache DIRECTORY\n", stderr);
+        return 2;
+    }
+    path = path ? path : standard;
+    int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (top < 0 && errno != ENOENT) {
+        fprintf(stderr, "dragoman: cache: %s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    if (prune || clear) {
+        u64 gone = top < 0 ? 0 : unitdir_prune(top, clear ? 0 : size);
+        printf("%s: %" PRIu64 " bytes removed\n", path, gone);
+        return 0;
+    }
+    Total t = {.list = list, .verify = verify};
+    if (list)
+        puts("used                 bytes   blocks  of");
+    if (top >= 0)
+        unitdir_each(top, visit, &t);
+    if (!list)
+        printf("%s: %" PRIu64 " files, %" PRIu64 " bytes, %" PRIu64 " blocks (%" PRIu64 " bytes of guest code, %" PRIu64
+               " of host code), %" PRIu64 " damaged\n",
+               path, t.files, t.sum.bytes, t.sum.records, t.sum.guest_bytes, t.sum.code_bytes, t.sum.bad);
+    return verify && t.sum.bad ? 1 : 0;
+}
