@@ -52,9 +52,11 @@ typedef struct Record {
     u64 pc; /* which it is good for; 0: any */
     i32 to[UNIT_LINKS];
     u32 code_size, nrelocs, nmap, guest_size;
-    u8 entry, skip, nlinks, forward;
+    u8 entry, skip, nlinks, how; /* how: a LINK_ for each link, LINK_BITS apart */
 } Record;
 _Static_assert(sizeof(Record) % UNIT == 0 && sizeof(Header) % UNIT == 0, "what follows is aligned");
+
+enum { LINK_BACK = 1, LINK_FORWARD = 2, LINK_BITS = 2 }; /* as in UnitLink */
 
 /* A row of the map, as it is kept. */
 typedef struct Row {
@@ -245,8 +247,8 @@ bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, UnitBuffer *scratch, U
             .skip = r->skip,
             .nlinks = r->nlinks,
         };
-        for (u32 i = 0; i < r->nlinks; i++)
-            out->links[i] = (UnitLink){.to = r->to[i], .forward = r->forward >> i & 1};
+        for (u32 i = 0, how = r->how; i < r->nlinks; i++, how >>= LINK_BITS)
+            out->links[i] = (UnitLink){.to = r->to[i], .back = how & LINK_BACK, .forward = how & LINK_FORWARD};
         return true;
     }
     return false;
@@ -305,7 +307,8 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
         r.to[i] = (i32)u->links[i].to;
         if (r.to[i] != u->links[i].to)
             return true;
-        r.forward |= (u8)(u->links[i].forward << i);
+        u32 how = (u->links[i].back ? LINK_BACK : 0) | (u->links[i].forward ? LINK_FORWARD : 0);
+        r.how |= (u8)(how << i * LINK_BITS);
     }
     u64 size = record_size(&r);
     r.units = (u32)(size / UNIT);
