@@ -123,8 +123,47 @@ static Block *make_interp_block(const Ir *ir)
     return b;
 }
 
-/* Finds or makes the block at pc, which is in `map`, for the process's tier; lock held. NULL when the arena is full, or with *readable false if
- * there is no code (any more). */
+/* Hot counters of new blocks; below 0: none. */
+static i32 counter_start(const Task *t)
+{
+    return t->process->options.tier == TIER_BASELINE ? -1 : tier_threshold();
+}
+
+/* The block at pc from the disk, or NULL. */
+static Block *place_kept(const Task *t, u64 pc, const Mapping *map, UnitBuffer *buffer)
+{
+    u64 start = log_clock();
+    StorePlace place = store_place(map, pc);
+    Unit found;
+    Block *b = store_find(&place, buffer, &found) ? unit_place(&found, pc, counter_start(t)) : NULL;
+    if (b) {
+        count(units, 1);
+        count(units_ns, log_clock() - start);
+        cache_insert(b);
+    }
+    return b;
+}
+
+/* What a kept block leads to has been kept because it ran, and probably will again: placed and connected now it needs no way back to
+ * the dispatcher. */
+static void place_following(const Task *t, Block *first, const Mapping *map, UnitBuffer *buffer)
+{
+    enum { MOST = 32 };
+    Block *blocks[MOST] = {first};
+    for (size_t i = 0, n = 1; i < n; i++) {
+        for (u32 k = 0; k < blocks[i]->nlinks; k++) {
+            Link *link = &blocks[i]->links[k];
+            Block *to = cache_lookup(link->pc);
+            if (!to && n < MOST && link->pc >= map->start && link->pc < map->end && (to = place_kept(t, link->pc, map, buffer)))
+                blocks[n++] = to;
+            if (to)
+                cache_connect(link, to);
+        }
+    }
+}
+
+/* Finds or makes the block at pc, which is in `map`, for the process's tier; lock held. NULL when the arena is full, or with
+ * *readable false if there is no code (any more). */
 static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
 {
     static Ir *ir; /* the translation lock guards both */
@@ -132,29 +171,22 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     if (!ir)
         ir = ir_new();
     int tier = t->process->options.tier;
-    i32 counter = tier == TIER_BASELINE ? -1 : tier_threshold();
-    u64 start = log_clock();
-    StorePlace place = store_place(map, pc);
-    Unit found;
-    if (store_find(&place, &buffer, &found)) {
-        Block *b = unit_place(&found, pc, counter);
-        if (b) {
-            count(units, 1);
-            count(units_ns, log_clock() - start);
-            cache_insert(b);
-        }
+    Block *b = place_kept(t, pc, map, &buffer);
+    if (b && tier != TIER_LLVM) /* which compiles what the dispatcher comes to */
+        place_following(t, b, map, &buffer);
+    if (b)
         return b;
-    }
+    u64 start = log_clock();
     *readable = lift_block(t->guest, pc, MAX_BLOCK_INSNS, ir);
     if (!*readable)
         return NULL;
     u64 lifted = log_clock();
-    Block *b;
     if (tier == TIER_INTERP) {
         b = make_interp_block(ir);
     } else {
-        baseline_unit(t->guest, ir, counter >= 0, &buffer);
-        b = unit_place(&buffer.unit, pc, counter);
+        StorePlace place = store_place(map, pc);
+        baseline_unit(t->guest, ir, counter_start(t) >= 0, &buffer);
+        b = unit_place(&buffer.unit, pc, counter_start(t));
         store_add(&place, &buffer.unit, ir->code);
     }
     if (!b)
