@@ -1,0 +1,47 @@
+# Installing, and packages: `cmake --install DIR --prefix PREFIX`, `cpack --config DIR/CPackConfig.cmake`.
+#
+#   bin/dragoman                    the program
+#   lib/dragoman/qemu-ISA           the same under qemu-user's name, for who expects qemu's command line
+#   lib/dragoman/sysroot            makes a directory of Debian packages to run programs against
+#   share/doc/dragoman/             README.md, the docs, and copyright: the licences of all that is linked in
+include(GNUInstallDirs)
+install(TARGETS dragoman DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(PROGRAMS ${CMAKE_SOURCE_DIR}/tools/sysroot DESTINATION lib/dragoman)
+install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
+
+file(STRINGS ${CMAKE_SOURCE_DIR}/frontend/guests.def guests REGEX "^GUEST")
+foreach(guest IN LISTS guests)
+    string(REGEX REPLACE "^GUEST\\(([a-z0-9_]+)\\).*" "\\1" isa ${guest})
+    set(link ${CMAKE_BINARY_DIR}/package/qemu-${isa})
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/package)
+    file(CREATE_LINK ../../${CMAKE_INSTALL_BINDIR}/dragoman ${link} SYMBOLIC)
+    install(FILES ${link} DESTINATION lib/dragoman)
+endforeach()
+
+# Debian keeps each package's licence here; where they are not to be had, their names must do.
+set(copyright ${CMAKE_BINARY_DIR}/package/copyright)
+file(READ ${CMAKE_SOURCE_DIR}/LICENSE text)
+file(WRITE ${copyright} "${text}")
+foreach(package llvm-19-dev libelf-dev libzstd-dev libxxhash-dev zlib1g-dev libc6-dev libstdc++-12-dev)
+    file(APPEND ${copyright} "\n\n==== Statically linked: ${package} ====\n\n")
+    if(EXISTS /usr/share/doc/${package}/copyright)
+        file(READ /usr/share/doc/${package}/copyright text)
+        file(APPEND ${copyright} "${text}")
+    else()
+        file(APPEND ${copyright} "See /usr/share/doc/${package}/copyright on a Debian system.\n")
+    endif()
+endforeach()
+install(FILES ${copyright} DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+set(CPACK_GENERATOR TGZ DEB)
+set(CPACK_PACKAGE_NAME dragoman)
+set(CPACK_PACKAGE_CONTACT "the dragoman project")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "runs Linux programs built for another processor")
+set(CPACK_PACKAGE_DESCRIPTION "dragoman translates user programs of other processors with LLVM, at once or ahead of time.
+It takes qemu-user's options and needs nothing that it doesn't contain.")
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION otherosfs)
+set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)
+include(CPack)
