@@ -41,7 +41,7 @@ typedef __attribute__((preserve_none)) void Code(CODE_PARAMS);
  * call; a direct call is through the first. At Task.stack_base is the return address of
  * a stack without calls, which looks up where to go. */
 enum {
-    CODE_STACK = 1 << 22,   /* bytes, and aligned to as many: whoever unwinds a stack finds the Task at its end */
+    CODE_STACK = 1 << 20,   /* bytes, and aligned to as many: whoever unwinds a stack finds the Task at its end */
     CODE_RESERVE = 1 << 16, /* for what translated code calls */
 };
 /* The entry of the jump cache for an indirect call to what it doesn't know. */

@@ -60,6 +60,11 @@ static void on_fatal(const char *message)
         siglongjmp(*rescue, 1);
 }
 
+void orc_aborted(void)
+{
+    on_fatal("LLVM gave up");
+}
+
 /* Takes the error; one line in `why`. */
 static bool failed(LLVMErrorRef error, char *why, size_t size)
 {

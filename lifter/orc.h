@@ -5,6 +5,10 @@
 
 #include "../include/translate.h"
 
+/* abort() has been called: if this thread is compiling, that was LLVM's answer to something that it has no other for,
+ * such as too little memory. Then it goes on as if the region couldn't be compiled, and doesn't return. */
+void orc_aborted(void);
+
 /* Around fork. The child inherits neither the compile thread nor what it was doing; it starts LLVM anew when it needs
  * to. */
 void orc_before_fork(void);
@@ -20,8 +24,8 @@ Region *region_form(const Guest *guest, u64 pc, RegionFilter *admits, void *cont
 void region_free(Region *r);
 /* Whether the region's code goes from a block (by index) to a guest address without leaving. */
 bool region_stays(const Region *r, size_t block, u64 target);
-/* Adds to a region of finished blocks (r->blocks has room for REGION_BLOCKS) the small functions that its blocks call, as far
- * as the filter admits their blocks and they fit. False without memory. */
+/* Adds to a region of finished blocks (r->blocks has room for REGION_BLOCKS) the small functions that its blocks call,
+ * as far as the filter admits their blocks and they fit. False without memory. */
 bool region_join_callees(Region *r, RegionFilter *admits, void *context);
 /* Whether a block of the region ends in a call of a function that has joined it: that is an edge, and no call of the
  * host's. */

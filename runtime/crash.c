@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../lifter/dump.h"
+#include "../lifter/orc.h"
 #include "ahead.h"
 #include "cache.h"
 #include "linux/linux.h"
@@ -172,6 +173,7 @@ _Noreturn void crash_ours(Task *t, const siginfo_t *info, void *ucontext)
 
 _Noreturn void __wrap_abort(void)
 {
+    orc_aborted();
     Report r = {0};
     add(&r, "dragoman: internal error: abort() called before host pc 0x%lx, pid %d; please report it\n",
         (u64)__builtin_return_address(0), getpid());

@@ -28,21 +28,25 @@ enum {
 __thread Task *self;
 Process *the_process;
 
-/* -- tasks ----------------------------------------------------------------------------------------------------------------- */
+/* -- tasks
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 Task *task_new(Process *p)
 {
     /* Pages rather than malloc: the jump cache and the stack are touched sparsely, and a new thread should cost what it
-     * touches. */
-    u8 *all = mmap(NULL, CODE_STACK + TASK_BYTES + CODE_STACK, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+     * touches. What is mapped to be aligned counts for no limit. */
+    u8 *all =
+        mmap(NULL, CODE_STACK + TASK_BYTES + CODE_STACK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (all == MAP_FAILED)
         return NULL;
     u8 *stack = (u8 *)(((u64)all + CODE_STACK - 1) & -(u64)CODE_STACK), *end = stack + CODE_STACK + TASK_BYTES;
     if (stack > all)
         munmap(all, (size_t)(stack - all));
     munmap(end, (size_t)(all + CODE_STACK - stack));
-    mprotect(stack, GUARD, PROT_NONE);
+    if (mprotect(stack + GUARD, CODE_STACK - GUARD + TASK_BYTES, PROT_READ | PROT_WRITE)) {
+        munmap(stack, CODE_STACK + TASK_BYTES);
+        return NULL;
+    }
     Task *t = (Task *)(stack + CODE_STACK);
     t->process = p;
     t->guest = p->guest;
@@ -94,7 +98,8 @@ bool task_free(Task *t)
     return !threads;
 }
 
-/* -- translation ------------------------------------------------------------------------------------------------------------- */
+/* -- translation
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* The interpreter leaves the state in the Task. */
 __attribute__((preserve_none)) static void interp_entry(CODE_PARAMS)
@@ -144,8 +149,8 @@ static Block *place_kept(const Task *t, u64 pc, const Mapping *map, UnitBuffer *
     return b;
 }
 
-/* What a kept block leads to has been kept because it ran, and probably will again: placed and connected now it needs no way back to
- * the dispatcher. */
+/* What a kept block leads to has been kept because it ran, and probably will again: placed and connected now it needs
+ * no way back to the dispatcher. */
 static void place_following(const Task *t, Block *first, const Mapping *map, UnitBuffer *buffer)
 {
     enum { MOST = 32 };
@@ -154,7 +159,8 @@ static void place_following(const Task *t, Block *first, const Mapping *map, Uni
         for (u32 k = 0; k < blocks[i]->nlinks; k++) {
             Link *link = &blocks[i]->links[k];
             Block *to = cache_lookup(link->pc);
-            if (!to && n < MOST && link->pc >= map->start && link->pc < map->end && (to = place_kept(t, link->pc, map, buffer)))
+            if (!to && n < MOST && link->pc >= map->start && link->pc < map->end &&
+                (to = place_kept(t, link->pc, map, buffer)))
                 blocks[n++] = to;
             if (to)
                 cache_connect(link, to);
@@ -162,8 +168,8 @@ static void place_following(const Task *t, Block *first, const Mapping *map, Uni
     }
 }
 
-/* Finds or makes the block at pc, which is in `map`, for the process's tier; lock held. NULL when the arena is full, or with
- * *readable false if there is no code (any more). */
+/* Finds or makes the block at pc, which is in `map`, for the process's tier; lock held. NULL when the arena is full, or
+ * with *readable false if there is no code (any more). */
 static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
 {
     static Ir *ir; /* the translation lock guards both */
@@ -220,7 +226,8 @@ static void log_unimplemented(const Task *t)
     log_printf("unimplemented instruction at 0x%" PRIx64 ": %08x %s\n", t->pc, word, text);
 }
 
-/* Makes a translation of t->pc, if there is none; false after a fault has been raised because nothing can be executed there. */
+/* Makes a translation of t->pc, if there is none; false after a fault has been raised because nothing can be executed
+ * there. */
 static bool translate(Task *t)
 {
     t->pc = address_untagged(t, t->pc);
@@ -265,8 +272,8 @@ static bool retry_untagged(Task *t, u64 seen)
     return true;
 }
 
-/* What the last exit asked for: connects the link, or has the jump cache know the target. A flush frees links, so they are good
- * only while the generation stands. */
+/* What the last exit asked for: connects the link, or has the jump cache know the target. A flush frees links, so they
+ * are good only while the generation stands. */
 static void remember_target(Task *t, Link *from, u64 generation)
 {
     cache_lock();

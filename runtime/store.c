@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,8 +20,9 @@
 
 enum {
     PAGE = 4096,
-    NAME = 33, /* a file's name with its NUL: 128 bits in hexadecimal digits */
-    FEW = 24,  /* units that aren't worth a write */
+    NAME = 33,          /* a file's name with its NUL: 128 bits in hexadecimal digits */
+    FEW = 24,           /* units that aren't worth a write */
+    ENOUGH = 512 << 20, /* bytes of memory that a limit must allow */
 };
 
 /* A file of the guest's. Its inode says which it is as long as it is mapped; what it has is known by content. */

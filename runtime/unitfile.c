@@ -22,7 +22,8 @@ enum {
     PROBES = 64,      /* slots that are looked at */
     USED_STEP = 3600, /* seconds: a file's time says when it was used, about */
     SMALLEST = 16,    /* slots of a hash table */
-    STAGE = 8 << 20,
+    STAGE = 8 << 20,  /* bytes of records that are kept in memory at most */
+    STAGE_FIRST = 256 << 10,
     STAGE_PAGES = 128 << 10,
 };
 
@@ -257,14 +258,20 @@ bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, UnitBuffer *scratch, U
 /* -- writing
  * ------------------------------------------------------------------------------------------------------------ */
 
-static bool map_stage(UnitStage *s, size_t room)
+/* Room for so many bytes of records, in all. */
+static bool grow_stage(UnitStage *s, size_t room)
 {
-    size_t places = room / sizeof(Record) * sizeof(UnitPlace);
-    void *p = mmap(NULL, room + places, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = s->bytes ? mremap(s->bytes, s->room, room, MREMAP_MAYMOVE)
+                       : mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return false;
-    *s = (UnitStage){.bytes = p, .room = room, .places = (UnitPlace *)((u8 *)p + room)};
-    return true;
+    s->bytes = p;
+    s->room = room;
+    u32 places = (u32)(room / sizeof(Record));
+    UnitPlace *more = realloc(s->places, places * sizeof *more);
+    if (more)
+        s->places = more;
+    return more;
 }
 
 static void add_place(UnitStage *s, const Record *r)
@@ -277,7 +284,7 @@ static void add_place(UnitStage *s, const Record *r)
 /* Room for so many bytes more. */
 static bool stage_room(UnitStage *s, size_t size)
 {
-    if ((!s->bytes && !map_stage(s, STAGE)) || size > s->room - s->size)
+    if (s->size + size > s->room && (s->room >= STAGE || !grow_stage(s, s->room ? 2 * s->room : STAGE_FIRST)))
         return false;
     if (s->size + size > s->paged) {
         size_t step = s->room - s->paged < STAGE_PAGES ? s->room - s->paged : STAGE_PAGES;
@@ -331,7 +338,8 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
 void unitstage_free(UnitStage *s)
 {
     if (s->bytes)
-        munmap(s->bytes, s->room + s->room / sizeof(Record) * sizeof(UnitPlace));
+        munmap(s->bytes, s->room);
+    free(s->places);
     *s = (UnitStage){0};
 }
 
@@ -398,9 +406,11 @@ static bool step(const UnitFile *f, Walk *w, Record *head, u64 *at)
 /* Adds the file's records, those that are good, in front of the stage's. */
 static bool add_old(const UnitFile *f, UnitStage *s)
 {
-    UnitStage all;
-    if (!map_stage(&all, f->size + s->size))
+    UnitStage all = {0};
+    if (!grow_stage(&all, f->size + s->size)) {
+        unitstage_free(&all);
         return false;
+    }
     Record head;
     u64 at;
     for (Walk w = {0}; step(f, &w, &head, &at);) {

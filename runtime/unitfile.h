@@ -30,12 +30,12 @@ typedef struct UnitPlace {
 
 /* Records made by this process, not written yet; zeroed: none. */
 typedef struct UnitStage {
-    u8 *bytes;    /* mapped; pages come a few dozen at a time */
+    u8 *bytes;    /* mapped, to grow without being copied; pages come a few dozen at a time */
     size_t size;  /* of the records */
     size_t room;  /* bytes mapped */
     size_t paged; /* and those that have their pages */
     u32 count;
-    UnitPlace *places; /* of the records, `count`; behind the room for those */
+    UnitPlace *places; /* of the records, `count` */
 } UnitStage;
 
 /* Opens the file `name` in the directory. An empty UnitFile if there is none, or nothing in it may be used: it must be
