@@ -134,13 +134,12 @@ static i32 counter_start(const Task *t)
     return t->process->options.tier == TIER_BASELINE ? -1 : tier_threshold();
 }
 
-/* The block at pc from the disk, or NULL. */
-static Block *place_kept(const Task *t, u64 pc, const Mapping *map, UnitBuffer *buffer)
+/* The block from the disk, or NULL. */
+static Block *place_kept(const Task *t, const StorePlace *place, UnitBuffer *buffer)
 {
     u64 start = log_clock();
-    StorePlace place = store_place(map, pc);
     Unit found;
-    Block *b = store_find(&place, buffer, &found) ? unit_place(&found, pc, counter_start(t)) : NULL;
+    Block *b = store_find(place, buffer, &found) ? unit_place(&found, place->pc, counter_start(t)) : NULL;
     if (b) {
         count(units, 1);
         count(units_ns, log_clock() - start);
@@ -159,9 +158,11 @@ static void place_following(const Task *t, Block *first, const Mapping *map, Uni
         for (u32 k = 0; k < blocks[i]->nlinks; k++) {
             Link *link = &blocks[i]->links[k];
             Block *to = cache_lookup(link->pc);
-            if (!to && n < MOST && link->pc >= map->start && link->pc < map->end &&
-                (to = place_kept(t, link->pc, map, buffer)))
-                blocks[n++] = to;
+            if (!to && n < MOST && link->pc >= map->start && link->pc < map->end) {
+                StorePlace place = store_place(map, link->pc);
+                if ((to = place_kept(t, &place, buffer)))
+                    blocks[n++] = to;
+            }
             if (to)
                 cache_connect(link, to);
         }
@@ -177,7 +178,8 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     if (!ir)
         ir = ir_new();
     int tier = t->process->options.tier;
-    Block *b = place_kept(t, pc, map, &buffer);
+    StorePlace place = store_place(map, pc);
+    Block *b = place_kept(t, &place, &buffer);
     if (b && tier != TIER_LLVM) /* which compiles what the dispatcher comes to */
         place_following(t, b, map, &buffer);
     if (b)
@@ -190,7 +192,6 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     if (tier == TIER_INTERP) {
         b = make_interp_block(ir);
     } else {
-        StorePlace place = store_place(map, pc);
         baseline_unit(t->guest, ir, counter_start(t) >= 0, &buffer);
         b = unit_place(&buffer.unit, pc, counter_start(t));
         store_add(&place, &buffer.unit, ir->code);

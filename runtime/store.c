@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +21,6 @@ enum {
     PAGE = 4096,
     NAME = 33,          /* a file's name with its NUL: 128 bits in hexadecimal digits */
     FEW = 24,           /* units that aren't worth a write */
-    ENOUGH = 512 << 20, /* bytes of memory that a limit must allow */
 };
 
 /* A file of the guest's. Its inode says which it is as long as it is mapped; what it has is known by content. */
@@ -44,8 +42,7 @@ static struct Store {
     StoreFile *files;
 } store = {.dir = -1};
 
-/* -- where
- * --------------------------------------------------------------------------------------------------------------- */
+/* -- where ------------------------------------------------------------------------------------------------------------------- */
 
 bool store_default(char *path, size_t size)
 {
@@ -78,8 +75,8 @@ static bool name_flavour(const Process *p, const Guest *guest, char *name, size_
 {
     size_t id_size;
     const void *id = build_id(&id_size);
-    XXH3_state_t *h = XXH3_createState();
-    if (!id || !h)
+    XXH3_state_t *h = id ? XXH3_createState() : NULL;
+    if (!h)
         return false;
     const char *cpu = p->options.cpu ? p->options.cpu : "";
     u64 how[] = {baseline_features(), lift_is_counting(), p->options.tier != TIER_BASELINE};
@@ -95,8 +92,10 @@ static bool name_flavour(const Process *p, const Guest *guest, char *name, size_
 /* A directory, made if it isn't there; -1 if that can't be, or it isn't to be trusted. */
 static int open_directory(int at, const char *name)
 {
-    mkdirat(at, name, 0700);
-    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+    int fd = openat(at, name, flags);
+    if (fd < 0 && errno == ENOENT && !mkdirat(at, name, 0700))
+        fd = openat(at, name, flags);
     if (fd >= 0 && !unitfile_trusts(fd, true)) {
         close(fd);
         fd = -1;
@@ -141,8 +140,7 @@ void store_stop(void)
     store.stopped = true;
 }
 
-/* -- the guest's files
- * --------------------------------------------------------------------------------------------------- */
+/* -- the guest's files ------------------------------------------------------------------------------------------------------- */
 
 static StoreFile *file_of(u64 dev, u64 ino)
 {
@@ -205,8 +203,7 @@ StorePlace store_place(const Mapping *map, u64 pc)
         .file = may ? file_of(map->dev, map->ino) : NULL, .offset = map->offset + (pc - map->start), .pc = pc};
 }
 
-/* -- units
- * --------------------------------------------------------------------------------------------------------------- */
+/* -- units ------------------------------------------------------------------------------------------------------------------- */
 
 bool store_find(const StorePlace *where, UnitBuffer *scratch, Unit *out)
 {

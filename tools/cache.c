@@ -13,6 +13,7 @@
 #include "../runtime/store.h"
 #include "../runtime/unitdir.h"
 #include "../runtime/unitfile.h"
+#include "run.h"
 
 static const char usage[] =
     "usage: dragoman cache list|stat|verify|prune|clear [--cache DIRECTORY] [--size BYTES]\n"
@@ -70,18 +71,6 @@ static void visit(void *context, int dir, const char *flavour, const char *name)
     printf(" %8" PRIu64 "  %.*s (%s/%.8s)\n", s.records, (int)sizeof s.name, s.name[0] ? s.name : "?", flavour, name);
 }
 
-static bool parse_bytes(const char *text, u64 *bytes)
-{
-    static const char units[] = "KMGT";
-    char *end;
-    errno = 0;
-    *bytes = strtoull(text, &end, 0);
-    const char *unit = *end ? strchr(units, *end & ~32) : NULL;
-    if (unit)
-        *bytes <<= 10 * (unit - units + 1);
-    return !errno && end != text && *text != '-' && !end[unit != NULL];
-}
-
 int cache_main(int argc, char **argv, int at)
 {
     char standard[PATH_MAX];
@@ -94,7 +83,7 @@ int cache_main(int argc, char **argv, int at)
             return 0;
         } else if (!strcmp(argv[at], "--cache") && value) {
             path = argv[++at];
-        } else if (!strcmp(argv[at], "--size") && value && parse_bytes(value, &size)) {
+        } else if (!strcmp(argv[at], "--size") && value && size_parse(value, &size)) {
             at++;
         } else if (argv[at][0] != '-' && !what) {
             what = argv[at];

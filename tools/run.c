@@ -86,18 +86,32 @@ static void each(Options *o, const char *list, void (*f)(Options *, const char *
 
 /* -- options ------------------------------------------------------------------------------------------------------------------ */
 
-static u64 parse_size(const char *name, const char *text)
+bool size_parse(const char *text, u64 *size)
 {
+    static const char units[] = "KMGT";
     char *end;
     errno = 0;
-    u64 v = strtoull(text, &end, 0);
-    static const char units[] = "KMGT";
+    *size = strtoull(text, &end, 0);
     if (*end && strchr(units, *end & ~32)) {
-        v <<= 10 * (strchr(units, *end & ~32) - units + 1);
+        *size <<= 10 * (strchr(units, *end & ~32) - units + 1);
         end++;
     }
-    if (errno || *end || end == text || *text == '-')
+    return !errno && !*end && end != text && *text != '-';
+}
+
+static u64 parse_size(const char *name, const char *text)
+{
+    u64 v;
+    if (!size_parse(text, &v))
         fail("-%s wants a number, not '%s'", name, text);
+    return v;
+}
+
+static u64 parse_room(const char *name, const char *text)
+{
+    u64 v = parse_size(name, text);
+    if (!v)
+        fail("-%s wants a size greater than 0", name);
     return v;
 }
 
@@ -294,9 +308,7 @@ static void opt_host(Args *a, const char *arg, bool from_env)
 
 static void opt_code_size(Args *a, const char *arg, bool from_env)
 {
-    a->options.code_size = parse_size("-code-size", arg);
-    if (!a->options.code_size)
-        fail("--code-size wants a size greater than 0");
+    a->options.code_size = parse_room("-code-size", arg);
 }
 
 static void opt_cache(Args *a, const char *arg, bool from_env)
@@ -307,9 +319,7 @@ static void opt_cache(Args *a, const char *arg, bool from_env)
 
 static void opt_cache_size(Args *a, const char *arg, bool from_env)
 {
-    a->options.cache_size = parse_size("-cache-size", arg);
-    if (!a->options.cache_size)
-        fail("--cache-size wants a size greater than 0");
+    a->options.cache_size = parse_room("-cache-size", arg);
 }
 
 static void opt_no_cache(Args *a, const char *arg, bool from_env)

@@ -14,4 +14,7 @@ int run_main(const Guest *guest, int argc, char **argv, int at);
  * environment. */
 int run_payload(const Guest *guest, const Ahead *payload, char **argv);
 
+/* A number of bytes, K, M, G or T of which may follow; false if that is not what the text says. */
+bool size_parse(const char *text, u64 *size);
+
 #endif
