@@ -422,6 +422,7 @@ COMPARE(vfacgt64, F64x2, (F64x2)op_vfabs64((V128)y) < (F64x2)op_vfabs64((V128)x)
 
 /* -- always in integers -------------------------------------------------------------------------------------------- */
 
+/* ops_half.h has more of them. */
 #define SOFT1(name) \
     static inline V128 op_##name(Task *t, V128 a) \
     { \
@@ -457,8 +458,6 @@ SOFT1(vfrint64z32)
 SOFT1(vfrint64z64)
 SOFT1(vfrint64x32)
 SOFT1(vfrint64x64)
-#undef SOFT1
-#undef SOFT2
 
 /* -- between formats ----------------------------------------------------------------------------------------------- */
 

@@ -171,16 +171,6 @@ COMPARE(vfacgt)
 /* -- estimates and steps ---------------------------------------------------------------------------------------------
  */
 
-#define SOFT1(name)                                                                                                    \
-    static inline V128 op_##name(Task *t, V128 a)                                                                      \
-    {                                                                                                                  \
-        return softfp_##name(t, a);                                                                                    \
-    }
-#define SOFT2(name)                                                                                                    \
-    static inline V128 op_##name(Task *t, V128 a, V128 b)                                                              \
-    {                                                                                                                  \
-        return softfp_##name(t, a, b);                                                                                 \
-    }
 SOFT1(vfrecpe16)
 SOFT1(vfrsqrte16)
 SOFT1(frecpx16)
