@@ -24,10 +24,19 @@ enum {
 };
 #define ADDRESS_END ((u64)1 << 47) /* of the host's user space: guest addresses are host addresses */
 
-static const Guest *const guests[] = {
+const Guest *const guests[] = {
 #define GUEST(isa) &guest_##isa,
 #include "guests.def"
 };
+const size_t nguests = LEN(guests);
+
+const Guest *guest_find(const char *name, size_t n)
+{
+    for (size_t i = 0; i < nguests; i++)
+        if (strlen(guests[i]->name) == n && !memcmp(guests[i]->name, name, n))
+            return guests[i];
+    return NULL;
+}
 
 /* Names of machines, as people write them; MACHINE(EM_ constant, name). */
 #define MACHINES(MACHINE) \

@@ -74,6 +74,11 @@ struct Guest {
 
 extern const Guest guest_aarch64;
 
+/* All guests there are (frontend/guests.def), and the one of a name of n characters, or NULL. */
+extern const Guest *const guests[];
+extern const size_t nguests;
+const Guest *guest_find(const char *name, size_t n);
+
 /* A name for the 4 bytes of guest state at an offset, for people to read: `x3`, `x3+4`, `[264]`. */
 void guest_state_name(const Guest *guest, u32 offset, char *name, size_t size);
 

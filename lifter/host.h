@@ -13,5 +13,7 @@ extern const char *host_level;
 
 /* Whether this processor reaches a level. */
 bool host_reaches(const char *level);
+/* The newest level that it reaches, for people to read: there may be newer ones than translated code can be bound to. */
+const char *host_newest(void);
 
 #endif

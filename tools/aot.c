@@ -28,6 +28,7 @@
 #include "../lifter/orc.h"
 #include "../runtime/load.h"
 #include "../runtime/mem.h"
+#include "command.h"
 
 enum { PAGE = 4096, MAX_WORKERS = 16 };
 /* Where a position-independent program lies in its executable: below where the host's kernel puts its own. */
@@ -525,27 +526,9 @@ static u32 processors(void)
     return sched_getaffinity(0, sizeof set, &set) ? 1 : (u32)CPU_COUNT(&set);
 }
 
-static void help(void)
-{
-    puts(
-        "usage: dragoman aot [options] PROGRAM -o OUT\n"
-        "Translates a static program into an executable for this machine, which needs neither PROGRAM nor dragoman.\n\n"
-        "-o OUT         the executable to write\n"
-        "-march=LEVEL   the processors it is for: x86-64-v3 (default where this machine is one) or x86-64-v2\n"
-        "-O1, -O2       how much LLVM optimises: -O2 (the default) takes about twice the time\n"
-        "-j N           translate with N processes (default: one a processor)\n"
-        "--exact        for programs that handle SIGSEGV and its like, as Go's and Rust's do: without it their\n"
-        "               translation is not used from then on; with it code is some 20 % slower\n"
-        "--stats        have OUT count the instructions it executes, for DRAGOMAN_STATS=1\n"
-        "-h, --help     print this help\n\n"
-        "Options of 'dragoman run' are given to OUT in their environment variables ('dragoman -h' lists them): "
-        "DRAGOMAN_STATS=1 "
-        "OUT.\nThe exit status is 0 if OUT has been written.");
-}
-
 static int usage(const char *what)
 {
-    complain("%s; 'dragoman aot -h' explains", what);
+    complain("%s; 'dragoman help aot' explains", what);
     return 2;
 }
 
@@ -559,7 +542,7 @@ int aot_main(int argc, char **argv, int at)
     for (; at < argc; at++) {
         const char *arg = argv[at];
         if (!strcmp(arg, "-h") || !strcmp(arg, "--help")) {
-            help();
+            command_help("aot");
             return 0;
         }
         if (!strcmp(arg, "-o") || !strcmp(arg, "-j")) {
@@ -585,7 +568,7 @@ int aot_main(int argc, char **argv, int at)
         } else if (!strcmp(arg, "--stats")) {
             a->counts = true;
         } else if (arg[0] == '-' && arg[1]) {
-            complain("no such option: %s ('dragoman aot -h' lists those there are)", arg);
+            complain("no such option: %s ('dragoman help aot' lists those there are)", arg);
             return 2;
         } else if (a->program) {
             return usage("one program at a time");

@@ -23,6 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../include/guest.h"
+#include "command.h"
+
 /* Ways to run a program: WAY(name, colour in the chart). */
 #define WAYS(WAY) \
     WAY(native, "#444444") \
@@ -647,19 +650,6 @@ static void write_svg(const Bench *b, const char *model)
 
 /* -- command line ---------------------------------------------------------------------------------------- */
 
-static void usage(FILE *f)
-{
-    fputs(
-        "usage: dragoman bench [--runs N] [--ways LIST] [--long] [--json FILE] [--svg FILE] [NAME...]\n"
-        "       dragoman bench [--runs N] [--ways LIST] [--json FILE] [--svg FILE] -- PROGRAM ARGS...\n"
-        "Compares CPU times of native code, qemu-user, each of dragoman's tiers and executables made ahead of time on\n"
-        "the programs of tools/bench (those named, or all), or of all but native code on a guest program of yours.\n"
-        "Medians of N runs (3); outputs must be equal. --long has programs do their work ten times, so that it hardly\n"
-        "counts what it costs to translate them. --ways takes those to compare, with commas in between: qemu, baseline,\n"
-        "llvm, auto, aot (all; to make executables takes minutes the first time). DRAGOMAN_BENCH_QEMU names the QEMU.\n",
-        f);
-}
-
 static void choose_ways(Bench *b, const char *list)
 {
     memset(b->wanted, 0, sizeof b->wanted);
@@ -683,7 +673,7 @@ static int parse(Bench *b, int argc, char **argv, int at)
         if (!strcmp(o, "--"))
             return at + 1;
         if (!strcmp(o, "-h") || !strcmp(o, "--help")) {
-            usage(stdout);
+            command_help("bench");
             exit(0);
         }
         if (!strcmp(o, "--long")) {
@@ -696,10 +686,10 @@ static int parse(Bench *b, int argc, char **argv, int at)
         }
         bool runs = !strcmp(o, "--runs"), json = !strcmp(o, "--json"), svg = !strcmp(o, "--svg");
         bool chosen = !strcmp(o, "--ways");
-        if (!(runs || json || svg || chosen) || at + 1 == argc) {
-            usage(stderr);
-            exit(EXIT_CANNOT);
-        }
+        if (!(runs || json || svg || chosen))
+            fail("no such option: %s ('dragoman help bench' lists those there are)", o);
+        if (at + 1 == argc)
+            fail("%s wants an argument ('dragoman help bench' explains)", o);
         const char *value = argv[++at];
         if (json)
             b->json = value;
@@ -739,7 +729,7 @@ static void take_users(Bench *b, char **argv)
     fprintf(stderr, "\r%50s\r", "");
 }
 
-int bench_main(const Guest *guest, int argc, char **argv, int at)
+int bench_main(int argc, char **argv, int at)
 {
     char model[256];
     bool good = true;
@@ -747,7 +737,7 @@ int bench_main(const Guest *guest, int argc, char **argv, int at)
     Bench *b = calloc(1, sizeof *b);
     if (!b)
         fail("out of memory");
-    b->guest = guest;
+    b->guest = guests[0];
     b->runs = 3;
     b->chosen = calloc((size_t)argc, sizeof *b->chosen);
     if (!b->chosen)

@@ -13,18 +13,8 @@
 #include "../runtime/store.h"
 #include "../runtime/unitdir.h"
 #include "../runtime/unitfile.h"
+#include "command.h"
 #include "run.h"
-
-static const char usage[] =
-    "usage: dragoman cache list|stat|verify|prune|clear [--cache DIRECTORY] [--size BYTES]\n"
-    "Looks after the translations that earlier runs have kept.\n\n"
-    "list      each file: when it was used last, bytes, blocks, what they are of\n"
-    "stat      all of them together\n"
-    "verify    reads everything; says what is damaged (which is never used), with status 1\n"
-    "prune     removes what has not been used for longest, until there are BYTES at most (K, M, G may follow; default "
-    "1G)\n"
-    "clear     removes everything\n\n"
-    "The directory is --cache, or $DRAGOMAN_CACHE, or $XDG_CACHE_HOME/dragoman, or ~/.cache/dragoman.\n";
 
 typedef struct Total {
     UnitFileStat sum;
@@ -79,16 +69,22 @@ int cache_main(int argc, char **argv, int at)
     for (; at < argc; at++) {
         const char *value = at + 1 < argc ? argv[at + 1] : NULL;
         if (!strcmp(argv[at], "--help") || !strcmp(argv[at], "-h")) {
-            fputs(usage, stdout);
+            command_help("cache");
             return 0;
-        } else if (!strcmp(argv[at], "--cache") && value) {
+        } else if ((!strcmp(argv[at], "--cache") || !strcmp(argv[at], "--size")) && !value) {
+            fprintf(stderr, "dragoman: cache: %s wants an argument\n", argv[at]);
+            return 2;
+        } else if (!strcmp(argv[at], "--cache")) {
             path = argv[++at];
-        } else if (!strcmp(argv[at], "--size") && value && size_parse(value, &size)) {
-            at++;
+        } else if (!strcmp(argv[at], "--size")) {
+            if (!size_parse(argv[++at], &size)) {
+                fprintf(stderr, "dragoman: cache: --size wants a number of bytes, not '%s'\n", value);
+                return 2;
+            }
         } else if (argv[at][0] != '-' && !what) {
             what = argv[at];
         } else {
-            fprintf(stderr, "dragoman: cache: %s: not understood; 'dragoman cache --help' explains\n", argv[at]);
+            fprintf(stderr, "dragoman: cache: %s: not understood; 'dragoman help cache' explains\n", argv[at]);
             return 2;
         }
     }
@@ -96,7 +92,7 @@ int cache_main(int argc, char **argv, int at)
          verify = what && !strcmp(what, "verify");
     bool prune = what && !strcmp(what, "prune"), clear = what && !strcmp(what, "clear");
     if (!list && !stat && !verify && !prune && !clear) {
-        fprintf(stderr, "dragoman: cache: %s\n%s", what ? "no such command" : "say what to do", usage);
+        fprintf(stderr, "dragoman: cache: %s: list, stat, verify, prune or clear\n", what ? "no such command" : "say what to do");
         return 2;
     }
     if (!path && !store_default(standard, sizeof standard)) {

@@ -17,6 +17,7 @@
 #include "../lifter/dump.h"
 #include "../lifter/orc.h"
 #include "../runtime/runtime.h"
+#include "command.h"
 
 enum { EXIT_USAGE = 2, PAGE = 4096, MAX_NEAR = 8 };
 /* Where position-independent files are mapped: far from everything, and a file's own address is easily seen in the sum.
@@ -289,27 +290,10 @@ static void show(const Dis *d, Extent e)
 
 /* -- command line ------------------------------------------------------------------------------------------- */
 
-static void usage(void)
-{
-    fputs("usage: dragoman dis [options] file [function | 0xaddress]\n"
-          "Shows what guest code becomes: guest instructions, IR and the baseline's host code side by side, then LLVM "
-          "IR and\n"
-          "LLVM's host code. Without a function or an address: the code at the entry point.\n\n"
-          "-d items     only these, with commas in between: in_asm (guest code), op (IR), out_asm (host code), llvm "
-          "(LLVM IR\n"
-          "             before optimisation), op_opt (after). Without it: all but llvm\n"
-          "--tier name  baseline or llvm: only what that one makes\n"
-          "--exact      regions as they are once the guest handles faults\n"
-          "-O2          regions with LLVM's O2\n"
-          "-h           this help\n",
-          stdout);
-    exit(0);
-}
-
 static const char *argument(int argc, char **argv, int *at)
 {
     if (*at + 1 >= argc)
-        fail("%s wants an argument ('dragoman dis -h' explains)", argv[*at]);
+        fail("%s wants an argument ('dragoman help dis' explains)", argv[*at]);
     return argv[++*at];
 }
 
@@ -347,12 +331,12 @@ int dis_main(int argc, char **argv, int at)
         else if (!strcmp(option, "-O2"))
             d.opt = 2;
         else if (!strcmp(option, "-h") || !strcmp(option, "-help"))
-            usage();
+            return command_help("dis"), 0;
         else
-            fail("no such option: %s ('dragoman dis -h' lists those there are)", argv[at]);
+            fail("no such option: %s ('dragoman help dis' lists those there are)", argv[at]);
     }
     if (at >= argc)
-        fail("no file given ('dragoman dis -h' explains)");
+        fail("no file given ('dragoman help dis' explains)");
     if (at + 2 < argc)
         fail("one function or address at a time, please: '%s' is one too many", argv[at + 2]);
     log_.file = stdout;

@@ -10,11 +10,9 @@
 #include "aot.h"
 #include "bench.h"
 #include "cache.h"
+#include "command.h"
 #include "dis.h"
 #include "run.h"
-
-/* Guests there are; a program's own ELF header could choose among several. */
-static const Guest *const guests[] = {&guest_aarch64};
 
 #if __has_feature(address_sanitizer)
 /* Faults are the guest's, and its memory is not the sanitizer's to judge. */
@@ -27,13 +25,39 @@ const char *__asan_default_options(void)
 #endif
 
 /* Whether this executable, holding a program, has been executed by its guest to run another one
- * (runtime/linux/process.c: exec_guest), by the only names that nobody else uses; and if somebody does, then not with more
- * rights than they have. */
+ * (runtime/linux/process.c: exec_guest), by the only names that nobody else uses; and if somebody does, then not with
+ * more rights than they have. */
 static bool reentered(int argc, char **argv)
 {
     const char *name = (const char *)getauxval(AT_EXECFN);
     bool ours = name && !getauxval(AT_SECURE) && (!strcmp(name, "/proc/self/exe") || !strncmp(name, "/dev/fd/", 8));
     return ours && argc > 2 && !strcmp(argv[0], "dragoman") && !strcmp(argv[1], "run");
+}
+
+/* The program to run is qemu-user's by this name ("qemu-aarch64", also "qemu-aarch64-static"); NULL for another. */
+static const char *qemu_name(const char *argv0)
+{
+    const char *slash = strrchr(argv0, '/'), *name = slash ? slash + 1 : argv0;
+    return strncmp(name, "qemu-", 5) ? NULL : name;
+}
+
+static const struct {
+    const char *name;
+    int (*main)(int argc, char **argv, int at);
+} mains[] = {
+#define COMMAND(name, args, summary, text) {#name, name##_main},
+#include "commands.def"
+};
+
+static int help(int argc, char **argv, int at)
+{
+    if (at >= argc)
+        command_list(stdout);
+    else if (command_find(argv[at]))
+        command_help(argv[at]);
+    else
+        fprintf(stderr, "dragoman help: there is no command '%s'; 'dragoman help' lists those there are\n", argv[at]);
+    return at < argc && !command_find(argv[at]) ? 2 : 0;
 }
 
 static int command(int argc, char **argv)
@@ -43,33 +67,35 @@ static int command(int argc, char **argv)
         return run_payload(guests[0], payload, argv);
     if (argc < 1)
         return 2;
-    const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
     /* Installed under qemu-user's name it takes qemu-user's command line, which has no subcommands. */
-    if (!strncmp(name, "qemu-", 5)) {
-        const char *isa = name + 5;
-        size_t n = strcspn(isa, "-");
-        for (size_t i = 0; i < LEN(guests); i++)
-            if (strlen(guests[i]->name) == n && !memcmp(guests[i]->name, isa, n))
-                return run_main(guests[i], argc, argv, 1);
+    const char *name = qemu_name(argv[0]);
+    if (name) {
+        const char *isa = name + strlen("qemu-");
+        const Guest *guest = guest_find(isa, strcspn(isa, "-"));
+        if (guest)
+            return run_guest(guest, argc, argv, 1);
         fprintf(stderr, "dragoman: called as %s, but there is no guest %s\n", name, isa);
         return 2;
     }
-    if (run_by_kernel())
-        return run_main(guests[0], argc, argv, 1);
-    if (argc > 1 && !strcmp(argv[1], "aot"))
-        return aot_main(argc, argv, 2);
-    if (argc > 1 && !strcmp(argv[1], "bench"))
-        return bench_main(guests[0], argc, argv, 2);
-    if (argc > 1 && !strcmp(argv[1], "cache"))
-        return cache_main(argc, argv, 2);
-    if (argc > 1 && !strcmp(argv[1], "dis"))
-        return dis_main(argc, argv, 2);
-    int at = argc > 1 && !strcmp(argv[1], "run") ? 2 : 1;
-    return run_main(guests[0], argc, argv, at);
+    if (argc < 2 || run_by_kernel())
+        return run_main(argc, argv, 1);
+    for (size_t i = 0; i < LEN(mains); i++) {
+        if (strcmp(argv[1], mains[i].name))
+            continue;
+        if (argc > 2 && (!strcmp(argv[2], "-h") || !strcmp(argv[2], "--help")))
+            return help(argc, argv, 1);
+        return mains[i].main(argc, argv, 2);
+    }
+    if (!strcmp(argv[1], "help"))
+        return help(argc, argv, 2);
+    if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "-help") || !strcmp(argv[1], "--help"))
+        return help(argc, argv, argc);
+    return run_main(argc, argv, 1);
 }
 
-/* -- the host's stack. The kernel's may grow as far as the guest's may (RLIMIT_STACK), which can be too little, or be made so while we
- * run. So it is made to grow at once as far as is needed, or, where it mustn't, another one is used. */
+/* -- the host's stack. The kernel's may grow as far as the guest's may (RLIMIT_STACK), which can be too little, or be
+ * made so while we run. So it is made to grow at once as far as is needed, or, where it mustn't, another one is used.
+ */
 
 enum { STACK = 4 << 20, OWN_STACK = 8 << 20, OWN_STACK_MIN = 1 << 20 };
 

@@ -19,6 +19,8 @@
 #include "../runtime/perf.h"
 #include "../runtime/signal.h"
 #include "../runtime/store.h"
+#include "command.h"
+#include "version.h"
 
 extern char **environ;
 
@@ -115,16 +117,15 @@ static u64 parse_room(const char *name, const char *text)
     return v;
 }
 
-static void opt_help(Args *a, const char *arg, bool from_env);
-
-static void opt_h(Args *a, const char *arg, bool from_env)
+static void opt_help(Args *a, const char *arg, bool from_env)
 {
-    opt_help(a, arg, from_env);
+    command_help("run");
+    exit(0);
 }
 
 static void opt_version(Args *a, const char *arg, bool from_env)
 {
-    puts("dragoman version " DRAGOMAN_VERSION);
+    version_print();
     exit(0);
 }
 
@@ -362,27 +363,23 @@ static void opt_gdb_names(Args *a, const char *arg, bool from_env)
 }
 
 static const struct Option {
-    const char *name, *arg, *env, *help;
+    const char *name; /* with its dashes */
+    const char *arg, *env;
     void (*apply)(Args *a, const char *arg, bool from_env);
 } table[] = {
-#define OPTION(handler, name, arg, env, help) {name, arg, env, help, opt_##handler},
+#define OPTION(handler, name, arg, env, help) {name, arg, env, opt_##handler},
 #include "options.def"
 };
 
-static void opt_help(Args *a, const char *arg, bool from_env)
+/* The option of a name of n characters, dashes left out. */
+static const struct Option *option_find(const char *wanted, size_t n)
 {
-    printf("usage: dragoman [run] [options] program [arguments...]\n"
-           "Runs a Linux program built for %s on this machine.\n\n"
-           "Argument          Env-variable       Description\n",
-           a->guest->name);
     for (size_t i = 0; i < LEN(table); i++) {
-        char left[40];
-        snprintf(left, sizeof left, "%s%s%s%s", strlen(table[i].name) > 1 && strcmp(table[i].name, "cpu") ? "--" : "-",
-                 table[i].name, table[i].arg ? " " : "", table[i].arg ? table[i].arg : "");
-        printf("%-17s %-18s %s\n", left, table[i].env ? table[i].env : "", table[i].help);
+        const char *name = table[i].name + strspn(table[i].name, "-");
+        if (strlen(name) == n && !memcmp(name, wanted, n))
+            return &table[i];
     }
-    puts("\nThe exit status is the program's; 127 if it is not found, 126 if it cannot be run, 2 for a bad option.");
-    exit(0);
+    return NULL;
 }
 
 /* Takes options from argv[at] on; returns the index of the program. */
@@ -393,20 +390,17 @@ static int parse_options(Args *a, int argc, char **argv, int at)
         if (!*name) /* -- */
             return at + 1;
         size_t n = strcspn(name, "=");
-        const struct Option *o = NULL;
-        for (size_t i = 0; i < LEN(table); i++)
-            if (strlen(table[i].name) == n && !memcmp(table[i].name, name, n))
-                o = &table[i];
+        const struct Option *o = option_find(name, n);
         if (!o)
-            fail("no such option: %s ('dragoman -h' lists those there are)", argv[at]);
+            fail("no such option: %s ('dragoman help run' lists those there are)", argv[at]);
         const char *value = name[n] ? name + n + 1 : NULL;
         if (o->arg && !value) {
             if (at + 1 >= argc)
-                fail("-%s wants an argument: %s", o->name, o->arg);
+                fail("%s wants an argument: %s", o->name, o->arg);
             value = argv[++at];
         }
         if (!o->arg && value)
-            fail("-%s takes no argument", o->name);
+            fail("%s takes no argument", o->name);
         o->apply(a, value, false);
     }
     return at;
@@ -523,7 +517,12 @@ bool run_by_kernel(void)
     return kernel_descriptor() >= 0 || keeps_argv0();
 }
 
-int run_main(const Guest *guest, int argc, char **argv, int at)
+int run_main(int argc, char **argv, int at)
+{
+    return run_guest(guests[0], argc, argv, at);
+}
+
+int run_guest(const Guest *guest, int argc, char **argv, int at)
 {
     Args a = defaults(guest);
     if (!run_by_kernel())
@@ -531,7 +530,7 @@ int run_main(const Guest *guest, int argc, char **argv, int at)
     else if (kernel_descriptor() >= 0)
         take_descriptor(&a.options, kernel_descriptor());
     if (at >= argc)
-        fail("no program given: dragoman [options] program [arguments...]; 'dragoman -h' explains");
+        fail("no program given: dragoman [options] PROGRAM [ARGUMENT...]; 'dragoman help' explains");
     const char *path = argv[at];
     char **command = malloc((size_t)(argc + 1) * sizeof *argv), **guest_argv = argv + at;
     if (!command)

@@ -9,7 +9,9 @@
 bool run_by_kernel(void);
 /* Runs the program that argv from index `at` on asks for (options, path, arguments). Returns an exit status only when the
  * program could not be started. */
-int run_main(const Guest *guest, int argc, char **argv, int at);
+int run_main(int argc, char **argv, int at);
+/* The same for one guest's programs, under qemu-user's name for it. */
+int run_guest(const Guest *guest, int argc, char **argv, int at);
 /* Runs the program that this executable was made for by `dragoman aot`: all arguments are its, options come from the
  * environment. */
 int run_payload(const Guest *guest, const Ahead *payload, char **argv);

@@ -1,0 +1,7 @@
+/* `dragoman --version`. */
+#ifndef DRAGOMAN_TOOLS_VERSION_H
+#define DRAGOMAN_TOOLS_VERSION_H
+
+void version_print(void);
+
+#endif
