@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -309,12 +310,49 @@ static int open_guest(Task *t, const char *name, char **host)
     return fd;
 }
 
+/* Where Debian's qemu has the guest's root, and its cross libraries are. */
+#define QEMU_ROOT "/etc/qemu-binfmt/"
+#define CROSS_ROOT "/usr/"
+
+bool load_default_root(const Options *o, const Image *image, char root[PATH_MAX])
+{
+    struct stat st;
+    char interp[PATH_MAX];
+    const Abi *abi = abi_of(image->guest);
+    if (o->root_given || o->sysroot)
+        return false;
+    snprintf(root, PATH_MAX, QEMU_ROOT "%s", image->guest->name);
+    if (stat(root, &st) == 0 && S_ISDIR(st.st_mode))
+        return true;
+    if (!image->interp[0] || access(image->interp, F_OK) == 0)
+        return false;
+    for (size_t i = 0; i < LEN(abi->triplets) && abi->triplets[i]; i++) {
+        int n = snprintf(root, PATH_MAX, CROSS_ROOT "%s", abi->triplets[i]);
+        n += snprintf(interp, sizeof interp, "%s%s", root, image->interp);
+        if (n < PATH_MAX && access(interp, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int no_interp(const Loader *l, const char *name, const char *program)
+{
+    const Options *o = &l->p->options;
+    const char *given = o->no_sysroot ? o->no_sysroot : o->sysroot;
+    if (given)
+        return fail(l, ENOENT, "%s: interpreter %s is neither in %s nor in /: give the guest's root with -L DIR", program, name,
+                    given);
+    return fail(l, ENOENT,
+                "%s: interpreter %s not found: give the guest's root with -L DIR or DRAGOMAN_SYSROOT, or install one where it is "
+                "looked for (" QEMU_ROOT "%s; on Debian: apt-get install libc6-%s-cross)",
+                program, name, l->p->guest->name, l->p->abi->debian);
+}
+
 static int open_interp(const Loader *l, Image *image, const char *name, const char *program)
 {
     int fd = open_guest(l->t, name, NULL);
     if (fd < 0 && errno == ENOENT)
-        return fail(l, ENOENT, "%s: interpreter %s not found; give the guest's root with -L DIR or QEMU_LD_PREFIX",
-                    program, name);
+        return no_interp(l, name, program);
     if (fd < 0)
         return fail(l, errno, "%s: interpreter %s: %s", program, name, strerror(errno));
     int error = image_open(image, fd, name, l->why, l->size);
@@ -662,8 +700,10 @@ int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
             Image image;
             int error = image_open(&image, fd, path, why, size);
             if (!error) {
-                char link[64];
+                char link[64], name[PATH_MAX];
                 snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+                if (load_default_root(&p->options, &image, name))
+                    fd_set_root(p, name);
                 note_exe(p, link, file ? file : path);
                 error = load_image(l, &image, path, execfn, 0);
             }

@@ -2,6 +2,8 @@
 #ifndef DRAGOMAN_LOAD_H
 #define DRAGOMAN_LOAD_H
 
+#include <limits.h>
+
 #include "ahead.h"
 #include "runtime.h"
 
@@ -26,6 +28,11 @@ ProgramKind program_kind(const char *head, size_t size, Script *s);
 
 /* The Abi that belongs to a guest. */
 const Abi *abi_of(const Guest *guest);
+
+/* The root of a guest program where nobody has said what it is: where Debian's qemu has it (/etc/qemu-binfmt); or, for a program that
+ * couldn't run otherwise, where Debian's cross packages have their libraries (/usr/TRIPLET). These names are the administrator's, so they
+ * hold for set-user-ID programs, too. False if there is none. */
+bool load_default_root(const Options *o, const Image *image, char root[PATH_MAX]);
 
 /* Makes `path` (as the guest sees it: looked up in the sysroot first) the program of p, whose options and argv are
  * set: maps it, its interpreter, stack, vDSO; builds the stack; sets guest and abi of p and t, t's registers and pc,

@@ -12,6 +12,7 @@
 typedef struct Options {
     const char *no_sysroot;    /* what -L named if that is no directory: told when a program doesn't load */
     const char *sysroot;       /* -L / QEMU_LD_PREFIX, absolute, without trailing slash; NULL for none */
+    bool root_given;           /* ... and it, or that there is none, is what somebody has said: no default (load_default_root) */
     const char *argv0;         /* -0: replaces the guest's argv[0] */
     int fd;                    /* --fd, or the kernel's AT_EXECFD: the program, open, for the loader to close; -1: to be opened by name */
     const char *release;       /* -r: uname's release */
@@ -98,6 +99,8 @@ struct Layout;      /* runtime/linux/layout.h */
 struct Abi {
     const char *machine;          /* uname -m */
     const char *platform;         /* AT_PLATFORM */
+    const char *triplets[2];      /* GNU's names of its systems, which compilers and Debian's cross packages have */
+    const char *debian;           /* Debian's name of the first */
     const u16 *sysno;             /* guest syscall number -> Sys (runtime/linux/syscalls.def), 0 for none */
     u32 nsysno;
     u32 audit_arch;               /* AUDIT_ARCH_*, for seccomp */

@@ -135,7 +135,8 @@ static void opt_ld_prefix(Args *a, const char *arg, bool from_env)
     char *path = realpath(arg, NULL);
     bool found = path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     /* A static program needs none, and is often started with a prefix that not every machine has. */
-    a->options.no_sysroot = found ? NULL : arg;
+    a->options.no_sysroot = found || !*arg ? NULL : arg;
+    a->options.root_given = true;
     a->options.sysroot = found && strcmp(path, "/") ? path : NULL;
 }
 

@@ -66,8 +66,14 @@ Linux *linux_state(Process *p)
     l->self = fd_hide(p, open_self());
     l->exe = file_id("/proc/self/exe");
     l->top = file_id("/");
-    /* By its real name, which is what the kernel reports of files in it. */
-    char *real = p->options.sysroot ? realpath(p->options.sysroot, NULL) : NULL;
+    fd_set_root(p, p->options.sysroot);
+    return l;
+}
+
+/* By its real name, which is what the kernel reports of files in it. */
+void fd_set_root(Process *p, const char *path)
+{
+    char *real = path ? realpath(path, NULL) : NULL;
     if (real && strcmp(real, "/") != 0) {
         p->options.sysroot = real;
         fd_root(p);
@@ -75,7 +81,6 @@ Linux *linux_state(Process *p)
         free(real);
         p->options.sysroot = NULL;
     }
-    return l;
 }
 
 enum {

@@ -147,6 +147,8 @@ static inline bool fd_hidden(const Process *p, u32 fd)
 {
     return unlikely(fd - p->kernel->lowest < p->kernel->span) && fd_is_hidden(p->kernel, fd);
 }
+/* Makes a directory the sysroot; none if it is NULL or /. */
+void fd_set_root(Process *p, const char *path);
 /* The sysroot's (Linux.root), opened again if need be; -1 if there is none or no room for it. */
 int fd_root(Process *p);
 /* Opens it again where it isn't open: a vfork child shares our memory but not our descriptors, and may have moved it

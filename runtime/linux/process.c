@@ -283,7 +283,7 @@ static i64 exec_guest(Exec *x)
     }
     STRING("-cpu", o->cpu)
     STRING("--host", host_level)
-    STRING("-L", o->sysroot)
+    STRING("-L", o->sysroot ? o->sysroot : o->root_given ? "/" : NULL)
     STRING("-r", o->release)
     STRING("--tier", o->tier == TIER_AUTO ? NULL : tiers[o->tier])
     STRING("-D", log_path(log))
@@ -413,7 +413,8 @@ static i64 check_guest(Exec *x)
     Image image;
     char why[512], head[SCRIPT_LINE];
     i64 error = image_open(&image, x->fd, x->name, why, sizeof why);
-    if (!error && image.interp[0]) {
+    char root[PATH_MAX];
+    if (!error && image.interp[0] && !load_default_root(&x->t->process->options, &image, root)) {
         Path interp;
         error = path_find(x->t->process, AT_FDCWD, image.interp, PATH_FOLLOW, &interp);
         if (!error)

@@ -44,7 +44,11 @@ int main(int argc, char **argv)
         puts("deep enough");
     } else if (!strcmp(argv[1], "exit"))
         return atoi(argv[2]);
-    else if (!strcmp(argv[1], "abort"))
+    else if (!strcmp(argv[1], "exec")) {
+        execv(argv[2], argv + 2);
+        perror("exec");
+        return 1;
+    } else if (!strcmp(argv[1], "abort"))
         abort();
     else if (!strcmp(argv[1], "work")) { /* a loop, another one in a child, then another program */
         volatile unsigned sum = 0;
