@@ -17,12 +17,15 @@ typedef struct GuestReg {
     u8 type;    /* Type */
 } GuestReg;
 
-/* Lifting of one block. Guests embed nothing in it: their private state is `flags`-like scratch in `priv`. */
+/* Lifting of one block. */
 typedef struct Lift {
     Ir *ir;
     const Guest *guest;
     u64 pc;            /* address of the instruction being lifted */
     u64 next;          /* address of the one after it */
+    u64 mode;          /* what a pc says besides the address (Guest.code_mask), for the instruction at pc; the guest changes it
+                          to what holds at `next` */
+    u64 own[4];        /* the guest's, 0 where a block begins */
     bool ended;        /* a terminator has been emitted */
     bool unimplemented; /* the instruction at pc didn't decode or isn't implemented */
     u64 addr_mask;     /* what data addresses are ANDed with, or 0 for nothing: see lift_ignore_tags */
@@ -53,8 +56,11 @@ struct Guest {
     u16 elf_machine;          /* EM_* */
     u8 elf_class;             /* ELFCLASS* */
     u8 insn_align;            /* bytes */
+    u64 code_mask;            /* the bits of a pc, which blocks are known by, that are an address. The others are what decoding
+                                 depends on besides: an instruction set, the state of a prefix */
     u8 tag_bits;              /* topmost bits of an address that the guest's hardware ignores; 0 for none */
     const char *llvm_triple;  /* for LLVM's disassembler */
+    const char *llvm_triple_odd; /* the same for a pc with bit 0 set, if that isn't part of an address */
     const char *llvm_features;
     const GuestReg *regs;
     size_t nregs;
@@ -73,6 +79,18 @@ struct Guest {
 };
 
 extern const Guest guest_aarch64;
+
+/* Where in memory the instruction at a pc is. */
+static inline u64 code_address(const Guest *guest, u64 pc)
+{
+    return pc & guest->code_mask;
+}
+
+/* The pc of the instruction being lifted. */
+static inline u64 lift_pc(const Lift *l)
+{
+    return l->pc | l->mode;
+}
 
 /* All guests there are (frontend/guests.def), and the one of a name of n characters, or NULL. */
 extern const Guest *const guests[];

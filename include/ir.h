@@ -91,7 +91,7 @@ enum { IR_CODE = 2048 }; /* bytes of guest code in a block at most */
 typedef struct Ir {
     Op *ops;
     u32 count, cap;
-    u64 pc, end;       /* guest addresses: first byte, and one past the last instruction */
+    u64 pc, end;       /* of the first instruction, and what follows the last one; end - pc is their length in bytes */
     u32 insns;         /* guest instructions */
     u8 code[IR_CODE];  /* the guest's bytes from pc on, as they were when they were lifted */
 } Ir;

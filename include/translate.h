@@ -48,8 +48,8 @@ struct Block {
     u32 code_size;
     u32 nmap;
     PcMap *map;           /* baseline: one per instruction, behind the links. LLVM regions: none unless exact */
-    u64 pc;               /* guest address it is entered at */
-    u64 low, end;         /* guest range [low, end) it was made from (for regions: the hull); low is pc unless set */
+    u64 pc;               /* guest pc it is entered at */
+    u64 low, end;         /* guest addresses [low, end) it was made from (for regions: the hull); low is pc unless set */
     u32 insns;
     Link *links;          /* nlinks exits */
     Link *incoming;       /* links of others connected here */

@@ -5,6 +5,16 @@
 
 #include "flags.h"
 
+/* A known value that covers bytes of state being put, but isn't replaced by it, is known no more: the v128 whose upper half the
+ * slot is, and what is in the upper half of a v128. */
+static void forget_overlapping(Lift *l, u32 slot, Type type)
+{
+    if (slot % 2 && l->known_type[slot - 1] == TYPE_Q)
+        l->known[slot - 1] = NO_VAL;
+    if (type == TYPE_Q)
+        l->known[slot + 1] = NO_VAL;
+}
+
 static Val state_get(Lift *l, u32 offset, OpCode get, Type type)
 {
     assert(offset % 8 == 0 || type == TYPE_W);
@@ -31,8 +41,7 @@ static void state_put(Lift *l, u32 offset, Val v, OpCode put, Type type)
     u32 slot = offset / 8;
     l->known[slot] = offset % 8 == 0 ? v : NO_VAL;
     l->known_type[slot] = (u8)type;
-    if (type == TYPE_Q)
-        l->known[slot + 1] = NO_VAL;
+    forget_overlapping(l, slot, type);
 }
 
 Val get32(Lift *l, u32 offset)

@@ -58,7 +58,8 @@ static const u8 *look_at(Window *w, u64 pc, u64 end, size_t *size)
 
 bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
 {
-    Lift l = {.ir = out, .guest = guest};
+    Lift l = {.ir = out, .guest = guest, .mode = pc & ~guest->code_mask};
+    const u64 start = code_address(guest, pc), mode = l.mode;
     if (guest->tag_bits && atomic_load(&ignore_tags))
         l.addr_mask = ~0ull >> guest->tag_bits;
     ir_reset(out, pc);
@@ -68,33 +69,33 @@ bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
 
     /* A block that runs on into the next page could fault in the middle of being read, or be made of two mappings: it ends
      * at the page's end, and the next one begins there. */
-    u64 page_end = (pc | (PAGE - 1)) + 1;
-    Window window = {.at = pc};
-    for (l.pc = pc; !l.ended; l.pc = l.next) {
+    u64 page_end = (start | (PAGE - 1)) + 1;
+    Window window = {.at = start};
+    for (l.pc = start; !l.ended; l.pc = l.next) {
         size_t size = 0;
-        bool room = l.pc - pc + LONGEST <= IR_CODE;
+        bool room = l.pc - start + LONGEST <= IR_CODE;
         const u8 *bytes = room && out->insns < max_insns && l.pc < page_end ? look_at(&window, l.pc, page_end, &size) : NULL;
         if (!size) {
             if (!out->insns)
                 return false;
-            end_jump(&l, l.pc);
+            end_jump(&l, lift_pc(&l));
             break;
         }
         u32 mark = out->count;
-        Val head = ir_emit(out, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)l.pc);
+        Val head = ir_emit(out, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)(l.pc | mode));
         guest->lift(&l, bytes, size);
         if (l.unimplemented) {
             out->count = mark;
-            ir_emit(out, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)l.pc);
+            ir_emit(out, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)(l.pc | mode));
             l.ended = false;
-            end_exit(&l, EXIT_UNDEF, l.pc);
+            end_exit(&l, EXIT_UNDEF, l.pc | mode);
             l.next = l.pc + guest->insn_align;
         } else {
             out->ops[head].imm2 = l.next - l.pc;
         }
-        memcpy(out->code + (l.pc - pc), bytes, l.next - l.pc);
+        memcpy(out->code + (l.pc - start), bytes, l.next - l.pc);
         out->insns++;
-        out->end = l.next;
+        out->end = l.next | mode;
     }
     if (counter != NO_VAL)
         out->ops[counter].imm = out->insns;

@@ -34,7 +34,7 @@ static LLVMDisasmContextRef disassembler(const char *triple, const char *feature
     static struct {
         const char *triple;
         LLVMDisasmContextRef context;
-    } kept[2];
+    } kept[3];
     for (size_t i = 0; i < LEN(kept); i++) {
         if (!kept[i].triple) {
             llvm_init();
@@ -69,8 +69,10 @@ static size_t disassemble(const char *triple, const char *features, const u8 *by
 size_t dump_guest_insn(const Guest *guest, u64 pc, size_t size, char *text, size_t text_size)
 {
     u8 bytes[16];
-    size = code_read(bytes, pc, size < sizeof bytes ? size : sizeof bytes);
-    return disassemble(guest->llvm_triple, guest->llvm_features, bytes, size, pc, text, text_size);
+    u64 address = code_address(guest, pc);
+    size = code_read(bytes, address, size < sizeof bytes ? size : sizeof bytes);
+    const char *triple = (pc & ~guest->code_mask & 1) ? guest->llvm_triple_odd : guest->llvm_triple;
+    return disassemble(triple, guest->llvm_features, bytes, size, address, text, text_size);
 }
 
 /* -- what host code refers to ------------------------------------------------------------------------------- */
@@ -212,8 +214,8 @@ static void dump_guest(const Guest *guest, u64 pc, u64 end)
         char text[128];
         size_t n = dump_guest_insn(guest, pc, end - pc, text, sizeof text);
         u32 word = 0;
-        code_read(&word, pc, sizeof word);
-        log_printf("  0x%08" PRIx64 ": %08x  %s\n", pc, word, text);
+        code_read(&word, code_address(guest, pc), n && n < sizeof word ? n : sizeof word);
+        log_printf("  0x%08" PRIx64 ": %0*x  %s\n", pc, n ? 2 * (int)n : 8, word, text);
         pc += n ? n : guest->insn_align;
     }
 }

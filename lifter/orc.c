@@ -239,11 +239,12 @@ static Block *make_block(const Region *r, u64 pc, u64 code)
     b->tier = r->ahead ? TIER_STATIC : TIER_LLVM;
     b->code = (const void *)code;
     b->pc = pc;
-    b->low = r->pc;
+    b->low = code_address(r->guest, r->pc);
     for (size_t i = 0; i < r->nblocks; i++) {
         const Ir *ir = r->blocks[i];
-        b->low = ir->pc < b->low ? ir->pc : b->low;
-        b->end = ir->end > b->end ? ir->end : b->end;
+        u64 low = code_address(r->guest, ir->pc), end = low + (ir->end - ir->pc);
+        b->low = low < b->low ? low : b->low;
+        b->end = end > b->end ? end : b->end;
     }
     return b;
 }

@@ -76,7 +76,8 @@ static u32 insns_of(const Region *r)
 /* Adds the target if it may join. */
 static bool follow(Region *r, u64 target, RegionFilter *admits, void *context)
 {
-    if (target - r->pc + REGION_REACH > 2 * REGION_REACH || r->nblocks == REGION_BLOCKS || insns_of(r) >= REGION_INSNS)
+    u64 distance = code_address(r->guest, target) - code_address(r->guest, r->pc);
+    if (distance + REGION_REACH > 2 * REGION_REACH || r->nblocks == REGION_BLOCKS || insns_of(r) >= REGION_INSNS)
         return true;
     if (find(r, target) < r->nblocks || !admits(context, target))
         return true;

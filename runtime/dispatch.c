@@ -134,6 +134,12 @@ static i32 counter_start(const Task *t)
     return t->process->options.tier == TIER_BASELINE ? -1 : tier_threshold();
 }
 
+/* Where a block is kept. A file's record says where in the file code is, and nothing of what else a pc may say. */
+static StorePlace place_of(const Task *t, const Mapping *map, u64 pc)
+{
+    return pc == code_address(t->guest, pc) ? store_place(map, pc) : (StorePlace){.pc = pc};
+}
+
 /* The block from the disk, or NULL. */
 static Block *place_kept(const Task *t, const StorePlace *place, UnitBuffer *buffer)
 {
@@ -159,7 +165,7 @@ static void place_following(const Task *t, Block *first, const Mapping *map, Uni
             Link *link = &blocks[i]->links[k];
             Block *to = cache_lookup(link->pc);
             if (!to && n < MOST && link->pc >= map->start && link->pc < map->end) {
-                StorePlace place = store_place(map, link->pc);
+                StorePlace place = place_of(t, map, link->pc);
                 if ((to = place_kept(t, &place, buffer)))
                     blocks[n++] = to;
             }
@@ -178,7 +184,7 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     if (!ir)
         ir = ir_new();
     int tier = t->process->options.tier;
-    StorePlace place = store_place(map, pc);
+    StorePlace place = place_of(t, map, pc);
     Block *b = place_kept(t, &place, &buffer);
     if (b && tier != TIER_LLVM) /* which compiles what the dispatcher comes to */
         place_following(t, b, map, &buffer);
@@ -198,6 +204,8 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     }
     if (!b)
         return NULL;
+    b->low = code_address(t->guest, pc);
+    b->end = b->low + (ir->end - ir->pc);
     count(lift_ns, lifted - start);
     count(baseline_ns, log_clock() - lifted);
     count(blocks, 1);
@@ -220,7 +228,7 @@ static void log_unimplemented(const Task *t)
 {
     char text[128];
     u32 word = 0;
-    code_read(&word, t->pc, sizeof word);
+    code_read(&word, code_address(t->guest, t->pc), sizeof word);
     cache_lock();
     dump_guest_insn(t->guest, t->pc, sizeof word, text, sizeof text);
     cache_unlock();
@@ -233,13 +241,14 @@ static bool translate(Task *t)
 {
     t->pc = address_untagged(t, t->pc);
     Mapping map;
-    int code, signo = mem_code_fault(t->process->mem, t->pc, &code, &map);
+    u64 address = code_address(t->guest, t->pc);
+    int code, signo = mem_code_fault(t->process->mem, address, &code, &map);
     if (signo) {
-        signal_fault(t, signo, code, t->pc);
+        signal_fault(t, signo, code, address);
         return false;
     }
-    if (t->pc & (t->guest->insn_align - 1u)) {
-        signal_fault(t, SIGBUS, BUS_ADRALN, t->pc);
+    if (address & (t->guest->insn_align - 1u)) {
+        signal_fault(t, SIGBUS, BUS_ADRALN, address);
         return false;
     }
     if (unlikely(cache_is_wasteful()))

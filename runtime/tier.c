@@ -355,8 +355,9 @@ void tier_hot(Task *t)
 static bool is_code(void *task, u64 pc)
 {
     const Task *t = task;
-    int prot = mem_prot(t->process->mem, pc);
-    return prot >= 0 && prot & PROT_EXEC && !(pc & (t->guest->insn_align - 1u));
+    u64 address = code_address(t->guest, pc);
+    int prot = mem_prot(t->process->mem, address);
+    return prot >= 0 && prot & PROT_EXEC && !(address & (t->guest->insn_align - 1u));
 }
 
 Block *tier_translate_now(Task *t, u64 pc)
@@ -364,7 +365,8 @@ Block *tier_translate_now(Task *t, u64 pc)
     const u64 reach = REGION_REACH + 4096; /* blocks end with their page */
     for (;;) {
         char why[200];
-        Watch code = {.lo = pc > reach ? pc - reach : 0, .hi = pc + reach};
+        u64 at = code_address(t->guest, pc);
+        Watch code = {.lo = at > reach ? at - reach : 0, .hi = at + reach};
         u64 generation = cache_generation();
         cache_watch(&code);
         Region *r = region_form(t->guest, pc, is_code, t);

@@ -203,6 +203,7 @@ const Guest guest_aarch64 = {
     .elf_machine = EM_AARCH64,
     .elf_class = ELFCLASS64,
     .insn_align = 4,
+    .code_mask = ~0ull,
     .tag_bits = 8, /* Linux sets TCR_EL1.TBI0 for every process */
     .llvm_triple = "aarch64-unknown-linux-gnu",
     .llvm_features = "+all",
