@@ -94,6 +94,7 @@ struct Task {
     _Atomic bool no_new_privs; /* to be set before its next system call */
     u32 rights;                /* how often this thread, or those it comes from, changed what it may do (runtime/linux/rights.c) */
     void *exec_argv;           /* malloc'd: execve's, freed by a vfork parent if the exec succeeds */
+    bool ended;                /* it has left the guest, whatever it has still to do; under Process.lock */
     bool vfork_child;          /* a process that shares memory with its parent until it execs or exits: starts no threads */
     Task *next_task;           /* Process.tasks */
     struct Writes *writes;     /* runtime/check.c */

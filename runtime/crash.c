@@ -168,7 +168,7 @@ _Noreturn void crash_ours(Task *t, const siginfo_t *info, void *ucontext)
         strsignal(info->si_signo), uc->uc_mcontext.gregs[REG_RIP], (u64)info->si_addr, getpid());
     add_context(&r, t);
     send(&r);
-    signal_die(t, info->si_signo);
+    signal_die(info->si_signo);
 }
 
 _Noreturn void __wrap_abort(void)
@@ -179,5 +179,5 @@ _Noreturn void __wrap_abort(void)
         (u64)__builtin_return_address(0), getpid());
     add_context(&r, self);
     send(&r);
-    signal_die(self, SIGABRT);
+    signal_die(SIGABRT);
 }

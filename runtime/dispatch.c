@@ -301,7 +301,7 @@ static void enter_checked(Task *t, const Block *b)
     if (!b->check)
         code_enter(t, b->code, (u64)b);
     else if (!check_run(t, b))
-        signal_die(t, SIGABRT);
+        signal_die(SIGABRT);
 }
 
 _Noreturn void task_loop(Task *t)

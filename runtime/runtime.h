@@ -86,7 +86,7 @@ struct Process {
     pthread_mutex_t brk_lock; /* protects brk; the map's and the cache's locks are taken under it */
     Task *tasks;           /* linked by Task.next_task */
     _Atomic bool exiting;
-    _Atomic int leader_status; /* of the first thread's exit, if it has ended */
+    _Atomic int leader_status; /* the first thread's, as wait tells it, if it has ended */
     struct Linux *kernel;  /* runtime/linux's own */
 };
 extern Process *the_process; /* one guest process in a host process: the signal handlers' way in */

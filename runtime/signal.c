@@ -578,7 +578,7 @@ static void host_fault(int signo)
     }
 }
 
-_Noreturn void signal_die(Task *t, int signo)
+_Noreturn void signal_die(int signo)
 {
     signal_block_all();
     host_action(signo, NULL, 0);
@@ -594,7 +594,7 @@ _Noreturn static void killed(Task *t, int signo)
 {
     if (!t->vfork_child)
         store_save();
-    signal_die(t, signo);
+    signal_die(signo);
 }
 
 static void frame_failed(Task *t, const siginfo_t *info);

@@ -116,6 +116,6 @@ bool signal_take_held(Task *t, u64 set, siginfo_t *info);
 bool signal_received(Task *t, siginfo_t *info);
 
 /* Ends the process by a signal, as the kernel's default action does. */
-_Noreturn void signal_die(Task *t, int signo);
+_Noreturn void signal_die(int signo);
 
 #endif

@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cache.h"
@@ -123,7 +124,7 @@ bool thread_alone(const Task *t)
         return true;
     pthread_mutex_lock(&p->lock);
     for (const Task *each = p->tasks; each; each = each->next_task)
-        n += !each->vfork_child;
+        n += !each->vfork_child && !each->ended;
     pthread_mutex_unlock(&p->lock);
     return n == 1;
 }
@@ -141,6 +142,14 @@ static void print_stats(Process *p)
     pthread_mutex_unlock(&p->lock);
 }
 
+_Noreturn static void exit_group(int status)
+{
+    if (WIFSIGNALED(status))
+        signal_die(WTERMSIG(status));
+    for (;;)
+        raw_syscall(SYS_exit_group, (u64)WEXITSTATUS(status), 0, 0, 0, 0, 0);
+}
+
 _Noreturn static void end_process(Process *p, int status)
 {
     if (!atomic_exchange(&p->exiting, true)) {
@@ -148,8 +157,7 @@ _Noreturn static void end_process(Process *p, int status)
         store_save();
         print_stats(p);
     }
-    for (;;)
-        raw_syscall(SYS_exit_group, (u64)status, 0, 0, 0, 0, 0);
+    exit_group(status);
 }
 
 i64 thread_exit(Task *t, int status)
@@ -162,6 +170,9 @@ i64 thread_exit(Task *t, int status)
     rights_thread_end(t);
     if (t->tid == getpid())
         p->leader_status = status;
+    pthread_mutex_lock(&p->lock);
+    t->ended = true;
+    pthread_mutex_unlock(&p->lock);
     signal_admit_faults();
     robust_list_exit(t);
     tell_joiner(t);
@@ -176,7 +187,7 @@ i64 thread_exit(Task *t, int status)
         longjmp(*end, 1);
     /* The first thread isn't a pthread that could return; its stack stays. */
     for (;;)
-        raw_syscall(SYS_exit, (u64)status, 0, 0, 0, 0, 0);
+        raw_syscall(SYS_exit, 0, 0, 0, 0, 0, 0);
 }
 
 void process_print_stats(Task *t)
@@ -189,8 +200,7 @@ _Noreturn void process_exit(Task *t, int status)
 {
     if (!t->vfork_child)
         end_process(t->process, status);
-    for (;;)
-        raw_syscall(SYS_exit_group, (u64)status, 0, 0, 0, 0, 0);
+    exit_group(status);
 }
 
 /* -- children in general ------------------------------------------------------------------------------------------ */

@@ -15,12 +15,12 @@ i64 thread_clone(Task *t, const CloneArgs *a);
 /* pthread_create for the translator's own threads: they share nothing of the kernel's with the guest that it would have only for their
  * sake. */
 int thread_create_own(pthread_t *thread, const pthread_attr_t *attr, void *(*main)(void *), void *arg);
-/* The exit system call: ends the calling thread, and with the last one the process, whose status is the first thread's. Returns
- * -ERESTARTNOINTR if a signal is to be delivered before. */
+/* Ends the calling thread with a status as wait tells it, and with the last one the process, whose status is the first thread's.
+ * Returns -ERESTARTNOINTR if a signal is to be delivered before. */
 i64 thread_exit(Task *t, int status);
-/* Is it the only thread of its process? */
+/* Is it the only thread of its process that hasn't ended? */
 bool thread_alone(const Task *t);
-/* exit_group, and whatever else ends the process. */
+/* exit_group; the status is as above. */
 _Noreturn void process_exit(Task *t, int status);
 /* Under --stats: what the process has done since this was called last. Nothing in a vfork child, whose work is its
  * parent's. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -62,12 +63,12 @@ SYSCALL(clone3)
 
 SYSCALL(exit)
 {
-    return thread_exit(t, (int)(a & 0xff));
+    return thread_exit(t, W_EXITCODE((int)(a & 0xff), 0));
 }
 
 SYSCALL(exit_group)
 {
-    process_exit(t, (int)(a & 0xff));
+    process_exit(t, W_EXITCODE((int)(a & 0xff), 0));
 }
 
 SYSCALL(set_tid_address)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -426,8 +427,8 @@ static u32 ask(const Task *t, u32 number, const u64 args[6])
 static i64 kill_thread(Task *t, int signo)
 {
     if (thread_alone(t))
-        signal_die(t, signo);
-    return thread_exit(t, 128 + signo);
+        signal_die(signo);
+    return thread_exit(t, W_EXITCODE(0, signo));
 }
 
 bool seccomp_allows(Task *t, u32 number, Sys call, const u64 args[6], i64 *result)
@@ -471,5 +472,5 @@ bool seccomp_allows(Task *t, u32 number, Sys call, const u64 args[6], i64 *resul
         return false;
     }
     crash_guest(t, &info);
-    signal_die(t, SIGSYS);
+    signal_die(SIGSYS);
 }

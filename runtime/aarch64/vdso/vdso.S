@@ -18,6 +18,7 @@
 __kernel_rt_sigreturn:
         mov x8, #NR_rt_sigreturn
         svc #0
+        udf #0                          /* a seccomp filter has answered */
         .size __kernel_rt_sigreturn, . - __kernel_rt_sigreturn
 
 /* x2 = seconds, x3 = nanoseconds within the second, of the time in x2 (ns); clobbers x4, x5 */
