@@ -1,13 +1,13 @@
 /* Build-time generator of decode tables:
  *
- *     decodegen PREFIX WIDTH OUT.h IN.def...
+ *     decodegen OUT.h PREFIX WIDTH IN.def... [-- PREFIX WIDTH IN.def...]...
  *
  * Reads rows INSN(name, "pattern") as text and writes struct Insn, the enum of rows, and under DECODE_TABLES the
- * tables of decode.h as `static const DecodeTable PREFIX_table`, and PREFIX_fields, which takes a word apart. A
+ * tables of decode.h as `static const DecodeTable PREFIX_table`, and PREFIX_lookup, which takes a word apart. A
  * pattern is WIDTH bits (at most 32), most significant first, in tokens separated by spaces: fixed bits (0, 1, or x
  * for "any"), or name:width, a field (whose name does not begin with x), with any number of !bits after it: values
- * that the field must not have (x again for any). Two rows that match the same word, or a pattern of the wrong length,
- * are errors. */
+ * that the field must not have (x again for any). Two rows of one table that match the same word, or a pattern of the wrong
+ * length, are errors. A guest with several instruction sets has a table for each; they have Insn and the enum in common. */
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ROWS = 4096, MAX_NAMES = 256, MAX_EXCLS = 16, MAX_FIELDS = 16, MAX_TREE = 0x8000, MAX_WINDOW = 6 };
+enum { MAX_ROWS = 4096, MAX_NAMES = 256, MAX_EXCLS = 16, MAX_FIELDS = 16, MAX_TREE = 0x8000, MAX_WINDOW = 6, MAX_TABLES = 4 };
 
 typedef struct Bits {
     uint32_t mask, value;
@@ -35,8 +35,15 @@ typedef struct Row {
     int nfields;
 } Row;
 
+/* Rows [first, end). tree and list hold their numbers less the first one's. */
+typedef struct Table {
+    const char *prefix;
+    int width, first, end;
+    uint16_t tree[MAX_TREE], list[MAX_TREE];
+    int ntree, nlist;
+} Table;
+
 static struct {
-    int width;
     Row rows[MAX_ROWS];
     int nrows;
     struct {
@@ -44,8 +51,9 @@ static struct {
         int width; /* the widest */
     } names[MAX_NAMES];
     int nnames;
-    uint16_t tree[MAX_TREE], list[MAX_TREE];
-    int ntree, nlist;
+    Table tables[MAX_TABLES];
+    int ntables;
+    Table *table; /* being read or built */
 } gen;
 
 static _Noreturn void fail(const char *file, int line, const char *format, ...)
@@ -118,7 +126,7 @@ static const char *parse_field(Row *row, const char *p, int left)
 
 static void parse_pattern(Row *row, const char *p)
 {
-    int left = gen.width;
+    int left = gen.table->width;
     while (*p) {
         if (*p == ' ') {
             p++;
@@ -136,7 +144,8 @@ static void parse_pattern(Row *row, const char *p)
         }
     }
     if (left)
-        fail(row->file, row->line, "%s: the pattern is %d bits short of %d", row->name, left, gen.width);
+        fail(row->file, row->line, "%s: the pattern is %d bits short of %d", row->name, left,
+             gen.table->width);
 }
 
 static void parse_row(const char *file, int line, const char *p)
@@ -187,13 +196,13 @@ static bool satisfiable(Bits fixed, const Row *a, const Row *b)
     return true;
 }
 
-static void check_overlaps(void)
+static void check_overlaps(const Table *t)
 {
-    for (int n = 0; n < gen.nrows; n++) {
+    for (int n = t->first; n < t->end; n++) {
         Row *a = &gen.rows[n];
         if (!satisfiable(a->fixed, a, a))
             fail(a->file, a->line, "%s matches nothing", a->name);
-        for (int m = 0; m < n; m++) {
+        for (int m = t->first; m < n; m++) {
             Row *b = &gen.rows[m];
             if ((a->fixed.value ^ b->fixed.value) & a->fixed.mask & b->fixed.mask)
                 continue;
@@ -210,7 +219,7 @@ static int filter(const uint16_t *from, int count, int shift, int width, uint32_
     uint32_t mask = ((1u << width) - 1) << shift;
     int kept = 0;
     for (int n = 0; n < count; n++) {
-        Bits f = gen.rows[from[n]].fixed;
+        Bits f = gen.rows[gen.table->first + from[n]].fixed;
         if (!((f.value ^ value << shift) & f.mask & mask))
             to[kept++] = from[n];
     }
@@ -221,11 +230,12 @@ static int filter(const uint16_t *from, int count, int shift, int width, uint32_
  * `seen` by the nodes above, that leaves the fewest rows per value, a wider window counting as dearer. */
 static int build(const uint16_t *rows, int count, uint32_t seen)
 {
+    Table *t = gen.table;
     static uint16_t scratch[MAX_ROWS];
     double best = count;
     int best_shift = 0, best_width = seen ? 0 : 1;
     for (int width = 1; width <= MAX_WINDOW && count > 1; width++) {
-        for (int shift = 0; shift + width <= gen.width; shift++) {
+        for (int shift = 0; shift + width <= t->width; shift++) {
             if (seen >> shift & ((1u << width) - 1))
                 continue;
             double sum = 0;
@@ -237,23 +247,23 @@ static int build(const uint16_t *rows, int count, uint32_t seen)
         }
     }
     if (!best_width) {
-        int at = gen.nlist;
-        if (gen.nlist + count + 1 > MAX_TREE)
+        int at = t->nlist;
+        if (t->nlist + count + 1 > MAX_TREE)
             fail("decodegen", __LINE__, "too many leaves");
-        memcpy(gen.list + gen.nlist, rows, (size_t)count * sizeof *rows);
-        gen.list[gen.nlist + count] = 0xffff;
-        gen.nlist += count + 1;
+        memcpy(t->list + t->nlist, rows, (size_t)count * sizeof *rows);
+        t->list[t->nlist + count] = 0xffff;
+        t->nlist += count + 1;
         return at | 0x8000;
     }
-    int at = gen.ntree;
-    gen.ntree += 1 + (1 << best_width);
-    if (gen.ntree > MAX_TREE)
+    int at = t->ntree;
+    t->ntree += 1 + (1 << best_width);
+    if (t->ntree > MAX_TREE)
         fail("decodegen", __LINE__, "too many nodes");
-    gen.tree[at] = (uint16_t)(best_shift | best_width << 8);
+    t->tree[at] = (uint16_t)(best_shift | best_width << 8);
     uint16_t *part = malloc((size_t)(count + 1) * sizeof *part);
     for (uint32_t v = 0; v < 1u << best_width; v++) {
         int kept = filter(rows, count, best_shift, best_width, v, part);
-        gen.tree[at + 1 + (int)v] = (uint16_t)build(part, kept, seen | ((1u << best_width) - 1) << best_shift);
+        t->tree[at + 1 + (int)v] = (uint16_t)build(part, kept, seen | ((1u << best_width) - 1) << best_shift);
     }
     free(part);
     return at;
@@ -294,20 +304,20 @@ static bool same_layout(const Row *a, const Row *b)
 }
 
 /* The first row whose fields are where this row's are. */
-static int layout_of(int row)
+static int layout_of(const Table *t, int row)
 {
-    for (int n = 0; n < row; n++)
+    for (int n = t->first; n < row; n++)
         if (same_layout(&gen.rows[n], &gen.rows[row]))
             return n;
     return row;
 }
 
-static void write_fields(FILE *f, const char *prefix)
+static void write_fields(FILE *f, const Table *t)
 {
-    fprintf(f, "static inline void %s_fields(Insn *i, u32 word, u32 layout)\n{\n    switch (layout) {\n", prefix);
-    for (int n = 0; n < gen.nrows; n++) {
+    fprintf(f, "static inline void %s_fields(Insn *i, u32 word, u32 layout)\n{\n    switch (layout) {\n", t->prefix);
+    for (int n = t->first; n < t->end; n++) {
         const Row *row = &gen.rows[n];
-        if (layout_of(n) != n)
+        if (layout_of(t, n) != n)
             continue;
         fprintf(f, "    case %d:\n", n);
         for (int k = 0; k < row->nfields; k++)
@@ -318,48 +328,76 @@ static void write_fields(FILE *f, const char *prefix)
     fprintf(f, "    }\n}\n");
 }
 
-static void write_tables(FILE *f, const char *prefix)
+static void write_table(FILE *f, const Table *t)
 {
-    fprintf(f, "\n#ifdef DECODE_TABLES\n");
-    write_fields(f, prefix);
+    const char *prefix = t->prefix;
+    write_fields(f, t);
     fprintf(f, "static const DecodeExcl %s_excls[] = {\n", prefix);
-    for (int n = 0; n < gen.nrows; n++)
+    for (int n = t->first; n < t->end; n++)
         for (int k = 0; k < gen.rows[n].nexcl; k++)
             fprintf(f, "    {0x%08x, 0x%08x},\n", gen.rows[n].excl[k].mask, gen.rows[n].excl[k].value);
     fprintf(f, "    {0},\n};\nstatic const DecodeRow %s_rows[] = {\n", prefix);
     int excl = 0;
-    for (int n = 0; n < gen.nrows; n++) {
+    for (int n = t->first; n < t->end; n++) {
         const Row *row = &gen.rows[n];
         fprintf(f, "    {\"%s\", 0x%08x, 0x%08x, %d, %d, %d},\n", row->name, row->fixed.mask, row->fixed.value,
-                layout_of(n), excl, row->nexcl);
+                layout_of(t, n), excl, row->nexcl);
         excl += row->nexcl;
     }
     fprintf(f, "};\n");
-    write_u16(f, prefix, "tree", gen.tree, gen.ntree);
-    write_u16(f, prefix, "list", gen.list, gen.nlist);
-    fprintf(f, "static const DecodeTable %s_table = {%s_rows, %s_excls, %s_tree, %s_list, %d};\n#endif\n", prefix,
-            prefix, prefix, prefix, prefix, gen.nrows);
+    write_u16(f, prefix, "tree", t->tree, t->ntree);
+    write_u16(f, prefix, "list", t->list, t->nlist);
+    fprintf(f, "static const DecodeTable %s_table = {%s_rows, %s_excls, %s_tree, %s_list, %d};\n", prefix, prefix, prefix,
+            prefix, prefix, t->end - t->first);
+    fprintf(f,
+            "/* False if no row matches. */\n"
+            "static inline bool %s_lookup(u32 word, Insn *i)\n{\n    int row = decode_find(&%s_table, word);\n"
+            "    if (row < 0)\n        return false;\n    *i = (Insn){.bits = word, .op = (u16)(%d + row)};\n"
+            "    %s_fields(i, word, %s_rows[row].layout);\n    return true;\n}\n",
+            prefix, prefix, t->first, prefix, prefix);
+}
+
+static _Noreturn void usage(void)
+{
+    fprintf(stderr, "usage: decodegen OUT.h PREFIX WIDTH IN.def... [-- PREFIX WIDTH IN.def...]...\n");
+    exit(2);
+}
+
+/* Reads and builds one table; returns the arguments behind it. */
+static char **make_table(char **arg)
+{
+    static uint16_t all[MAX_ROWS];
+    if (gen.ntables == MAX_TABLES || !arg[0] || !arg[1] || !arg[2])
+        usage();
+    Table *t = gen.table = &gen.tables[gen.ntables++];
+    *t = (Table){.prefix = arg[0], .width = atoi(arg[1]), .first = gen.nrows};
+    if (t->width < 1 || t->width > 32)
+        usage();
+    for (arg += 2; *arg && strcmp(*arg, "--"); arg++)
+        read_file(*arg);
+    t->end = gen.nrows;
+    check_overlaps(t);
+    for (int n = 0; n < t->end - t->first; n++)
+        all[n] = (uint16_t)n;
+    build(all, t->end - t->first, 0);
+    return *arg ? arg + 1 : arg;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 5 || (gen.width = atoi(argv[2])) < 1 || gen.width > 32) {
-        fprintf(stderr, "usage: decodegen PREFIX WIDTH OUT.h IN.def...\n");
-        return 2;
-    }
-    for (int n = 4; n < argc; n++)
-        read_file(argv[n]);
-    check_overlaps();
-    static uint16_t all[MAX_ROWS];
-    for (int n = 0; n < gen.nrows; n++)
-        all[n] = (uint16_t)n;
-    build(all, gen.nrows, 0);
-    FILE *f = fopen(argv[3], "w");
+    if (argc < 5)
+        usage();
+    for (char **arg = argv + 2; *arg;)
+        arg = make_table(arg);
+    FILE *f = fopen(argv[1], "w");
     if (!f)
-        fail(argv[3], 0, "can't write");
+        fail(argv[1], 0, "can't write");
     write_header(f);
-    write_tables(f, argv[1]);
+    fprintf(f, "\n#ifdef DECODE_TABLES\n");
+    for (int n = 0; n < gen.ntables; n++)
+        write_table(f, &gen.tables[n]);
+    fprintf(f, "#endif\n");
     if (fclose(f))
-        fail(argv[3], 0, "can't write");
+        fail(argv[1], 0, "can't write");
     return 0;
 }

@@ -1,4 +1,4 @@
-/* The A64 decoder: the generated table and the walk through it. */
+/* The A64 decoder: the generated table. */
 #define DECODE_TABLES
 #include "a64.h"
 
@@ -6,10 +6,5 @@ const DecodeTable *const a64_decode_table = &a64_table;
 
 bool a64_decode(u32 word, Insn *i)
 {
-    int row = decode_find(&a64_table, word);
-    if (row < 0)
-        return false;
-    *i = (Insn){.bits = word, .op = (u16)row};
-    a64_fields(i, word, a64_rows[row].layout);
-    return true;
+    return a64_lookup(word, i);
 }
