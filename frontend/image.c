@@ -38,6 +38,17 @@ const Guest *guest_find(const char *name, size_t n)
     return NULL;
 }
 
+/* e_ident, e_type and e_machine of executables and shared objects of any OS ABI. */
+void guest_pattern(const Guest *guest, u8 magic[GUEST_PATTERN], u8 mask[GUEST_PATTERN])
+{
+    const u8 head[GUEST_PATTERN] = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, guest->elf_class, ELFDATA2LSB, EV_CURRENT,
+                                    [16] = ET_EXEC, [18] = (u8)guest->elf_machine, (u8)(guest->elf_machine >> 8)};
+    memcpy(magic, head, sizeof head);
+    memset(mask, 0xff, GUEST_PATTERN);
+    mask[EI_OSABI] = 0;
+    mask[16] = (u8)~(ET_EXEC ^ ET_DYN);
+}
+
 /* Names of machines, as people write them; MACHINE(EM_ constant, name). */
 #define MACHINES(MACHINE) \
     MACHINE(EM_X86_64, "x86-64") \

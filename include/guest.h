@@ -96,6 +96,9 @@ static inline u64 lift_pc(const Lift *l)
 extern const Guest *const guests[];
 extern const size_t nguests;
 const Guest *guest_find(const char *name, size_t n);
+/* What the first bytes of its programs' files are, where the mask has ones: for binfmt_misc. */
+enum { GUEST_PATTERN = 20 };
+void guest_pattern(const Guest *guest, u8 magic[GUEST_PATTERN], u8 mask[GUEST_PATTERN]);
 
 /* A name for the 4 bytes of guest state at an offset, for people to read: `x3`, `x3+4`, `[264]`. */
 void guest_state_name(const Guest *guest, u32 offset, char *name, size_t size);

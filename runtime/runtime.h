@@ -96,11 +96,15 @@ struct Layout;      /* runtime/linux/layout.h */
 
 /* -- the ABI seam (runtime/<isa>/abi.c) ----------------------------------------------------------------------------------- */
 
+enum { PROBE_STATUS = 42 };
+
 struct Abi {
     const char *machine;          /* uname -m */
     const char *platform;         /* AT_PLATFORM */
     const char *triplets[2];      /* GNU's names of its systems, which compilers and Debian's cross packages have */
     const char *debian;           /* Debian's name of the first */
+    const u8 *probe;              /* code of a program that exits with status PROBE_STATUS: does the kernel have it run? */
+    size_t probe_size;
     const u16 *sysno;             /* guest syscall number -> Sys (runtime/linux/syscalls.def), 0 for none */
     u32 nsysno;
     u32 audit_arch;               /* AUDIT_ARCH_*, for seccomp */

@@ -9,6 +9,7 @@
 
 #include "aot.h"
 #include "bench.h"
+#include "binfmt.h"
 #include "cache.h"
 #include "command.h"
 #include "dis.h"

@@ -3,6 +3,7 @@
 #   bin/dragoman                    the program
 #   lib/dragoman/qemu-ISA           the same under qemu-user's name, for who expects qemu's command line
 #   lib/dragoman/sysroot            makes a directory of Debian packages to run programs against
+#   lib/binfmt.d/, share/binfmts/   registrations with the kernel, for systemd and for Debian's binfmt-support
 #   share/doc/dragoman/             README.md, the docs, and copyright: the licences of all that is linked in
 include(GNUInstallDirs)
 install(TARGETS dragoman DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -18,6 +19,18 @@ foreach(guest IN LISTS guests)
     file(CREATE_LINK ../../${CMAKE_INSTALL_BINDIR}/dragoman ${link} SYMBOLIC)
     install(FILES ${link} DESTINATION lib/dragoman)
 endforeach()
+
+# Registrations name the program by its place once installed: CPack installs beneath a directory of its own, and a tarball, which ends
+# up anywhere, has none.
+install(CODE "
+    string(REGEX REPLACE \"^.*/_CPack_Packages/[^/]*/[^/]*/[^/]*\" \"\" prefix \"\${CMAKE_INSTALL_PREFIX}\")
+    set(to \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
+    if(prefix)
+        file(MAKE_DIRECTORY \${to}/lib/binfmt.d \${to}/share/binfmts)
+        set(print $<TARGET_FILE:dragoman> binfmt print --interpreter \${prefix}/${CMAKE_INSTALL_BINDIR}/dragoman)
+        execute_process(COMMAND \${print} --systemd --output \${to}/lib/binfmt.d COMMAND_ERROR_IS_FATAL ANY)
+        execute_process(COMMAND \${print} --update-binfmts --output \${to}/share/binfmts COMMAND_ERROR_IS_FATAL ANY)
+    endif()")
 
 # Debian keeps each package's licence here; where they are not to be had, their names must do.
 set(copyright ${CMAKE_BINARY_DIR}/package/copyright)
@@ -44,4 +57,29 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION otherosfs)
 set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)
+# Registers where there is something to do it, and takes away what there is.
+file(WRITE ${CMAKE_BINARY_DIR}/package/postinst "#!/bin/sh
+set -e
+[ \"$1\" = configure ] || exit 0
+if command -v update-binfmts >/dev/null; then
+    for file in /usr/share/binfmts/dragoman-*; do
+        update-binfmts --import \"\${file##*/}\" || true
+    done
+elif [ -d /run/systemd/system ]; then
+    systemctl restart systemd-binfmt.service || true
+fi
+")
+file(WRITE ${CMAKE_BINARY_DIR}/package/prerm "#!/bin/sh
+set -e
+[ \"$1\" = remove ] || [ \"$1\" = deconfigure ] || exit 0
+if command -v update-binfmts >/dev/null; then
+    for file in /usr/share/binfmts/dragoman-*; do
+        update-binfmts --package dragoman --remove \"\${file##*/}\" /usr/bin/dragoman || true
+    done
+fi
+dragoman binfmt remove >/dev/null 2>&1 || true
+")
+file(CHMOD ${CMAKE_BINARY_DIR}/package/postinst ${CMAKE_BINARY_DIR}/package/prerm PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE
+     GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_BINARY_DIR}/package/postinst ${CMAKE_BINARY_DIR}/package/prerm)
 include(CPack)

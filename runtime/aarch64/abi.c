@@ -65,11 +65,19 @@ static const u16 sysno[] = {
 #undef NR
 };
 
+static const u32 probe[] = {
+    0xd2800ba8,                     /* mov x8, #93: exit */
+    0xd2800000 | PROBE_STATUS << 5, /* mov x0, #PROBE_STATUS */
+    0xd4000001,                     /* svc #0 */
+};
+
 const Abi abi_aarch64 = {
     .machine = "aarch64",
     .platform = "aarch64",
     .triplets = {"aarch64-linux-gnu"},
     .debian = "arm64",
+    .probe = (const u8 *)probe,
+    .probe_size = sizeof probe,
     .sysno = sysno,
     .nsysno = LEN(sysno),
     .audit_arch = AUDIT_ARCH_AARCH64,
