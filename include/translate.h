@@ -14,7 +14,7 @@
 #include "ir.h"
 #include "task.h"
 
-/* A direct exit. Lives in the arena (arena_data), because code leads to it by 32 bits of distance. */
+/* A direct exit. Lives in the arena, because code leads to it by 32 bits of distance. */
 struct Link {
     _Atomic(const void *) code; /* offset 0: stencils jump through it */
     u64 pc;                     /* guest target */
@@ -36,7 +36,7 @@ typedef struct PcMap {
     u32 guest; /* bytes from Block.pc (as i32: regions may reach back) */
 } PcMap;
 
-/* One translated unit: a baseline block, or an LLVM region entered at pc. In the arena (arena_data). */
+/* One translated unit: a baseline block, or an LLVM region entered at pc. In the arena. */
 struct Block {
     _Atomic i32 counter;  /* offset 0: counts down at every entry; EXIT_HOT when it gets below 0 (baseline under auto) */
     u8 tier;              /* Tier */
@@ -125,7 +125,8 @@ bool arena_init(void);
 void arena_limit(u64 size);
 /* Room for `size` bytes of code, 16-byte aligned: *write is where to write it, the result where it runs. NULL if full. */
 u8 *arena_code(size_t size, u8 **write);
-/* Zeroed data, 16-byte aligned, never freed singly. NULL if full. */
+/* Zeroed data, 16-byte aligned, never freed singly: what belongs to a block of the baseline, and what to a region. NULL if full. */
+void *arena_block_data(size_t size);
 void *arena_data(size_t size);
 /* True if arena_data or arena_object lacked room that a reset would make. */
 bool arena_is_full(void);
@@ -139,10 +140,11 @@ bool arena_object_seal(void);
 /* Whoever keeps pointers into the arena while holding no translation lock (a compile thread) says so around it. */
 void arena_use(void);
 void arena_unuse(void);
-/* Waits until nobody uses the arena and keeps it so; then frees all of it, or nothing. The caller sees to it that no code runs. */
+/* Waits until nobody uses the arena and keeps it so; then frees what is the baseline's, with `regions` all of it, or nothing. The
+ * caller sees to it that no code runs. */
 void arena_reset_begin(void);
 void arena_reset_cancel(void);
-void arena_reset_end(void);
+void arena_reset_end(bool regions);
 /* Around fork. In the child the shared code pages are the parent's to fill: it continues in fresh ones. */
 void arena_before_fork(void);
 void arena_after_fork(bool child);

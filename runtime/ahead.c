@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "../lifter/host.h"
+#include "cache.h"
 #include "perf.h"
 
 static struct {
@@ -133,13 +134,8 @@ void ahead_disconnect(void)
 {
     for (u64 i = 0; ahead.payload && i < ahead.payload->nblocks; i++) {
         Block *b = ahead.index[i].block;
-        b->incoming = NULL;
         b->next_hash = NULL;
-        for (u32 k = 0; k < b->nlinks; k++) {
-            b->links[k].code = link_fresh(&b->links[k]);
-            b->links[k].to = NULL;
-            b->links[k].next_in = NULL;
-        }
+        cache_detach(b);
     }
 }
 

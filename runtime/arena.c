@@ -22,12 +22,14 @@
 enum : u64 {
     CODE_LO = ZONE_LO + 0x50000000,
     CODE_HI = ZONE_LO + 0x58000000,
-    DATA_LO = ZONE_LO + 0x58000000,
-    DATA_HI = ZONE_LO + 0x60000000,
+    BLOCK_DATA_LO = ZONE_LO + 0x58000000,
+    BLOCK_DATA_HI = ZONE_LO + 0x60000000,
     OBJECT_CODE_LO = ZONE_LO + 0x60000000,
     OBJECT_CODE_HI = ZONE_LO + 0x68000000,
     OBJECT_DATA_LO = ZONE_LO + 0x68000000,
-    OBJECT_DATA_HI = ZONE_LO + 0x6f000000,
+    OBJECT_DATA_HI = ZONE_LO + 0x6a000000,
+    DATA_LO = ZONE_LO + 0x6a000000,
+    DATA_HI = ZONE_LO + 0x6f000000,
     CODE_CHUNK = 1 << 20,
     DATA_CHUNK = 1 << 18,
     OBJECT_CHUNK = 1 << 16,
@@ -42,14 +44,15 @@ typedef struct Range {
     u64 at, end;   /* free part of the current chunk */
     u64 sealed;    /* objects: everything below is executable already */
     u64 paged;     /* code and data: everything of the current chunk below has its pages */
+    bool full;     /* it was used up */
 } Range;
 
 static struct Arena {
     pthread_mutex_t lock;
-    Range code, data, object_code, object_data;
+    Range code, block_data;               /* of the baseline */
+    Range object_code, object_data, data; /* of regions */
     void *twin[(CODE_HI - CODE_LO) / CODE_CHUNK]; /* writable views of the code chunks */
     i64 write_offset; /* from a code address in the current chunk to its writable twin */
-    bool full;        /* a private range was used up; under lock */
     bool shared;      /* see arena_share: what is linked is not run here */
     _Atomic bool common; /* some code chunks are another process's, too */
     pthread_rwlock_t in_use; /* read: somebody keeps pointers into the arena; written: it is being emptied */
@@ -57,9 +60,10 @@ static struct Arena {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .in_use = PTHREAD_RWLOCK_INITIALIZER,
     .code = {.lo = CODE_LO, .hi = CODE_HI, .next = CODE_LO},
-    .data = {.lo = DATA_LO, .hi = DATA_HI, .next = DATA_LO},
+    .block_data = {.lo = BLOCK_DATA_LO, .hi = BLOCK_DATA_HI, .next = BLOCK_DATA_LO},
     .object_code = {.lo = OBJECT_CODE_LO, .hi = OBJECT_CODE_HI, .next = OBJECT_CODE_LO, .sealed = OBJECT_CODE_LO},
     .object_data = {.lo = OBJECT_DATA_LO, .hi = OBJECT_DATA_HI, .next = OBJECT_DATA_LO},
+    .data = {.lo = DATA_LO, .hi = DATA_HI, .next = DATA_LO},
 };
 
 /* Maps the next `size` bytes of the range; 0 if there is no room. A range ends where something else has got in its way, so
@@ -108,7 +112,7 @@ static void add_pages(Range *r, u64 size, i64 write_offset)
 
 bool arena_init(void)
 {
-    return arena_data(16) != NULL;
+    return arena_block_data(16) != NULL;
 }
 
 static bool new_code_chunk(void)
@@ -152,7 +156,7 @@ static u64 bump(Range *r, u64 size, u64 chunk)
         u64 p = map_chunk(r, want, MAP_PRIVATE | MAP_NORESERVE);
         if (!p) {
             /* A flush helps if the range is what was too small, not if the process may have no more memory. */
-            arena.full |= r->next - r->lo >= (r->hi - r->lo) / 2;
+            r->full |= r->next - r->lo >= (r->hi - r->lo) / 2;
             return 0;
         }
         if (p != r->end)
@@ -213,21 +217,31 @@ bool arena_keep(const ArenaPart *e)
     return true;
 }
 
-void *arena_data(size_t size)
+static void *data(Range *r, size_t size)
 {
     size = (size + 15) & ~(size_t)15;
     pthread_mutex_lock(&arena.lock);
-    u64 p = bump(&arena.data, size, DATA_CHUNK);
+    u64 p = bump(r, size, DATA_CHUNK);
     if (p)
-        add_pages(&arena.data, 0, 0);
+        add_pages(r, 0, 0);
     pthread_mutex_unlock(&arena.lock);
     return (void *)p;
+}
+
+void *arena_data(size_t size)
+{
+    return data(&arena.data, size);
+}
+
+void *arena_block_data(size_t size)
+{
+    return data(&arena.block_data, size);
 }
 
 bool arena_is_full(void)
 {
     pthread_mutex_lock(&arena.lock);
-    bool full = arena.full;
+    bool full = arena.object_code.full || arena.object_data.full || arena.data.full;
     pthread_mutex_unlock(&arena.lock);
     return full;
 }
@@ -280,6 +294,7 @@ static void empty(Range *r)
     munmap((void *)r->lo, r->next - r->lo);
     r->next = r->sealed = r->lo;
     r->at = r->end = r->paged = 0;
+    r->full = false;
 }
 
 void arena_reset_begin(void)
@@ -292,7 +307,7 @@ void arena_reset_cancel(void)
     pthread_rwlock_unlock(&arena.in_use);
 }
 
-void arena_reset_end(void)
+void arena_reset_end(bool regions)
 {
     pthread_mutex_lock(&arena.lock);
     for (size_t i = 0; i < LEN(arena.twin); i++) {
@@ -302,10 +317,12 @@ void arena_reset_end(void)
     }
     /* Fresh pages rather than the old ones: a forked child may still run what lies in those. */
     empty(&arena.code);
-    empty(&arena.data);
-    empty(&arena.object_code);
-    empty(&arena.object_data);
-    arena.full = false;
+    empty(&arena.block_data);
+    if (regions) {
+        empty(&arena.object_code);
+        empty(&arena.object_data);
+        empty(&arena.data);
+    }
     atomic_store(&arena.common, false);
     pthread_mutex_unlock(&arena.lock);
     pthread_rwlock_unlock(&arena.in_use);

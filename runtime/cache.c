@@ -44,8 +44,7 @@ static struct Cache {
     u32 npages;
     HostIndex baseline, regions;
     Watch *watches;
-    _Atomic u64 dead; /* bytes of blocks that have been dropped */
-    _Atomic u64 live; /* what it would cost to make the others anew, in bytes of baseline code */
+    _Atomic u64 live[2], dead[2]; /* bytes of blocks ([0]) and regions ([1]), and of those that have been dropped */
     _Atomic u64 generation, flushes;
     _Atomic bool exact;
     _Atomic bool flushing; /* some thread flushes denormals */
@@ -147,33 +146,61 @@ static u64 bytes_of(const Block *b)
     return sizeof *b + code + b->nlinks * sizeof(Link) + b->nmap * sizeof *b->map;
 }
 
-static u64 cost_of(const Block *b)
-{
-    enum { LLVM_COST = 64 }; /* of a byte of LLVM's code, where one of the baseline's costs 1 */
-    return bytes_of(b) * (b->tier == TIER_LLVM ? LLVM_COST : 1);
-}
-
-bool cache_is_wasteful(void)
+static bool wasteful(bool regions)
 {
     enum { SLACK = 4 << 20 };
-    u64 live = atomic_load_explicit(&cache.live, memory_order_relaxed);
-    return atomic_load_explicit(&cache.dead, memory_order_relaxed) > SLACK + live;
+    u64 live = atomic_load_explicit(&cache.live[regions], memory_order_relaxed);
+    return atomic_load_explicit(&cache.dead[regions], memory_order_relaxed) > SLACK + live;
 }
 
-void cache_insert(Block *b)
+Flush cache_waste(void)
+{
+    return wasteful(true) ? FLUSH_ALL : wasteful(false) ? FLUSH_BLOCKS : FLUSH_NONE;
+}
+
+/* Has it found by its pc, and by its pages. */
+static void index_add(Block *b)
 {
     _Atomic(Block *) *head = &cache.hash[hash_of(b->pc)];
     b->next_hash = atomic_load_explicit(head, memory_order_relaxed);
     atomic_store_explicit(head, b, memory_order_release);
-    if (!b->low)
-        b->low = b->pc;
-    cache.live += cost_of(b);
     for (u64 n = b->low >> PAGE_BITS; n <= (b->end - 1) >> PAGE_BITS; n++)
         page_add(n, b);
+}
+
+void cache_insert(Block *b)
+{
+    if (!b->low)
+        b->low = b->pc;
+    cache.live[b->tier == TIER_LLVM] += bytes_of(b);
+    index_add(b);
     if (b->tier == TIER_BASELINE || b->tier == TIER_LLVM) /* what is static has an index of its own */
         host_add(b->tier == TIER_LLVM ? &cache.regions : &cache.baseline, b);
     if (b->tier == TIER_BASELINE)
         perf_add(b);
+}
+
+/* The first one inserted has the links, and each the code up to the next one's: what is behind the region's last thunk is its
+ * function. */
+void cache_insert_region(Block *region, u64 entries)
+{
+    Block *owner = NULL;
+    u64 bit = 1;
+    for (Block *b = region; b; b = b->sibling, bit <<= 1) {
+        if (entries & bit) {
+            if (!owner) {
+                b->links = region->links;
+                b->nlinks = region->nlinks;
+            }
+            owner = b;
+        } else if (owner) {
+            owner->code_size = (u32)((u64)b->code + b->code_size - (u64)owner->code);
+        }
+    }
+    bit = 1;
+    for (Block *b = region; b; b = b->sibling, bit <<= 1)
+        if (entries & bit)
+            cache_insert(b);
 }
 
 void cache_insert_host(Block *b)
@@ -249,16 +276,20 @@ bool cache_publish_region(Block *region, bool exact, bool flushes, Block *const 
     bool current = (exact || !cache.exact) && (flushes || !cache.flushing);
     for (size_t i = 0; i < n; i++)
         current &= !members[i]->dead;
-    for (Block *entry = region; entry && current; entry = entry->sibling) {
-        Block *old = replaceable(members, n, entry->pc);
-        if (!old)
-            continue;
-        cache_insert(entry);
-        old->better = entry;
-        redirect(old, entry);
-    }
-    if (current)
+    if (current) {
+        u64 entries = 0, bit = 1;
+        for (Block *entry = region; entry; entry = entry->sibling, bit <<= 1)
+            entries |= replaceable(members, n, entry->pc) ? bit : 0;
+        cache_insert_region(region, entries);
+        for (Block *entry = region; entry; entry = entry->sibling) {
+            Block *old = replaceable(members, n, entry->pc);
+            if (!old)
+                continue;
+            old->better = entry;
+            redirect(old, entry);
+        }
         perf_add(region);
+    }
     cache_unlock();
     return current;
 }
@@ -287,8 +318,8 @@ static void unhash(Block *b)
 static void drop(Block *b)
 {
     b->dead = true;
-    cache.live -= cost_of(b);
-    cache.dead += bytes_of(b);
+    cache.live[b->tier == TIER_LLVM] -= bytes_of(b);
+    cache.dead[b->tier == TIER_LLVM] += bytes_of(b);
     unhash(b);
     redirect(b, NULL);
     count(invalidated_blocks, 1);
@@ -397,8 +428,38 @@ static bool others_in_code(const Task *t)
     return any;
 }
 
-void cache_flush(Task *t, u64 flushes)
+void cache_detach(Block *b)
 {
+    b->incoming = NULL;
+    for (u32 i = 0; i < b->nlinks; i++) {
+        b->links[i].to = NULL;
+        b->links[i].next_in = NULL;
+        b->links[i].code = link_fresh(&b->links[i]);
+    }
+}
+
+static void keep_regions(void)
+{
+    for (u32 i = 0; i < cache.regions.count; i++) {
+        Block *b = host_get(&cache.regions, i);
+        cache_detach(b);
+        if (!b->dead)
+            index_add(b);
+    }
+}
+
+static void forget_regions(void)
+{
+    for (u32 i = 0; i < cache.regions.count; i++)
+        if (i == 0 || host_get(&cache.regions, i)->check != host_get(&cache.regions, i - 1)->check)
+            check_free(host_get(&cache.regions, i)->check);
+    cache.regions.count = 0;
+    cache.live[1] = cache.dead[1] = 0;
+}
+
+void cache_flush(Task *t, u64 flushes, Flush what)
+{
+    bool regions = what == FLUSH_ALL || the_process->options.check; /* which keeps baseline code for each region */
     arena_reset_begin();
     cache_lock();
     if (flushes != cache_flushes()) { /* somebody else's has made room meanwhile */
@@ -431,17 +492,18 @@ void cache_flush(Task *t, u64 flushes)
     }
     cache.npages = 0;
     ahead_disconnect();
-    for (u32 i = 0; i < cache.regions.count; i++)
-        if (i == 0 || host_get(&cache.regions, i)->check != host_get(&cache.regions, i - 1)->check)
-            check_free(host_get(&cache.regions, i)->check);
-    cache.baseline.count = cache.regions.count = 0;
-    cache.dead = cache.live = 0;
+    cache.baseline.count = 0;
+    cache.live[0] = cache.dead[0] = 0;
+    if (regions)
+        forget_regions();
+    else
+        keep_regions();
     cache.generation++;
     cache.flushes++;
     count(flushes, 1);
     if (log_on(cache))
-        log_printf("cache: full, flushed\n");
-    arena_reset_end();
+        log_printf("cache: %s flushed\n", regions ? "everything" : "blocks");
+    arena_reset_end(regions);
     atomic_store(&cache.stopping, false);
     pthread_cond_broadcast(&cache.going_on);
     cache_unlock();

@@ -14,6 +14,8 @@ bool cache_lock_soon(void);
 Block *cache_lookup(u64 pc);
 /* Enters a fresh block. Lock held. */
 void cache_insert(Block *b);
+/* Enters a fresh region by those of its entries that have their bits set in `entries`, the first one in bit 0. Lock held. */
+void cache_insert_region(Block *region, u64 entries);
 /* Enters a baseline block that nobody may find but through a host address in it. Lock held. */
 void cache_insert_host(Block *b);
 /* Connects a direct exit to its target, unless either is no longer current. Lock held. */
@@ -37,11 +39,16 @@ void cache_unwatch(Watch *w);
 u64 cache_flushes(void);
 /* Counts invalidations that dropped a block. */
 u64 cache_generation(void);
-/* Whether so much memory is dropped blocks' that it is worth making the others anew. */
-bool cache_is_wasteful(void);
-/* Forgets everything because the arena is full, or cache_is_wasteful: waits until no task but t (NULL: none) could be in translated code and frees it
- * all. Takes the lock; t holds no block any more. Does nothing if there has been a flush since `flushes` were counted. */
-void cache_flush(Task *t, u64 flushes);
+/* What is forgotten at once: nothing, all that the baseline has made, or LLVM's regions, too, which take a thousand times as long to
+ * make anew. */
+typedef enum Flush { FLUSH_NONE, FLUSH_BLOCKS, FLUSH_ALL } Flush;
+/* Of what so much memory is dropped blocks' that it is worth making the others anew. */
+Flush cache_waste(void);
+/* Forgets it because the arena is full, or for cache_waste: waits until no task but t (NULL: none) could be in translated code and
+ * frees it. Takes the lock; t holds no block any more. Does nothing if there has been a flush since `flushes` were counted. */
+void cache_flush(Task *t, u64 flushes, Flush what);
+/* When all blocks that have been connected with it are gone: makes it lead nowhere. */
+void cache_detach(Block *b);
 /* The way into translated code: sets t->in_code and returns the block at t->pc. NULL, and in_code as it was, if there is none yet
  * or the cache has changed since `generation` was read; waits for a flush to end. */
 Block *cache_enter(Task *t, u64 generation);

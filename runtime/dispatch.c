@@ -110,7 +110,7 @@ __attribute__((preserve_none)) static void interp_entry(CODE_PARAMS)
 
 static Block *make_interp_block(const Ir *ir)
 {
-    Block *b = arena_data(sizeof *b);
+    Block *b = arena_block_data(sizeof *b);
     Ir *copy = ir_new();
     if (!b || !copy)
         return NULL;
@@ -251,8 +251,9 @@ static bool translate(Task *t)
         signal_fault(t, SIGBUS, BUS_ADRALN, address);
         return false;
     }
-    if (unlikely(cache_is_wasteful()))
-        cache_flush(t, cache_flushes());
+    Flush waste = cache_waste();
+    if (unlikely(waste))
+        cache_flush(t, cache_flushes(), waste);
     if (t->process->options.tier == TIER_LLVM && !tier_threshold() && tier_translate_now(t, t->pc))
         return true;
     for (int attempt = 0; attempt < FLUSHES; attempt++) {
@@ -265,7 +266,7 @@ static bool translate(Task *t)
         cache_unlock();
         if (ok || !readable) /* a fault, when the dispatcher comes back with it */
             return true;
-        cache_flush(t, flushes);
+        cache_flush(t, flushes, attempt ? FLUSH_ALL : FLUSH_BLOCKS);
     }
     out_of_memory("translated code");
 }
@@ -278,7 +279,7 @@ static bool retry_untagged(Task *t, u64 seen)
         return cache_generation() != seen;
     ahead_stop();
     store_stop();
-    cache_flush(t, cache_flushes());
+    cache_flush(t, cache_flushes(), FLUSH_ALL);
     return true;
 }
 

@@ -132,8 +132,9 @@ static void run_job(Job *job)
     if (job->flushes == cache_flushes())
         compile_job(job);
     arena_unuse();
-    if (arena_is_full() || cache_is_wasteful())
-        cache_flush(self, job->flushes);
+    Flush waste = arena_is_full() ? FLUSH_ALL : cache_waste();
+    if (waste)
+        cache_flush(self, job->flushes, waste);
     free_job(job);
 }
 
@@ -386,11 +387,11 @@ Block *tier_translate_now(Task *t, u64 pc)
         Block *b = made ? cache_lookup(pc) : NULL;
         bool current = generation == cache_generation() && !code.hit;
         if (made && !b && current) {
-            cache_insert(b = made);
+            u64 entries = 1, bit = 2;
+            for (const Block *s = made->sibling; s; s = s->sibling, bit <<= 1)
+                entries |= cache_lookup(s->pc) ? 0 : bit;
+            cache_insert_region(b = made, entries);
             perf_add(made);
-            for (Block *s = made->sibling; s; s = s->sibling)
-                if (!cache_lookup(s->pc))
-                    cache_insert(s);
         }
         cache_unlock();
         if (!formed)

@@ -21,7 +21,7 @@ Block *unit_place(const Unit *u, u64 pc, i32 counter)
 {
     u8 *write, *run;
     size_t links = u->nlinks * sizeof(Link), map = u->nmap * sizeof(PcMap);
-    Block *b = arena_data(sizeof *b + links + map);
+    Block *b = arena_block_data(sizeof *b + links + map);
     if (!b || !(run = arena_code(u->code_size, &write)))
         return NULL;
     *b = (Block){

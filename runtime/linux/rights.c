@@ -23,7 +23,7 @@ static void start(Task *t)
 void rights_part(Task *t)
 {
     if (!t->vfork_child && arena_is_common())
-        cache_flush(t, cache_flushes());
+        cache_flush(t, cache_flushes(), FLUSH_ALL);
 }
 
 void rights_changed(Task *t)

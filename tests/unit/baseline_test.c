@@ -304,7 +304,7 @@ static void programs(void **state)
             random_state(&start);
             if (++done % 4096 == 0) {
                 arena_reset_begin();
-                arena_reset_end();
+                arena_reset_end(true);
             }
             Block *block = baseline_compile(&guest, ir, -1);
             assert_non_null(block);
