@@ -20,6 +20,8 @@
     ITEM(cache, "code cache: invalidations and flushes") \
     ITEM(exec, "each block as the dispatcher enters it") \
     ITEM(cpu, "guest registers as the dispatcher enters a block") \
+    ITEM(fpu, "for cpu: vector registers, too") \
+    ITEM(nochain, "for exec and cpu: have every block go through the dispatcher, in baseline code") \
     ITEM(strace, "system calls") \
     ITEM(int, "signals and faults") \
     ITEM(page, "the guest's memory map after loading and after each change") \
@@ -71,10 +73,25 @@ enum {
     COUNTER(invalidated_blocks, "blocks dropped by invalidation") \
     COUNTER(flushes, "whole-cache flushes")
 
+/* Items that qemu-user has and we haven't: what is logged instead, or 0, and why. OTHER(name, items, why) */
+#define LOG_OTHERS(OTHER) \
+    OTHER(op_ind, 0, "there is no such stage; op is the IR, op_opt what LLVM has made of it") \
+    OTHER(mmu, 0, "guest addresses are host addresses, there is no MMU to log; page shows what is mapped") \
+    OTHER(pcall, 0, "x86 guests only") \
+    OTHER(cpu_reset, 0, "a program starts with the registers that the kernel gives it") \
+    OTHER(guest_errors, 0, "what a guest does wrong has the effect that it has on the hardware; int shows faults") \
+    OTHER(tid, 0, "all threads have one file; exec and strace name the thread") \
+    OTHER(vpu, LOG(fpu), "fpu has the vector registers") \
+    OTHER(invalid_mem, LOG(int), "int has them") \
+    OTHER(plugin, 0, "there are no plugins")
+
 typedef struct Log {
     FILE *file;      /* -D, else stderr */
+    char *name;      /* ... as it was given, absolute: %d stands for the process; NULL for stderr */
     u32 items;       /* LOG() bits */
     bool stats;      /* --stats */
+    u64 (*ranges)[2]; /* -dfilter: guest addresses, from and to, of what is logged of code; all if there are none */
+    size_t nranges;
 #define COUNTER_FIELD(name, help) _Atomic u64 name;
     COUNTERS(COUNTER_FIELD)
 #undef COUNTER_FIELD
@@ -86,11 +103,21 @@ extern Log log_;
 #define log_on(name) unlikely(log_.items & LOG(name))
 #define count(name, n) atomic_fetch_add_explicit(&log_.name, (n), memory_order_relaxed)
 
+/* Does -dfilter have code at some address of [low, end) logged? */
+bool log_at(u64 low, u64 end);
+/* -dfilter's list: false if it isn't one. */
+bool log_filter(const char *list);
+/* Has the log go to a file, from its end on or from its beginning; false with errno. */
+bool log_open(const char *name, bool append);
+/* In a forked child: %d is another number. */
+void log_after_fork(void);
+
 /* printf to the log; each call is one write of whole lines. */
 void log_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Lines of any length and number, as they are. */
 void log_text(const char *text);
-/* Parses a comma-separated -d list into bits; returns NULL, or the item that isn't known. "help" prints the list to f. */
+/* Parses a comma-separated -d list into bits; returns NULL, or the item that isn't known. For qemu's items that aren't there
+ * it says so on stderr. */
 const char *log_parse(const char *list, u32 *items);
 void log_help(FILE *f);
 /* Prints the counters, less what was printed before. */

@@ -236,6 +236,8 @@ static void dump_ir(const Guest *guest, const Ir *ir)
 
 void dump_block(const Guest *guest, const Ir *ir, const Block *b)
 {
+    if (!log_at(b->pc, b->end))
+        return;
     if (log_on(block))
         log_printf("block 0x%" PRIx64 "..0x%" PRIx64 " %u insns, host %p %u bytes\n", b->pc, b->end, b->insns, b->code,
                    b->code_size);
@@ -249,11 +251,23 @@ void dump_block(const Guest *guest, const Ir *ir, const Block *b)
     }
 }
 
+bool dump_wanted(const Region *r)
+{
+    for (size_t i = 0; i < r->nblocks; i++)
+        if (log_at(r->blocks[i]->pc, r->blocks[i]->end))
+            return true;
+    return false;
+}
+
 void dump_region(const Region *r)
 {
+    if (!dump_wanted(r))
+        return;
     if (log_on(in_asm) || log_on(op))
         log_printf("region 0x%" PRIx64 "\n", r->pc);
     for (size_t i = 0; i < r->nblocks; i++) {
+        if (!log_at(r->blocks[i]->pc, r->blocks[i]->end))
+            continue;
         if (log_on(in_asm))
             dump_guest(r->guest, r->blocks[i]->pc, r->blocks[i]->end);
         if (log_on(op))
@@ -264,6 +278,8 @@ void dump_region(const Region *r)
 void dump_region_code(const Guest *guest, const Block *b)
 {
     u32 bytes = 0;
+    if (!log_at(b->low, b->end))
+        return;
     for (const Block *s = b; s; s = s->sibling)
         bytes += s->code_size;
     log_printf("OUT: region 0x%" PRIx64 " (%u bytes)\n", b->pc, bytes);
@@ -386,4 +402,11 @@ void dump_regs(const Task *t)
     }
     if (at)
         log_printf("%s\n", line);
+    for (size_t i = 0; i < g->nregs && log_on(fpu); i++) {
+        u64 v[2];
+        if (g->regs[i].type != TYPE_Q)
+            continue;
+        memcpy(v, t->state + g->regs[i].offset, sizeof v);
+        log_printf("%-5s %016" PRIx64 "%016" PRIx64 "\n", g->regs[i].name, v[1], v[0]);
+    }
 }

@@ -7,6 +7,8 @@
 /* Logs a fresh baseline or interpreter block as -d in_asm, op, block and out_asm ask. */
 void dump_block(const Guest *guest, const Ir *ir, const Block *b);
 /* Logs what a region is made from as -d in_asm and op ask. */
+/* Does -dfilter have any of it logged? */
+bool dump_wanted(const Region *r);
 void dump_region(const Region *r);
 /* Logs a module's text with the names of what it uses in the Task and in this program. */
 void dump_module(const Guest *guest, const char *title, const char *text);

@@ -206,6 +206,8 @@ static Orc *orc_new(char *why, size_t size)
 
 static void log_module(const Region *r, LLVMModuleRef mod, const char *title)
 {
+    if (!dump_wanted(r))
+        return;
     char *text = LLVMPrintModuleToString(mod);
     dump_module(r->guest, title, text);
     LLVMDisposeMessage(text);

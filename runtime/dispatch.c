@@ -191,7 +191,7 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     if (b)
         return b;
     u64 start = log_clock();
-    *readable = lift_block(t->guest, pc, MAX_BLOCK_INSNS, ir);
+    *readable = lift_block(t->guest, pc, t->process->options.one_insn ? 1 : MAX_BLOCK_INSNS, ir);
     if (!*readable)
         return NULL;
     u64 lifted = log_clock();
@@ -218,6 +218,8 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
 
 static void log_entry(const Task *t, const Block *b)
 {
+    if (!log_at(b->pc, b->end))
+        return;
     if (log_on(exec))
         log_printf("exec %d 0x%" PRIx64 " tier %u\n", t->tid, t->pc, b->tier);
     if (log_on(cpu))
@@ -320,7 +322,7 @@ _Noreturn void task_loop(Task *t)
             from = NULL;
             fill = false;
         }
-        if (from || fill)
+        if ((from || fill) && !log_on(nochain))
             remember_target(t, from, generation);
         if (checks)
             check_begin(t);

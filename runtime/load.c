@@ -675,6 +675,13 @@ int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
         int fd = depth || p->options.fd < 0 ? open_guest(t, path, &file) : p->options.fd;
         if (fd < 0)
             return fail(l, errno, "%s: %s%s", path, strerror(errno), depth ? " (a script's interpreter)" : "");
+        if (depth || p->options.fd < 0) {
+            struct stat st; /* the kernel would, and even root may not */
+            if (!fstat(fd, &st) && S_ISREG(st.st_mode) && !(st.st_mode & 0111)) {
+                close(fd);
+                return fail(l, EACCES, "%s: isn't executable%s (chmod +x)", path, depth ? ", but a script's interpreter" : "");
+            }
+        }
         Script s;
         size_t n = read_head(fd, head);
         switch (program_kind(head, n, &s)) {

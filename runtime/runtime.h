@@ -25,6 +25,8 @@ typedef struct Options {
     int cpus;                  /* --cpus: 0 for the host's */
     const char *affinity;      /* of an exec's: "guest's processors:host's", see system_cpus_option; NULL for all */
     int tier;                  /* Tier, or TIER_AUTO */
+    bool one_insn;             /* -one-insn-per-tb: blocks of one instruction */
+    const char *dfilter;       /* -dfilter, for the programs that are executed; NULL for none */
     int hot;                   /* --hot: entries of a block until LLVM gets it, -1 for the default */
     bool strace;
     int perf;                  /* --perf, --jitdump, --gdb-names: PERF_* bits */

@@ -381,6 +381,7 @@ static void after_fork(Task *t, bool child)
     mem_after_fork(p->mem, child);
     if (child) {
         log_clear_stats();
+        log_after_fork();
         memset(t->executed, 0, sizeof t->executed);
         memset(t->reported, 0, sizeof t->reported);
         p->tasks = t;

@@ -27,6 +27,9 @@ extern char **environ;
 typedef struct Args {
     Options options;
     const Guest *guest;
+    char typed[256];     /* the option that is being taken, or the variable, with its value: for what is refused */
+    const char *logfile; /* -D */
+    bool append_log;
 } Args;
 
 enum { EXIT_USAGE = 2, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
@@ -36,6 +39,18 @@ __attribute__((format(printf, 1, 2))) _Noreturn static void fail(const char *for
     va_list ap;
     va_start(ap, format);
     fputs("dragoman: ", stderr);
+    vfprintf(stderr, format, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    exit(EXIT_USAGE);
+}
+
+/* What is wrong with the option that is being taken, or the variable. */
+__attribute__((format(printf, 2, 3))) _Noreturn static void refuse(const Args *a, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    fprintf(stderr, "dragoman: %s: ", a->typed);
     vfprintf(stderr, format, ap);
     fputc('\n', stderr);
     va_end(ap);
@@ -52,11 +67,12 @@ static size_t env_find(char **env, const char *name, size_t n)
     return i;
 }
 
-static void env_set(Options *o, const char *assignment)
+static void env_set(Args *a, const char *assignment)
 {
+    Options *o = &a->options;
     const char *eq = strchr(assignment, '=');
     if (!eq)
-        fail("-E wants NAME=VALUE, not '%s'", assignment);
+        refuse(a, "wants NAME=VALUE, not '%s'", assignment);
     size_t at = env_find(o->env, assignment, (size_t)(eq - assignment));
     if (!o->env[at]) {
         o->env = realloc(o->env, (at + 2) * sizeof *o->env);
@@ -67,8 +83,9 @@ static void env_set(Options *o, const char *assignment)
     o->env[at] = strdup(assignment);
 }
 
-static void env_unset(Options *o, const char *name)
+static void env_unset(Args *a, const char *name)
 {
+    Options *o = &a->options;
     size_t at = env_find(o->env, name, strlen(name));
     if (!o->env[at])
         return;
@@ -77,12 +94,12 @@ static void env_unset(Options *o, const char *name)
     while (o->env[at++]);
 }
 
-/* Applies f to each item of a comma-separated list, as the environment variables have them. */
-static void each(Options *o, const char *list, void (*f)(Options *, const char *))
+/* Applies f to each item of a comma-separated list. */
+static void each(Args *a, const char *list, void (*f)(Args *, const char *))
 {
     char *copy = strdup(list), *rest = copy, *item;
     while ((item = strsep(&rest, ",")))
-        f(o, item);
+        f(a, item);
     free(copy);
 }
 
@@ -101,35 +118,35 @@ bool size_parse(const char *text, u64 *size)
     return !errno && !*end && end != text && *text != '-';
 }
 
-static u64 parse_size(const char *name, const char *text)
+static u64 parse_size(const Args *a, const char *text)
 {
     u64 v;
     if (!size_parse(text, &v))
-        fail("-%s wants a number, not '%s'", name, text);
+        refuse(a, "wants a number");
     return v;
 }
 
-static u64 parse_room(const char *name, const char *text)
+static u64 parse_room(const Args *a, const char *text)
 {
-    u64 v = parse_size(name, text);
+    u64 v = parse_size(a, text);
     if (!v)
-        fail("-%s wants a size greater than 0", name);
+        refuse(a, "wants a size greater than 0");
     return v;
 }
 
-static void opt_help(Args *a, const char *arg, bool from_env)
+static void opt_help(Args *a, const char *arg)
 {
     command_help("run");
     exit(0);
 }
 
-static void opt_version(Args *a, const char *arg, bool from_env)
+static void opt_version(Args *a, const char *arg)
 {
     version_print();
     exit(0);
 }
 
-static void opt_ld_prefix(Args *a, const char *arg, bool from_env)
+static void opt_ld_prefix(Args *a, const char *arg)
 {
     struct stat st;
     char *path = realpath(arg, NULL);
@@ -140,23 +157,17 @@ static void opt_ld_prefix(Args *a, const char *arg, bool from_env)
     a->options.sysroot = found && strcmp(path, "/") ? path : NULL;
 }
 
-static void opt_set_env(Args *a, const char *arg, bool from_env)
+static void opt_set_env(Args *a, const char *arg)
 {
-    if (from_env)
-        each(&a->options, arg, env_set);
-    else
-        env_set(&a->options, arg);
+    each(a, arg, env_set);
 }
 
-static void opt_unset_env(Args *a, const char *arg, bool from_env)
+static void opt_unset_env(Args *a, const char *arg)
 {
-    if (from_env)
-        each(&a->options, arg, env_unset);
-    else
-        env_unset(&a->options, arg);
+    each(a, arg, env_unset);
 }
 
-static void opt_argv0(Args *a, const char *arg, bool from_env)
+static void opt_argv0(Args *a, const char *arg)
 {
     a->options.argv0 = arg;
 }
@@ -168,36 +179,36 @@ static void take_descriptor(Options *o, int fd)
     fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-static void opt_fd(Args *a, const char *arg, bool from_env)
+static void opt_fd(Args *a, const char *arg)
 {
-    u64 fd = parse_size("fd", arg);
+    u64 fd = parse_size(a, arg);
     if (fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0)
-        fail("--fd %s: no such descriptor is open", arg);
+        refuse(a, "no such descriptor is open");
     take_descriptor(&a->options, (int)fd);
 }
 
-static void opt_uname(Args *a, const char *arg, bool from_env)
+static void opt_uname(Args *a, const char *arg)
 {
     a->options.release = arg;
 }
 
-static void opt_stack(Args *a, const char *arg, bool from_env)
+static void opt_stack(Args *a, const char *arg)
 {
-    a->options.stack_size = parse_size("s", arg);
+    a->options.stack_size = parse_size(a, arg);
 }
 
-static void opt_guest_base(Args *a, const char *arg, bool from_env)
+static void opt_guest_base(Args *a, const char *arg)
 {
-    if (parse_size("B", arg))
-        fail("-B %s: guest addresses are host addresses here; only 0 is possible", arg);
+    if (parse_size(a, arg))
+        refuse(a, "guest addresses are host addresses here; only 0 is possible");
 }
 
-static void opt_reserved_va(Args *a, const char *arg, bool from_env)
+static void opt_reserved_va(Args *a, const char *arg)
 {
-    a->options.reserved_va = parse_size("R", arg);
+    a->options.reserved_va = parse_size(a, arg);
 }
 
-static void opt_cpu(Args *a, const char *arg, bool from_env)
+static void opt_cpu(Args *a, const char *arg)
 {
     if (!strcmp(arg, "help")) {
         puts("Available CPUs and their features (MODEL,FEATURE=off is allowed for what there isn't):");
@@ -206,24 +217,24 @@ static void opt_cpu(Args *a, const char *arg, bool from_env)
     }
     char *copy = strdup(arg), *rest = copy, *name = strsep(&rest, ",");
     if (!a->guest->choose_cpu(name))
-        fail("-cpu %s: no such model; '-cpu help' lists those there are", arg);
+        refuse(a, "no such model; '-cpu help' lists those there are");
     while ((name = strsep(&rest, ","))) {
         const char *value = strchr(name, '=');
         if (value && strcmp(value, "=off"))
             value = a->guest->cpu_detail(name, (size_t)(value - name)) ? value : NULL;
         if (!value)
-            fail("-cpu %s: %s is not there; only 'off' is possible", arg, name);
+            refuse(a, "%s is not there; only 'off' is possible", name);
     }
     a->options.cpu = arg;
     free(copy);
 }
 
-static void opt_gdb(Args *a, const char *arg, bool from_env)
+static void opt_gdb(Args *a, const char *arg)
 {
-    fail("-g: the gdb stub is not implemented yet; -d cpu,exec,in_asm traces a program without it");
+    refuse(a, "the gdb stub is not implemented yet; -d cpu,exec,in_asm traces a program without it");
 }
 
-static void opt_log(Args *a, const char *arg, bool from_env)
+static void opt_log(Args *a, const char *arg)
 {
     if (!strcmp(arg, "help")) {
         log_help(stdout);
@@ -231,41 +242,90 @@ static void opt_log(Args *a, const char *arg, bool from_env)
     }
     const char *bad = log_parse(arg, &log_.items);
     if (bad)
-        fail("-d %s: no such item; '-d help' lists those there are", bad);
+        refuse(a, "no such item: %s; '-d help' lists those there are", bad);
 }
 
-static void opt_logfile(Args *a, const char *arg, bool from_env)
+static void opt_logfile(Args *a, const char *arg)
 {
-    char path[4096];
-    const char *d = strstr(arg, "%d");
-    if (d)
-        snprintf(path, sizeof path, "%.*s%d%s", (int)(d - arg), arg, (int)getpid(), d + 2);
-    else
-        snprintf(path, sizeof path, "%s", arg);
-    log_.file = fopen(path, "we");
-    if (!log_.file)
-        fail("-D %s: %s", path, strerror(errno));
+    a->logfile = arg;
+    a->append_log = false;
 }
 
-static void opt_pagesize(Args *a, const char *arg, bool from_env)
+static void opt_append_log(Args *a, const char *arg)
 {
-    if (parse_size("p", arg) != 4096)
-        fail("-p %s: only 4096, the host's page size, is possible", arg);
+    a->logfile = arg;
+    a->append_log = true;
 }
 
-static void opt_strace(Args *a, const char *arg, bool from_env)
+static void opt_dfilter(Args *a, const char *arg)
+{
+    if (!log_filter(arg))
+        refuse(a, "wants ranges of addresses with commas in between: FIRST..LAST, FIRST+SIZE or LAST-SIZE");
+    a->options.dfilter = arg;
+}
+
+/* As qemu, which once could. */
+static void opt_pagesize(Args *a, const char *arg)
+{
+    u64 size;
+    if (!size_parse(arg, &size) || size != 4096)
+        fprintf(stderr, "dragoman: %s: the page size is the host's, 4096, whatever is asked for\n", a->typed);
+}
+
+/* Blocks of one instruction are the baseline's; LLVM would see more at once. */
+static void opt_one_insn(Args *a, const char *arg)
+{
+    a->options.one_insn = true;
+}
+
+/* In MiB, as TCG's; 0 is the default there. */
+static void opt_tb_size(Args *a, const char *arg)
+{
+    u64 size = parse_size(a, arg);
+    if (size > UINT32_MAX)
+        refuse(a, "wants a number of MiB");
+    a->options.code_size = size << 20;
+}
+
+/* Signals have the same numbers on both sides, so there is nothing to move out of the way. */
+static void opt_rtsig_map(Args *a, const char *arg)
+{
+    unsigned target, host, n;
+    int used, all = 0;
+    do {
+        if (sscanf(arg + all, " %u %u %u%n", &target, &host, &n, &used) != 3)
+            refuse(a, "wants 'TARGET HOST NUMBER', several with commas in between");
+        all += used;
+        if (target != host)
+            refuse(a, "the guest's signals are the host's here, each by its own number");
+    } while (arg[all++] == ',');
+    if (arg[all - 1])
+        refuse(a, "wants 'TARGET HOST NUMBER', several with commas in between");
+}
+
+static void opt_trace(Args *a, const char *arg)
+{
+    refuse(a, "trace events are points in qemu's own code; -d, -strace and --stats show what this one does");
+}
+
+static void opt_plugin(Args *a, const char *arg)
+{
+    refuse(a, "plugins are for qemu's code generator; -d, --stats, perf (--perf) and 'dragoman dis' show what a program does");
+}
+
+static void opt_strace(Args *a, const char *arg)
 {
     a->options.strace = true;
     log_.items |= LOG(strace);
 }
 
-static void opt_seed(Args *a, const char *arg, bool from_env)
+static void opt_seed(Args *a, const char *arg)
 {
-    a->options.seed = parse_size("-seed", arg);
+    a->options.seed = parse_size(a, arg);
     a->options.has_seed = true;
 }
 
-static void opt_tier(Args *a, const char *arg, bool from_env)
+static void opt_tier(Args *a, const char *arg)
 {
     static const struct {
         const char *name;
@@ -277,88 +337,88 @@ static void opt_tier(Args *a, const char *arg, bool from_env)
             return;
         }
     }
-    fail("--tier %s: the tiers are auto, baseline, llvm and interp", arg);
+    refuse(a, "the tiers are auto, baseline, llvm and interp");
 }
 
-static void opt_hot(Args *a, const char *arg, bool from_env)
+static void opt_hot(Args *a, const char *arg)
 {
-    u64 n = parse_size("-hot", arg);
+    u64 n = parse_size(a, arg);
     if (n > INT32_MAX)
-        fail("--hot wants a number from 0 to %d, not '%s'", INT32_MAX, arg);
+        refuse(a, "wants a number from 0 to %d", INT32_MAX);
     a->options.hot = (int)n;
 }
 
-static void opt_cpus(Args *a, const char *arg, bool from_env)
+static void opt_cpus(Args *a, const char *arg)
 {
     /* What an exec hands on has a list of processors behind the number (runtime/linux/process.c). */
     const char *list = strchr(arg, ':');
     char *number = list ? strndup(arg, (size_t)(list - arg)) : strdup(arg);
-    u64 n = parse_size("-cpus", number);
+    u64 n = parse_size(a, number);
     if (n < 1 || n > 4096)
-        fail("--cpus wants a number from 1 to 4096, not '%s'", arg);
+        refuse(a, "wants a number from 1 to 4096");
     free(number);
     a->options.cpus = (int)n;
     a->options.affinity = list ? list + 1 : NULL;
 }
 
-static void opt_host(Args *a, const char *arg, bool from_env)
+static void opt_host(Args *a, const char *arg)
 {
     if (!host_reaches(arg))
-        fail("--host %s: neither x86-64-v2 nor x86-64-v3, or more than this processor has", arg);
+        refuse(a, "neither x86-64-v2 nor x86-64-v3, or more than this processor has");
     host_level = arg;
 }
 
-static void opt_code_size(Args *a, const char *arg, bool from_env)
+static void opt_code_size(Args *a, const char *arg)
 {
-    a->options.code_size = parse_room("-code-size", arg);
+    a->options.code_size = parse_room(a, arg);
 }
 
-static void opt_cache(Args *a, const char *arg, bool from_env)
+static void opt_cache(Args *a, const char *arg)
 {
     a->options.cache = arg;
     a->options.no_cache = false;
 }
 
-static void opt_cache_size(Args *a, const char *arg, bool from_env)
+static void opt_cache_size(Args *a, const char *arg)
 {
-    a->options.cache_size = parse_room("-cache-size", arg);
+    a->options.cache_size = parse_room(a, arg);
 }
 
-static void opt_no_cache(Args *a, const char *arg, bool from_env)
+static void opt_no_cache(Args *a, const char *arg)
 {
     a->options.no_cache = true;
 }
 
-static void opt_inherited(Args *a, const char *arg, bool from_env)
+static void opt_inherited(Args *a, const char *arg)
 {
-    if (parse_size("inherited", arg) > INT32_MAX)
-        fail("--inherited wants a descriptor, not '%s'", arg);
+    if (parse_size(a, arg) > INT32_MAX)
+        refuse(a, "wants a descriptor");
     a->options.inherited = arg;
 }
 
-static void opt_stats(Args *a, const char *arg, bool from_env)
+static void opt_stats(Args *a, const char *arg)
 {
     log_.stats = true;
     lift_counting();
 }
 
-static void opt_check(Args *a, const char *arg, bool from_env)
+static void opt_check(Args *a, const char *arg)
 {
     a->options.check = true;
     lift_counting();
 }
 
-static void opt_perf(Args *a, const char *arg, bool from_env)
+static void opt_perf(Args *a, const char *arg)
 {
     a->options.perf |= PERF_MAP;
 }
 
-static void opt_jitdump(Args *a, const char *arg, bool from_env)
+static void opt_jitdump(Args *a, const char *arg)
 {
     a->options.perf |= PERF_DUMP;
 }
 
-static void opt_gdb_names(Args *a, const char *arg, bool from_env)
+static void opt_gdb_names(Args *a, const char *arg)
 {
     a->options.perf |= PERF_GDB;
 }
@@ -366,7 +426,7 @@ static void opt_gdb_names(Args *a, const char *arg, bool from_env)
 static const struct Option {
     const char *name; /* with its dashes */
     const char *arg, *env;
-    void (*apply)(Args *a, const char *arg, bool from_env);
+    void (*apply)(Args *a, const char *arg);
 } table[] = {
 #define OPTION(handler, name, arg, env, help) {name, arg, env, opt_##handler},
 #include "options.def"
@@ -395,14 +455,16 @@ static int parse_options(Args *a, int argc, char **argv, int at)
         if (!o)
             fail("no such option: %s ('dragoman help run' lists those there are)", argv[at]);
         const char *value = name[n] ? name + n + 1 : NULL;
+        snprintf(a->typed, sizeof a->typed, "%s", argv[at]);
         if (o->arg && !value) {
             if (at + 1 >= argc)
-                fail("%s wants an argument: %s", o->name, o->arg);
+                refuse(a, "wants an argument: %s", o->arg);
             value = argv[++at];
+            snprintf(a->typed, sizeof a->typed, "%s %s", argv[at - 1], value);
+        } else if (!o->arg && value) {
+            refuse(a, "takes no argument");
         }
-        if (!o->arg && value)
-            fail("%s takes no argument", o->name);
-        o->apply(a, value, false);
+        o->apply(a, value);
     }
     return at;
 }
@@ -422,10 +484,13 @@ static Args defaults(const Guest *guest)
     memcpy(a.options.env, environ, (n + 1) * sizeof *environ);
     for (size_t i = 0; i < LEN(table); i++) {
         const char *value = table[i].env ? getenv(table[i].env) : NULL;
-        if (value && secure)
-            env_unset(&a.options, table[i].env);
-        else if (value)
-            table[i].apply(&a, value, true);
+        if (!value)
+            continue;
+        snprintf(a.typed, sizeof a.typed, "%s=%s", table[i].env, value);
+        if (secure)
+            env_unset(&a, table[i].env);
+        else
+            table[i].apply(&a, value);
     }
     return a;
 }
@@ -436,7 +501,7 @@ static void open_store(Process *p, const Guest *guest)
 {
     char path[PATH_MAX];
     const Options *o = &p->options;
-    bool watched = log_.items & (LOG(in_asm) | LOG(op) | LOG(out_asm) | LOG(block));
+    bool watched = o->one_insn || log_.items & (LOG(in_asm) | LOG(op) | LOG(out_asm) | LOG(block) | LOG(nochain));
     if (o->no_cache || o->check || o->tier == TIER_INTERP || watched || getauxval(AT_SECURE))
         return;
     if (o->cache)
@@ -450,6 +515,9 @@ static void open_store(Process *p, const Guest *guest)
 static int start(const Args *a, const Ahead *payload, const char *path, char **guest_argv, char **command)
 {
     char why[512];
+    /* What was left by the program that executed this one may be out of reach, in a chroot. */
+    if (a->logfile && !log_open(a->logfile, a->append_log) && !a->append_log)
+        fail("-D %s: %s", a->logfile, strerror(errno));
     bool both = a->options.tier == TIER_AUTO || a->options.tier == TIER_LLVM, translated = both && !a->options.check;
     if (a->options.check && !both)
         fail("--check compares the baseline's code with LLVM's; --tier leaves it only one");
@@ -469,6 +537,8 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
     p->command = command;
     if (p->options.check)
         p->options.tier = TIER_LLVM;
+    else if ((p->options.one_insn || log_on(nochain)) && p->options.tier != TIER_INTERP)
+        p->options.tier = TIER_BASELINE; /* LLVM's code is of many blocks at once */
     p->argv = guest_argv;
     p->exe_fd = -1;
     pthread_mutex_init(&p->lock, NULL);

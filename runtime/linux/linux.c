@@ -116,8 +116,10 @@ static i64 run_row(Task *t, u32 number, const Row *row, const u64 args[6])
         return row->run(t, args[0], args[1], args[2], args[3], args[4], args[5]);
     if (row->nr >= 0)
         return host_syscall(t, row->nr, args[0], args[1], args[2], args[3], args[4], args[5]);
-    if (log_on(unimp))
+    if (log_on(unimp) && row == rows + CALL_none)
         log_printf("system call %u isn't implemented\n", number);
+    else if (log_on(unimp))
+        log_printf("system call %s (%u) isn't implemented\n", row->name, number);
     return -ENOSYS;
 }
 

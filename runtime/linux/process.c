@@ -94,7 +94,7 @@ typedef struct Exec {
     bool raised;         /* the limit of descriptors is, for ours */
     FdLimit limit;       /* what it is for the program */
 } Exec;
-enum { FRONT = 48 }; /* room for the translator's own command line */
+enum { FRONT = 56 }; /* room for the translator's own command line */
 
 /* Reads a list of the guest's strings to x->argv[at], and how many they are; the strings stay where they are, for the host's
  * kernel to read. */
@@ -165,20 +165,6 @@ static const char *log_list(char *out, size_t size)
     return n ? out : NULL;
 }
 
-/* The log's file; NULL for stderr. */
-static const char *log_path(char out[PATH_MAX])
-{
-    char link[64];
-    if (!log_.file)
-        return NULL;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fileno(log_.file));
-    ssize_t n = readlink(link, out, PATH_MAX - 1);
-    if (n <= 0)
-        return NULL;
-    out[n] = 0;
-    return out;
-}
-
 /* Executes the guest's file itself: a program of the host's, or one that binfmt_misc has the kernel run by us or another. */
 static i64 exec_file(Exec *x)
 {
@@ -245,7 +231,7 @@ static i64 exec_guest(Exec *x)
 {
     const Options *o = &x->t->process->options;
     static const char *const tiers[] = {[TIER_INTERP] = "interp", [TIER_BASELINE] = "baseline", [TIER_LLVM] = "llvm"};
-    char numbers[7][24], cpus[2048], items[512] = "", log[PATH_MAX] = "";
+    char numbers[7][24], cpus[2048], items[512] = "";
     char *argv0 = x->argv[FRONT] ? x->argv[FRONT] : (char *)"";
     size_t at = FRONT;
     char **argv = x->argv;
@@ -287,12 +273,15 @@ static i64 exec_guest(Exec *x)
     STRING("-L", o->sysroot ? o->sysroot : o->root_given ? "/" : NULL)
     STRING("-r", o->release)
     STRING("--tier", o->tier == TIER_AUTO ? NULL : tiers[o->tier])
-    STRING("-D", log_path(log))
+    STRING("--append-log", log_.name)
+    STRING("-dfilter", o->dfilter)
     STRING("-d", log_list(items, sizeof items))
     if (log_.stats)
         argv[--at] = (char *)"--stats";
     if (o->check)
         argv[--at] = (char *)"--check";
+    if (o->one_insn)
+        argv[--at] = (char *)"-one-insn-per-tb";
     if (o->perf & PERF_MAP)
         argv[--at] = (char *)"--perf";
     if (o->perf & PERF_DUMP)

@@ -1,4 +1,4 @@
-/* System calls that no kernel has: ENOSYS, without a word. */
+/* System calls that no kernel has, or that we lack: ENOSYS, without a word. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -6,7 +6,7 @@
 
 int main(void)
 {
-    const int numbers[] = {1000, 300, 244, -1};
+    const int numbers[] = {1000, 300, 244, 280 /* bpf */, -1};
     for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         long result = syscall(numbers[i], -1, 0, 0, 0, 0, 0);
         printf("%ld %d\n", result, errno);
