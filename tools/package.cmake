@@ -3,10 +3,14 @@
 #   bin/dragoman                    the program
 #   lib/dragoman/qemu-ISA           the same under qemu-user's name, for who expects qemu's command line
 #   lib/dragoman/sysroot            makes a directory of Debian packages to run programs against
+#   share/man/man1/, share/bash-completion/   made from the tables of commands and options
 #   lib/binfmt.d/, share/binfmts/   registrations with the kernel, for systemd and for Debian's binfmt-support
 #   share/doc/dragoman/             README.md, the docs, and copyright: the licences of all that is linked in
 include(GNUInstallDirs)
 install(TARGETS dragoman DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY ${CMAKE_BINARY_DIR}/package/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${CMAKE_BINARY_DIR}/package/dragoman.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+        RENAME dragoman)
 install(PROGRAMS ${CMAKE_SOURCE_DIR}/tools/sysroot DESTINATION lib/dragoman)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
@@ -36,7 +40,10 @@ install(CODE "
 set(copyright ${CMAKE_BINARY_DIR}/package/copyright)
 file(READ ${CMAKE_SOURCE_DIR}/LICENSE text)
 file(WRITE ${copyright} "${text}")
-foreach(package llvm-19-dev libelf-dev libzstd-dev libxxhash-dev zlib1g-dev libc6-dev libstdc++-12-dev)
+cmake_path(GET libstdcxx PARENT_PATH gcc)
+cmake_path(GET gcc FILENAME gcc)
+string(REGEX MATCH "^[0-9]+" llvm ${llvm_version})
+foreach(package llvm-${llvm}-dev libelf-dev libzstd-dev libxxhash-dev zlib1g-dev libc6-dev libstdc++-${gcc}-dev)
     file(APPEND ${copyright} "\n\n==== Statically linked: ${package} ====\n\n")
     if(EXISTS /usr/share/doc/${package}/copyright)
         file(READ /usr/share/doc/${package}/copyright text)
