@@ -388,7 +388,7 @@ static Val carry_of_sum(Lift *l, Op sum)
     return sum.code == IR_adc32_nzcv ? adc32_carry(l, sum.arg[0], sum.arg[1], sum.arg[2]) : NO_VAL;
 }
 
-static Val cond_of(Lift *l, Cond cc, FlagKind kind, Val a, Val b)
+Val flags_cond_of(Lift *l, Cond cc, FlagKind kind, Val a, Val b)
 {
     Val v = NO_VAL;
     switch (kind) {
@@ -432,7 +432,7 @@ Val flags_cond(Lift *l, Cond cc)
         return k32(l, 1);
     if (!l->flags.set)
         return cond_of_bits(l, cc, flags_bits(l));
-    Val v = cond_of(l, cc, l->flags.kind, l->flags.a, l->flags.b);
+    Val v = flags_cond_of(l, cc, l->flags.kind, l->flags.a, l->flags.b);
     if (l->flags.cond == NO_VAL)
         return v;
     return select32(l, l->flags.cond, v, k32(l, cond_of_const(cc, l->flags.nzcv)));

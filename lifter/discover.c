@@ -68,13 +68,13 @@ bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
     Val counter = counting ? ir_emit(out, IR_count, NO_VAL, NO_VAL, NO_VAL, 0) : NO_VAL;
 
     /* A block that runs on into the next page could fault in the middle of being read, or be made of two mappings: it ends
-     * at the page's end, and the next one begins there. */
+     * at the page's end, and the next one begins there. Only an instruction may lie across it. */
     u64 page_end = (start | (PAGE - 1)) + 1;
     Window window = {.at = start};
     for (l.pc = start; !l.ended; l.pc = l.next) {
         size_t size = 0;
         bool room = l.pc - start + LONGEST <= IR_CODE;
-        const u8 *bytes = room && out->insns < max_insns && l.pc < page_end ? look_at(&window, l.pc, page_end, &size) : NULL;
+        const u8 *bytes = room && out->insns < max_insns && l.pc < page_end ? look_at(&window, l.pc, page_end + LONGEST, &size) : NULL;
         if (!size) {
             if (!out->insns)
                 return false;

@@ -5,7 +5,7 @@
 
 #include "build.h"
 
-/* The A64 condition numbers (Arm ARM C1.2.4); also the order other guests map theirs to. */
+/* Conditions on four flags N, Z, C (no borrow) and V, in the order of Arm's numbers. */
 typedef enum Cond { CC_EQ, CC_NE, CC_CS, CC_CC, CC_MI, CC_PL, CC_VS, CC_VC, CC_HI, CC_LS, CC_GE, CC_LT, CC_GT, CC_LE, CC_AL, CC_NV } Cond;
 
 /* The flags are now those of `kind` on a and b (64-bit kinds take X values, 32-bit kinds W values; b is ignored by the
@@ -15,7 +15,9 @@ void flags_set(Lift *l, FlagKind kind, Val a, Val b);
 void flags_set_sum(Lift *l, bool wide, Val a, Val b, Val c);
 /* if cond (W) then the flags of kind on a and b, else the constant nzcv in bits 31..28 (conditional compare). */
 void flags_set_if(Lift *l, Val cond, FlagKind kind, Val a, Val b, u32 nzcv);
-/* W value 1 or 0. */
+/* W value 1 or 0: the condition on the flags of kind on a and b. */
+Val flags_cond_of(Lift *l, Cond cc, FlagKind kind, Val a, Val b);
+/* The same on the flags as they are. */
 Val flags_cond(Lift *l, Cond cc);
 /* NZCV in bits 31..28, as a W. */
 Val flags_bits(Lift *l);

@@ -1,0 +1,274 @@
+/* Conditions, flags and ends of blocks.
+ *
+ * A conditional instruction is made of selects: its results are chosen between the new and the old values, and its accesses go to
+ * ArmState.unused if the condition fails. That costs a conditional move each and keeps blocks whole; what can't be done so (calls
+ * of helpers, floating-point arithmetic with its flags, indirect jumps) is a block of its own, entered by a branch, whose pc says
+ * that the condition holds.
+ *
+ * The flags are a tuple in the state (state.h). N and Z are apart from C and V because most of T32's 16-bit instructions set just
+ * the former, and a shifter's carry is apart from V. What is known of the tuple within the block comes from the builder's known
+ * values: nothing else is remembered. */
+#include "arm.h"
+
+/* -- what is known of the flags ---------------------------------------------------------------------------------------- */
+
+static bool known_kind(Lift *l, u32 *kind)
+{
+    Val v = l->known[OFF(flag_kind) / 8];
+    if (v == NO_VAL || l->ir->ops[v].code != IR_const32)
+        return false;
+    *kind = (u32)l->ir->ops[v].imm;
+    return true;
+}
+
+static Val operand(Lift *l, u32 offset)
+{
+    return low_word(l, get64(l, offset));
+}
+
+/* The W that N and Z are of, or NO_VAL. */
+static Val known_result(Lift *l)
+{
+    Val v = l->known[OFF(nz) / 8];
+    return v != NO_VAL && l->ir->ops[v].code == IR_sx32_64 ? l->ir->ops[v].arg[0] : NO_VAL;
+}
+
+/* The comparison that all flags are of, or NULL. */
+static const Op *known_difference(Lift *l)
+{
+    u32 kind;
+    Val result = known_result(l);
+    if (result == NO_VAL || !known_kind(l, &kind) || kind != FLAG_SUB32)
+        return NULL;
+    Val a = operand(l, OFF(flag_a)), b = operand(l, OFF(flag_b));
+    const Op *op = &l->ir->ops[result];
+    return op->code == IR_sub32 && op->arg[0] == a && op->arg[1] == b ? op : NULL;
+}
+
+/* -- conditions -------------------------------------------------------------------------------------------------------- */
+
+/* C and V in bits 29 and 28, but C only if the shifter's carry isn't in the way. */
+static Val carry_and_overflow(Lift *l)
+{
+    u32 kind;
+    Val a = get64(l, OFF(flag_a)), b = get64(l, OFF(flag_b));
+    if (known_kind(l, &kind))
+        return (kind & ~ARM_CARRY) == FLAG_BITS ? low_word(l, a) : nzcv(l, k32(l, kind & ~(u32)ARM_CARRY), a, b);
+    return nzcv(l, and32(l, get32(l, OFF(flag_kind)), k32(l, ARM_CARRY - 1)), a, b);
+}
+
+static Val bit(Lift *l, Val v, u32 n)
+{
+    return and32(l, shr32(l, v, k32(l, n)), k32(l, 1));
+}
+
+Val arm_carry(Lift *l)
+{
+    u32 kind;
+    if (!known_kind(l, &kind)) {
+        Val apart = and32(l, get32(l, OFF(flag_kind)), k32(l, ARM_CARRY));
+        return select32(l, apart, operand(l, OFF(carry)), bit(l, carry_and_overflow(l), 29));
+    }
+    if (kind & ARM_CARRY)
+        return operand(l, OFF(carry));
+    Val a = operand(l, OFF(flag_a)), b;
+    switch (kind) {
+    case FLAG_SUB32:
+        return ule32(l, operand(l, OFF(flag_b)), a);
+    case FLAG_ADD32:
+        return ult32(l, add32(l, a, operand(l, OFF(flag_b))), a);
+    case FLAG_ADC32:
+        b = operand(l, OFF(flag_b));
+        return adc32_carry(l, a, b, k32(l, 1));
+    default:
+        return bit(l, carry_and_overflow(l), 29);
+    }
+}
+
+static Val is_zero(Lift *l)
+{
+    Val result = known_result(l);
+    return eq32(l, result != NO_VAL ? result : lo32(l, get64(l, OFF(nz))), k32(l, 0));
+}
+
+static Val is_negative(Lift *l)
+{
+    Val result = known_result(l);
+    return result != NO_VAL ? slt32(l, result, k32(l, 0)) : slt64(l, get64(l, OFF(nz)), k64(l, 0));
+}
+
+static Val overflow(Lift *l)
+{
+    return bit(l, carry_and_overflow(l), 28);
+}
+
+static Val inverted(Lift *l, Val v)
+{
+    return xor32(l, v, k32(l, 1));
+}
+
+static Val find_cond(Lift *l, Cond cc)
+{
+    const Op *difference = known_difference(l);
+    if (difference)
+        return flags_cond_of(l, cc, FLAG_SUB32, difference->arg[0], difference->arg[1]);
+    if (l->own[OWN_BITS])
+        return flags_cond_of(l, cc, FLAG_BITS, (Val)(l->own[OWN_BITS] - 1), NO_VAL);
+    Val v;
+    switch (cc & ~1u) {
+    case CC_EQ:
+        v = is_zero(l);
+        break;
+    case CC_CS:
+        v = arm_carry(l);
+        break;
+    case CC_MI:
+        v = is_negative(l);
+        break;
+    case CC_VS:
+        v = overflow(l);
+        break;
+    case CC_HI:
+        v = andn32(l, arm_carry(l), is_zero(l));
+        break;
+    case CC_GE:
+        v = eq32(l, is_negative(l), overflow(l));
+        break;
+    default: /* CC_GT */
+        v = andn32(l, eq32(l, is_negative(l), overflow(l)), is_zero(l));
+        break;
+    }
+    return cc & 1 ? inverted(l, v) : v;
+}
+
+Val arm_cond(Lift *l, Cond cc)
+{
+    u64 kept = l->own[OWN_KEPT];
+    if (kept && (kept & 15) == cc)
+        return (Val)((kept >> 8) - 1);
+    Val v = find_cond(l, cc);
+    l->own[OWN_KEPT] = (u64)(v + 1) << 8 | cc;
+    return v;
+}
+
+Val arm_nzcv_bits(Lift *l)
+{
+    if (l->own[OWN_BITS])
+        return and32(l, (Val)(l->own[OWN_BITS] - 1), k32(l, 0xf0000000));
+    Val n = shl32(l, is_negative(l), k32(l, 31)), z = shl32(l, is_zero(l), k32(l, 30));
+    Val c = shl32(l, arm_carry(l), k32(l, 29)), v = and32(l, carry_and_overflow(l), k32(l, 1u << 28));
+    return or32(l, or32(l, n, z), or32(l, c, v));
+}
+
+/* -- setting them ------------------------------------------------------------------------------------------------------ */
+
+static void changed(Lift *l)
+{
+    l->own[OWN_KEPT] = l->own[OWN_BITS] = 0;
+}
+
+static void put_operation(Lift *l, Val kind, Val a, Val b)
+{
+    put_state32(l, OFF(flag_kind), kind);
+    put_state64(l, OFF(flag_a), zx32_64(l, a));
+    if (b != NO_VAL)
+        put_state64(l, OFF(flag_b), zx32_64(l, b));
+}
+
+void arm_flags_nz(Lift *l, Val result)
+{
+    changed(l);
+    put_state64(l, OFF(nz), sx32_64(l, result));
+}
+
+void arm_flags_nz64(Lift *l, Val result)
+{
+    changed(l);
+    Val low = zx32_64(l, ne64(l, result, k64(l, 0)));
+    put_state64(l, OFF(nz), or64(l, and64(l, result, k64(l, 1ull << 63)), low));
+}
+
+void arm_flags_nzc(Lift *l, Val result, Val carry)
+{
+    u32 kind;
+    arm_flags_nz(l, result);
+    if (carry == NO_VAL)
+        return;
+    put_state64(l, OFF(carry), zx32_64(l, carry));
+    put_state32(l, OFF(flag_kind), known_kind(l, &kind) ? k32(l, kind | ARM_CARRY)
+                                                        : or32(l, get32(l, OFF(flag_kind)), k32(l, ARM_CARRY)));
+}
+
+void arm_flags_add(Lift *l, Val a, Val b, Val sum)
+{
+    arm_flags_nz(l, sum);
+    put_operation(l, k32(l, FLAG_ADD32), a, b);
+}
+
+void arm_flags_sub(Lift *l, Val a, Val b, Val difference)
+{
+    arm_flags_nz(l, difference);
+    put_operation(l, k32(l, FLAG_SUB32), a, b);
+}
+
+void arm_flags_sum(Lift *l, Val a, Val b, Val carry, Val sum)
+{
+    arm_flags_nz(l, sum);
+    put_operation(l, or32(l, shl32(l, carry, k32(l, 3)), k32(l, FLAG_ADD32)), a, b);
+}
+_Static_assert(FLAG_CARRY_IN == 1 << 3 && ARM_CARRY > FLAG_ADC64, "kinds");
+
+void arm_flags_bits(Lift *l, Val bits)
+{
+    changed(l);
+    Val n = and64(l, sx32_64(l, bits), k64(l, 1ull << 63));
+    Val not_z = xor32(l, bit(l, bits, 30), k32(l, 1));
+    put_state64(l, OFF(nz), or64(l, n, zx32_64(l, not_z)));
+    put_operation(l, k32(l, FLAG_BITS), bits, NO_VAL);
+    if (!l->own[OWN_CONDITION])
+        l->own[OWN_BITS] = bits + 1;
+}
+
+void arm_set_q(Lift *l, Val condition)
+{
+    Val q = get64(l, OFF(q));
+    put_state64(l, OFF(q), or64(l, q, zx32_64(l, condition)));
+}
+
+/* -- ends of blocks ---------------------------------------------------------------------------------------------------- */
+
+void arm_sync_it(Lift *l)
+{
+    if (l->own[OWN_IT])
+        put32(l, OFF(it), k32(l, (u32)((l->mode & ARM_IT) >> ARM_IT_SHIFT)));
+}
+
+u64 arm_next(const Lift *l)
+{
+    return (u32)l->next | l->mode;
+}
+
+void arm_jump(Lift *l, u64 pc)
+{
+    pc &= 0xffffffff;
+    arm_sync_it(l);
+    if (l->own[OWN_CONDITION])
+        end_branch(l, (Val)(l->own[OWN_CONDITION] - 1), pc, arm_next(l));
+    else
+        end_jump(l, pc);
+}
+
+void arm_jump_to(Lift *l, Val address)
+{
+    needs_branch(l);
+    arm_sync_it(l);
+    end_jumpi(l, address);
+}
+
+void arm_exit(Lift *l, Exit why, u64 pc)
+{
+    needs_branch(l);
+    if (why == EXIT_SYSCALL || why == EXIT_CONTINUE)
+        arm_sync_it(l);
+    end_exit(l, why, pc);
+}

@@ -1,0 +1,134 @@
+/* Synchronization: A32 A5.2.10, T32 A6.3.6; load-acquire and store-release: DDI 0487 F5. A pair is a load that remembers address and
+ * value, and a compare-and-swap against that value. */
+#include "arm.h"
+
+static Val aligned_base(Lift *l, u32 rn, i32 disp, u32 bytes)
+{
+    Address a = arm_address(l, rx(l, rn), disp);
+    Val addr = a.disp ? zx32_64(l, add32(l, low_word(l, a.base), k32(l, (u32)a.disp))) : a.base;
+    check_align(l, addr, bytes);
+    return addr;
+}
+
+static Val load_x(Lift *l, u32 size, Val addr)
+{
+    return size == 3 ? ld64(l, addr, 0) : zx32_64(l, arm_load(l, size, (Address){addr, 0}));
+}
+
+static void put_loaded(Lift *l, u32 size, u32 rt, u32 rt2, Val v)
+{
+    put_r(l, rt, lo32(l, v));
+    if (size == 3)
+        put_rx(l, rt2, shr64(l, v, k64(l, 32)));
+}
+
+static void load_exclusive(Lift *l, u32 size, u32 rt, u32 rt2, u32 rn, i32 disp, bool acquires)
+{
+    if (rt == 15 || (size == 3 && rt2 == 15)) {
+        undefined(l);
+        return;
+    }
+    Val addr = aligned_base(l, rn, disp, 1u << size), v = load_x(l, size, addr);
+    if (acquires)
+        fence(l, 1);
+    put_state64(l, OFF(excl_addr), addr);
+    put_state64(l, OFF(excl_val), v);
+    put_loaded(l, size, rt, rt2, v);
+}
+
+static Val stored_value(Lift *l, u32 size, u32 rt, u32 rt2)
+{
+    return size == 3 ? or64(l, rx(l, rt), shl64(l, rx(l, rt2), k64(l, 32))) : rx(l, rt);
+}
+
+static Val swap_if(Lift *l, u32 size, Val addr, Val expected, Val v)
+{
+    if (size == 3)
+        return cas64(l, addr, expected, v);
+    Val e = low_word(l, expected), n = lo32(l, v);
+    return zx32_64(l, size == 0 ? cas8(l, addr, e, n) : size == 1 ? cas16(l, addr, e, n) : cas32(l, addr, e, n));
+}
+
+static void store_exclusive(Lift *l, u32 size, u32 rd, u32 rt, u32 rt2, u32 rn, i32 disp)
+{
+    if (rd == 15 || rt == 15 || (size == 3 && rt2 == 15) || rd == rn || rd == rt || (size == 3 && rd == rt2)) {
+        undefined(l);
+        return;
+    }
+    Val addr = aligned_base(l, rn, disp, 1u << size);
+    Val watched = eq64(l, addr, get64(l, OFF(excl_addr))), expected = get64(l, OFF(excl_val));
+    Val old = swap_if(l, size, addr, expected, select64(l, watched, stored_value(l, size, rt, rt2), expected));
+    put_state64(l, OFF(excl_addr), k64(l, ARM_NO_EXCL));
+    put_r(l, rd, select32(l, watched, ne64(l, old, expected), k32(l, 1)));
+}
+
+/* A store-release is ordered before a load-acquire that follows. */
+static void store_release(Lift *l, u32 size, u32 rt, u32 rn)
+{
+    Val addr = aligned_base(l, rn, 0, 1u << size), v = r(l, rt);
+    if (size == 0)
+        aswap8(l, addr, v);
+    else if (size == 1)
+        aswap16(l, addr, v);
+    else
+        aswap32(l, addr, v);
+}
+
+static void load_acquire(Lift *l, u32 size, u32 rt, u32 rn)
+{
+    if (rt == 15) {
+        undefined(l);
+        return;
+    }
+    Val v = load_x(l, size, aligned_base(l, rn, 0, 1u << size));
+    fence(l, 1);
+    put_rx(l, rt, v);
+}
+
+/* In A32 the second register of a pair is the next one. */
+static bool bad_pair(Lift *l, u32 rt)
+{
+    if (rt & 1 || rt == 14)
+        undefined(l);
+    return l->unimplemented;
+}
+
+#define EXCLUSIVE(suffix, size) \
+    LIFT(ldrex##suffix) { if (size != 3 || !bad_pair(l, i->rt)) load_exclusive(l, size, i->rt, i->rt + 1u, i->rn, 0, false); } \
+    LIFT(ldaex##suffix) { if (size != 3 || !bad_pair(l, i->rt)) load_exclusive(l, size, i->rt, i->rt + 1u, i->rn, 0, true); } \
+    LIFT(strex##suffix) { if (size != 3 || !bad_pair(l, i->rt)) store_exclusive(l, size, i->rd, i->rt, i->rt + 1u, i->rn, 0); } \
+    SAME(stlex##suffix, strex##suffix) \
+    LIFT(t32_ldaex##suffix) { load_exclusive(l, size, i->rt, i->rt2, i->rn, 0, true); } \
+    LIFT(t32_stlex##suffix) { store_exclusive(l, size, i->rd, i->rt, i->rt2, i->rn, 0); }
+EXCLUSIVE(, 2) EXCLUSIVE(b, 0) EXCLUSIVE(h, 1) EXCLUSIVE(d, 3)
+#undef EXCLUSIVE
+#define EXCLUSIVE(suffix, size) \
+    LIFT(t32_ldrex##suffix) { load_exclusive(l, size, i->rt, i->rt2, i->rn, 0, false); } \
+    LIFT(t32_strex##suffix) { store_exclusive(l, size, i->rd, i->rt, i->rt2, i->rn, 0); }
+EXCLUSIVE(b, 0) EXCLUSIVE(h, 1) EXCLUSIVE(d, 3)
+#undef EXCLUSIVE
+LIFT(t32_ldrex) { load_exclusive(l, 2, i->rt, 0, i->rn, 4 * i->imm8, false); }
+LIFT(t32_strex) { store_exclusive(l, 2, i->rd, i->rt, 0, i->rn, 4 * i->imm8); }
+
+#define ORDERED(suffix, size) \
+    LIFT(lda##suffix) { load_acquire(l, size, i->rt, i->rn); } \
+    LIFT(stl##suffix) { store_release(l, size, i->rt, i->rn); } \
+    SAME(t32_lda##suffix, lda##suffix) SAME(t32_stl##suffix, stl##suffix)
+ORDERED(, 2) ORDERED(b, 0) ORDERED(h, 1)
+#undef ORDERED
+
+LIFT(swp)
+{
+    put_r(l, i->rt, aswap32(l, aligned_base(l, i->rn, 0, 4), r(l, i->rm)));
+}
+
+LIFT(swpb)
+{
+    put_r(l, i->rt, aswap8(l, aligned_base(l, i->rn, 0, 1), r(l, i->rm)));
+}
+
+LIFT(clrex)
+{
+    put_state64(l, OFF(excl_addr), k64(l, ARM_NO_EXCL));
+}
+SAME(t32_clrex, clrex)
