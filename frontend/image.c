@@ -216,30 +216,79 @@ static int check_segments(const Complaint *c, const Image *image)
     return 0;
 }
 
+/* The headers of an image of 32 bits as those of 64. */
+static void widen_ehdr(Elf64_Ehdr *to, const Elf32_Ehdr *from)
+{
+    *to = (Elf64_Ehdr){
+        .e_type = from->e_type,
+        .e_entry = from->e_entry,
+        .e_phoff = from->e_phoff,
+        .e_phentsize = from->e_phentsize,
+        .e_phnum = from->e_phnum,
+    };
+    memcpy(to->e_ident, from->e_ident, EI_NIDENT);
+}
+
+static void widen_phdr(Elf64_Phdr *to, const Elf32_Phdr *from)
+{
+    *to = (Elf64_Phdr){
+        .p_type = from->p_type,
+        .p_flags = from->p_flags,
+        .p_offset = from->p_offset,
+        .p_vaddr = from->p_vaddr,
+        .p_filesz = from->p_filesz,
+        .p_memsz = from->p_memsz,
+        .p_align = from->p_align,
+    };
+}
+
+static bool read_ehdr(Elf64_Ehdr *eh, int fd, u8 class)
+{
+    Elf32_Ehdr narrow;
+    if (class == ELFCLASS64)
+        return read_at(fd, eh, sizeof *eh, 0);
+    if (!read_at(fd, &narrow, sizeof narrow, 0))
+        return false;
+    widen_ehdr(eh, &narrow);
+    return true;
+}
+
+/* n of them at `offset`, each of the file's own size. */
+static bool read_phdr_table(Elf64_Phdr *to, int fd, u64 offset, size_t n, size_t each)
+{
+    if (each == sizeof *to)
+        return read_at(fd, to, n * each, offset);
+    for (size_t i = 0; i < n; i++) {
+        Elf32_Phdr narrow;
+        if (!read_at(fd, &narrow, sizeof narrow, offset + i * each))
+            return false;
+        widen_phdr(&to[i], &narrow);
+    }
+    return true;
+}
+
 static int read_phdrs(const Complaint *c, Image *image, const Elf64_Ehdr *eh, u64 file_size)
 {
-    if (eh->e_phentsize != sizeof(Elf64_Phdr))
+    size_t each = image->guest->elf_class == ELFCLASS64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+    if (eh->e_phentsize != each)
         return complain(c, ENOEXEC, "program headers of %u bytes instead of %zu: damaged file", eh->e_phentsize,
-                        sizeof(Elf64_Phdr));
+                        each);
     if (eh->e_phnum == 0 || eh->e_phnum > PHNUM_MAX)
         return complain(c, ENOEXEC, "%u program headers, not 1 to %d: not an executable, or damaged", eh->e_phnum,
                         PHNUM_MAX);
-    size_t size = eh->e_phnum * sizeof(Elf64_Phdr);
+    size_t size = eh->e_phnum * each;
     if (eh->e_phoff > file_size || size > file_size - eh->e_phoff)
         return complain(c, ENOEXEC, "truncated: program headers at byte %#lx, file has %#lx; get a complete copy",
                         eh->e_phoff, file_size);
-    Elf64_Phdr *phdrs = malloc(size);
+    Elf64_Phdr *phdrs = malloc(eh->e_phnum * sizeof *phdrs);
     image->segments = calloc(eh->e_phnum, sizeof *image->segments);
     if (!phdrs || !image->segments) {
         free(phdrs);
         return complain(c, ENOMEM, "no memory for its program headers");
     }
     int error = 0;
-    if (!read_at(image->fd, phdrs, size, eh->e_phoff))
+    if (!read_phdr_table(phdrs, image->fd, eh->e_phoff, eh->e_phnum, each))
         error = complain(c, errno ? errno : ENOEXEC, "its program headers can't be read");
-    Elf_Data data = {.d_buf = phdrs, .d_size = size, .d_type = ELF_T_PHDR, .d_version = EV_CURRENT};
-    if (!error && !elf64_xlatetom(&data, &data, eh->e_ident[EI_DATA]))
-        error = complain(c, ENOEXEC, "its program headers can't be decoded: %s", elf_errmsg(-1));
     u64 phdr_vaddr = 0;
     for (size_t i = 0; !error && i < eh->e_phnum; i++) {
         const Elf64_Phdr *ph = &phdrs[i];
@@ -298,13 +347,11 @@ int image_open(Image *image, int fd, const char *path, char *why, size_t size)
     int error = find_guest(&c, head, &image->guest);
     if (error)
         return error;
-    if (!read_at(fd, &eh, sizeof eh, 0))
+    if (!read_ehdr(&eh, fd, image->guest->elf_class))
         return complain(&c, ENOEXEC, "truncated: its ELF header needs %zu bytes, file has %#lx; get a complete copy",
-                        sizeof eh, (u64)st.st_size);
-    elf_version(EV_CURRENT);
-    Elf_Data data = {.d_buf = &eh, .d_size = sizeof eh, .d_type = ELF_T_EHDR, .d_version = EV_CURRENT};
-    if (!elf64_xlatetom(&data, &data, eh.e_ident[EI_DATA]))
-        return complain(&c, ENOEXEC, "its ELF header can't be decoded: %s", elf_errmsg(-1));
+                        image->guest->elf_class == ELFCLASS64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr), (u64)st.st_size);
+    if (eh.e_ident[EI_VERSION] != EV_CURRENT)
+        return complain(&c, ENOEXEC, "its ELF header can't be decoded: version %u", eh.e_ident[EI_VERSION]);
     error = check_type(&c, &eh);
     if (error)
         return error;

@@ -167,7 +167,7 @@ static bool script_argv(Process *p, const Script *s, const char *path)
 /* ELF_ET_DYN_BASE: two thirds of the address space. */
 static u64 dyn_base(const Process *p)
 {
-    u64 limit = p->options.reserved_va;
+    u64 limit = p->address_end;
     return limit && limit / 3 * 2 < DYN_BASE ? page_down(limit / 3 * 2) : DYN_BASE;
 }
 
@@ -176,7 +176,7 @@ static u64 dyn_base(const Process *p)
 static u64 place(const Process *p, u64 size, u64 align, bool at_base)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    u64 mask = align > PAGE ? align - 1 : PAGE - 1, limit = p->options.reserved_va;
+    u64 mask = align > PAGE ? align - 1 : PAGE - 1, limit = p->address_end;
     for (int tries = 0; at_base && tries < 8; tries++) {
         u64 pages = limit ? DYN_RANDOM_PAGES_LIMITED : DYN_RANDOM_PAGES;
         u64 at = (dyn_base(p) + (randomized() ? random64() % pages * PAGE : 0) + mask) & ~mask;
@@ -400,7 +400,7 @@ static u64 stack_size(const Process *p)
     return page_up(size);
 }
 
-/* One of a size that was asked for (-s), or in an address space of a size that was (-R), is mapped at once and touched lazily, over a
+/* One of a size that was asked for (-s), or in an address space that ends below the host's (-R), is mapped at once and touched lazily, over a
  * guard page. */
 static int map_stack(const Loader *l, bool exec, u64 used)
 {
@@ -408,7 +408,7 @@ static int map_stack(const Loader *l, bool exec, u64 used)
     int prot = PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0);
     u64 top = page_down(getauxval(AT_RANDOM)) - HOST_STACK;
     zone_init(top);
-    if (!p->options.stack_size && !p->options.reserved_va && map_growing_stack(p, prot, top, used))
+    if (!p->options.stack_size && !p->address_end && map_growing_stack(p, prot, top, used))
         return 0;
     u64 size = stack_size(p);
     if (used + STACK_MIN / 4 > size)
@@ -490,15 +490,26 @@ static void random_bytes(const Process *p, u8 out[16])
     }
 }
 
+/* Words of the guest's size, written upwards from `at`. */
+typedef struct Words {
+    u8 *at;
+    size_t size;
+} Words;
+
+static void put_word(Words *w, u64 v)
+{
+    memcpy(w->at, &v, w->size); /* little-endian */
+    w->at += w->size;
+}
+
 /* Writes the addresses of n strings, the first of which is at `string`, and a NULL. */
-static u64 *put_pointers(const Stack *s, u64 *at, size_t n, u64 string)
+static void put_pointers(const Stack *s, Words *w, size_t n, u64 string)
 {
     for (size_t i = 0; i < n; i++) {
-        *at++ = string;
+        put_word(w, string);
         string += strlen(stack_at(s, string)) + 1;
     }
-    *at++ = 0;
-    return at;
+    put_word(w, 0);
 }
 
 /* Argument count, argv, envp, auxiliary vector and what they point at (binfmt_elf.c: create_elf_tables). */
@@ -544,15 +555,19 @@ static int build_stack(const Loader *l, const Image *image, const char *execfn, 
         {AT_NULL, 0},
     };
     size_t skip = p->vdso ? 0 : 1; /* entries that aren't there */
+    Words w = {.size = image->guest->elf_class == ELFCLASS64 ? 8 : 4};
     u64 words = 1 + argc + 1 + envc + 1;
-    s.sp = (s.sp - words * 8 - (sizeof auxv - skip * sizeof *auxv)) & ~(u64)15;
-    u64 *at = stack_at(&s, s.sp);
-    *at++ = argc;
-    at = put_pointers(&s, at, argc, p->arg_start);
-    at = put_pointers(&s, at, envc, p->env_start);
-    p->auxv = s.lo + (u64)((u8 *)at - s.bytes);
-    p->auxv_size = sizeof auxv - skip * sizeof *auxv;
-    memcpy(at, auxv + skip, p->auxv_size);
+    p->auxv_size = 2 * (LEN(auxv) - skip) * w.size;
+    s.sp = (s.sp - words * w.size - p->auxv_size) & ~(u64)15;
+    w.at = stack_at(&s, s.sp);
+    put_word(&w, argc);
+    put_pointers(&s, &w, argc, p->arg_start);
+    put_pointers(&s, &w, envc, p->env_start);
+    p->auxv = s.lo + (u64)(w.at - s.bytes);
+    for (size_t i = skip; i < LEN(auxv); i++) {
+        put_word(&w, auxv[i][0]);
+        put_word(&w, auxv[i][1]);
+    }
     *sp = s.sp;
     int error = mem_write(s.sp, stack_at(&s, s.sp), p->stack_hi - s.sp);
     free(s.bytes);
@@ -627,6 +642,11 @@ static int load_image(const Loader *l, Image *image, const char *path, const cha
     u64 interp_bias = 0, used = 0, sp;
     p->guest = image->guest;
     p->abi = abi_of(image->guest);
+    p->address_end = p->options.reserved_va;
+    if (p->guest->address_end && (!p->address_end || p->address_end > p->guest->address_end))
+        p->address_end = p->guest->address_end;
+    if (p->address_end)
+        mem_set_end(p->mem, p->address_end);
     l->t->guest = p->guest;
     l->t->abi = p->abi;
     /* Open the interpreter first: its absence is the commonest failure. */

@@ -227,6 +227,11 @@ struct MemMap *mem_new(u64 limit)
     return m;
 }
 
+void mem_set_end(struct MemMap *m, u64 end)
+{
+    m->limit = end < m->limit ? end : m->limit;
+}
+
 void mem_limit(struct MemMap *m, u64 space, u64 data)
 {
     pthread_mutex_lock(&m->lock);

@@ -32,6 +32,8 @@ struct MemMap *mem_new(u64 limit);
  * limit. */
 u64 mem_room(struct MemMap *m, u64 size);
 
+/* The address space ends there, or where it ended if that was lower. Before anything is mapped. */
+void mem_set_end(struct MemMap *m, u64 end);
 /* The guest's RLIMIT_AS and RLIMIT_DATA, in bytes: what would exceed them is -ENOMEM below, as the kernel has it for what a process
  * maps, and only what is the guest's counts. */
 void mem_limit(struct MemMap *m, u64 space, u64 data);

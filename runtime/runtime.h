@@ -77,6 +77,7 @@ struct Process {
     bool told;             /* the host's kernel knows where its parts are (load.c: tell_host) */
     char **command;        /* this program's own argv */
     char **argv;           /* the guest's */
+    u64 address_end;       /* of the guest's address space: -R's or its architecture's, 0 for the host's */
     u64 brk_start, brk;    /* guest heap */
     u64 stack_lo, stack_hi;
     u64 auxv, auxv_size;   /* guest address and bytes, for /proc/self/auxv */
@@ -120,6 +121,7 @@ struct Abi {
     u32 min_altstack;             /* MINSIGSTKSZ: what sigaltstack accepts */
     bool clone_tls_last;          /* clone's last two arguments: child_tid, tls rather than tls, child_tid */
     u32 syscall_bytes;            /* length of the system call instruction, to restart it */
+    u32 syscall_bytes_odd;        /* the same for a pc with bit 0 set, if that isn't part of an address */
     /* Signal frames, see runtime/signal.h. */
     bool (*push_frame)(Task *t, const struct GuestSignal *s);
     void (*pop_frame)(Task *t);   /* rt_sigreturn; raises a fault if the frame is bad */
@@ -129,7 +131,7 @@ struct Abi {
     void (*clone_regs)(Task *child, u64 stack, bool set_tls, u64 tls);
     void (*cpuinfo)(FILE *f, int cpu); /* one processor's paragraph of /proc/cpuinfo */
 };
-extern const Abi abi_aarch64;
+extern const Abi abi_aarch64, abi_arm;
 
 /* -- guest memory from the runtime: guest addresses are host addresses (base 0), but may fault ------------------------------- */
 

@@ -736,7 +736,7 @@ static i64 restart(Task *t)
 {
     u64 first;
     end_suspension(t);
-    t->pc -= t->abi->syscall_bytes;
+    t->pc -= t->pc & ~t->guest->code_mask & 1 ? t->abi->syscall_bytes_odd : t->abi->syscall_bytes;
     memcpy(&first, t->state + t->abi->off_args[0], sizeof first);
     return (i64)first;
 }
