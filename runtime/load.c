@@ -589,6 +589,18 @@ static void map_vdso(Process *p)
     mem_protect(p->mem, p->vdso, size, PROT_READ | PROT_EXEC);
 }
 
+static int map_own_page(const Loader *l, const Abi *abi)
+{
+    if (!abi->page)
+        return 0;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+    i64 at = mem_map(l->p->mem, abi->page_address, PAGE, PROT_READ | PROT_WRITE, flags, -1, 0, 0);
+    if (at < 0 || mem_write(abi->page_address, abi->page, PAGE))
+        return fail(l, ENOMEM, "no room at %#lx, where programs for %s have a page of the kernel's", abi->page_address, abi->machine);
+    mem_protect(l->p->mem, abi->page_address, PAGE, PROT_READ | PROT_EXEC);
+    return 0;
+}
+
 /* -- the program -------------------------------------------------------------------------------------------------- */
 
 /* The file's own name, links resolved, and as the guest sees it; `link` leads to it if there is a /proc. Keeps it open. */
@@ -651,8 +663,12 @@ static int load_image(const Loader *l, Image *image, const char *path, const cha
     l->t->abi = p->abi;
     /* Open the interpreter first: its absence is the commonest failure. */
     int error = image->interp[0] ? open_interp(l, &interp, image->interp, path) : 0;
-    if (error)
+    if (!error)
+        error = map_own_page(l, p->abi);
+    if (error) {
+        image_close(&interp);
         return error;
+    }
     error = map_image(l, image, path, image->interp[0] != 0, &bias);
     if (!error) {
         note_addresses(p, image, bias);

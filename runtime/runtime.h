@@ -96,6 +96,7 @@ extern Process *the_process; /* one guest process in a host process: the signal 
 
 struct GuestSignal; /* runtime/signal.h */
 struct Layout;      /* runtime/linux/layout.h */
+struct Conversion;  /* runtime/linux/linux.h */
 
 /* -- the ABI seam (runtime/<isa>/abi.c) ----------------------------------------------------------------------------------- */
 
@@ -113,10 +114,18 @@ struct Abi {
     u32 audit_arch;               /* AUDIT_ARCH_*, for seccomp */
     const struct Layout *layout;  /* how its structs differ */
     u16 off_sysno, off_args[6], off_ret; /* Task.state offsets of 64-bit registers */
+    /* For an ABI whose system calls don't have the arguments of syscalls.def's rows, else NULL. own_call runs those that have no
+     * row at all, or is false. convert makes a row's arguments of the guest's, in place, 0 or -errno; convert_back comes after the
+     * call in any case, and gives its result. */
+    bool (*own_call)(Task *t, u32 number, const u64 args[6], i64 *result);
+    i64 (*convert)(Task *t, u32 number, u64 args[6], struct Conversion *c);
+    i64 (*convert_back)(Task *t, struct Conversion *c, i64 result);
     u64 (*hwcap)(void), (*hwcap2)(void);
     int (*own_prot)(void);        /* PROT_* bits of its own that mprotect takes, by the features it has */
     const u8 *vdso;               /* ELF image, mapped at start-up */
     size_t vdso_size;
+    const u8 *page;               /* a page of code that is at page_address in every process, or NULL */
+    u64 page_address;
     u32 min_sigstack;             /* AT_MINSIGSTKSZ */
     u32 min_altstack;             /* MINSIGSTKSZ: what sigaltstack accepts */
     bool clone_tls_last;          /* clone's last two arguments: child_tid, tls rather than tls, child_tid */

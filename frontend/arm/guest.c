@@ -262,6 +262,7 @@ const Guest guest_arm = {
     .elf_class = ELFCLASS32,
     .insn_align = 2,
     .code_mask = ARM_CODE_MASK,
+    .address_end = 0xffff1000, /* a kernel of 64 bits leaves it all but the last page: TASK_SIZE_32 */
     .llvm_triple = "armv8a-linux-gnueabihf",
     .llvm_triple_odd = "thumbv8a-linux-gnueabihf",
     .llvm_features = "+neon,+crypto,+crc,+fullfp16,+sb",

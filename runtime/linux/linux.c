@@ -1,6 +1,7 @@
 /* From a guest's system call instruction to the row of syscalls.def that runs it. */
 #include "linux.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -166,6 +167,28 @@ static u64 get(const Task *t, u16 offset)
     return value;
 }
 
+/* A guest that can reach just a part of the address space names nothing in the translator's. */
+static __attribute__((noinline)) i64 run_converted(Task *t, u32 number, Sys call, u64 args[6])
+{
+    const Abi *abi = t->abi;
+    Conversion conversion;
+    i64 result;
+    if (abi->own_call(t, number, args, &result))
+        return result;
+    result = abi->convert(t, number, args, &conversion);
+    mem_own_arguments(true);
+    if (!result)
+        result = run_or_trace(t, number, call, args);
+    mem_own_arguments(false);
+    return abi->convert_back(t, &conversion, result);
+}
+
+static void put_result(Task *t, i64 result)
+{
+    u64 v = t->guest->elf_class == ELFCLASS32 ? (u32)result : (u64)result;
+    memcpy(t->state + t->abi->off_ret, &v, sizeof v);
+}
+
 void linux_syscall(Task *t)
 {
     const Abi *abi = t->abi;
@@ -177,15 +200,15 @@ void linux_syscall(Task *t)
     linux_state(t->process);
     i64 result;
     if (unlikely(t->seccomp) && !seccomp_allows(t, number, call, args, &result)) {
-        result = signal_syscall_result(t, result);
-        memcpy(t->state + abi->off_ret, &result, sizeof result);
+        put_result(t, signal_syscall_result(t, result));
         return;
     }
     bool tags = unlikely(t->tagged_addresses) || args[0] != address_untagged(t, args[0]);
-    if (unlikely(memory_refused(t, call, args)))
+    if (abi->convert)
+        result = run_converted(t, number, call, args);
+    else if (unlikely(memory_refused(t, call, args)))
         result = -EFAULT;
     else
         result = tags ? run_untagged(t, number, call, args) : run_or_trace(t, number, call, args);
-    result = signal_syscall_result(t, result);
-    memcpy(t->state + abi->off_ret, &result, sizeof result);
+    put_result(t, signal_syscall_result(t, result));
 }

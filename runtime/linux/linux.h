@@ -277,6 +277,23 @@ typedef struct ArgKind {
 /* The kind of the signature's next argument, and the signature after it; false at the end of the arguments. */
 bool next_argument(const char **signature, ArgKind *kind);
 
+/* -- Abi.convert ----------------------------------------------------------------------------------------------------- */
+
+/* What a call will have filled: kind is the ABI's own. */
+typedef struct Filled {
+    char kind;
+    u64 guest;
+    void *host;
+} Filled;
+
+/* Structures of a call's arguments in the form of the host. */
+typedef struct Conversion {
+    u32 used, nlarge, nout;
+    void *large[4]; /* malloc'd, what bytes has no room for */
+    Filled out[4];
+    _Alignas(16) u8 bytes[2048];
+} Conversion;
+
 /* -- seccomp.c ------------------------------------------------------------------------------------------------------ */
 
 /* For a task whose Task.seccomp isn't 0: may it make this call (args as the guest passed them, t->pc after the call)? If not,
