@@ -89,7 +89,7 @@ static u32 fp_mode_of_fpscr(u32 fpscr)
 
 enum : u32 {
     FPSCR_CONTROL = FPSCR_AHP | FPSCR_DN | FPSCR_FZ | 3u << FPSCR_RMODE_SHIFT | FPSCR_FZ16,
-    FPSCR_SEEN = FPSCR_NZCV | FPSCR_CONTROL | 0x9f,
+    FPSCR_SEEN = FPSCR_CONTROL | 0x9f,
 };
 
 u32 arm_fpscr(Task *t)
@@ -97,7 +97,7 @@ u32 arm_fpscr(Task *t)
     ArmState *s = arm_state(t);
     s->fpscr |= fpscr_of_mxcsr(t->fp_status) | (t->fp_status & FP_DENORMAL ? FPSCR_IDC : 0);
     t->fp_status = 0;
-    return (u32)s->fpscr | fpscr_of_mxcsr(_mm_getcsr()) | (t->saturated ? FPSCR_QC : 0);
+    return (u32)s->fpscr | (u32)s->fp_nzcv | fpscr_of_mxcsr(_mm_getcsr()) | (t->saturated ? FPSCR_QC : 0);
 }
 
 static void set_fp_mode(Task *t, u32 fpscr)
@@ -114,6 +114,7 @@ void arm_set_fpscr(Task *t, u32 fpscr)
     t->fp_status = 0;
     _mm_setcsr(_mm_getcsr() & ~MX_FLAGS);
     s->fpscr = fpscr & FPSCR_SEEN;
+    s->fp_nzcv = fpscr & FPSCR_NZCV;
     t->saturated = !!(fpscr & FPSCR_QC);
     set_fp_mode(t, fpscr);
 }

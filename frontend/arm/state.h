@@ -15,7 +15,8 @@ typedef struct ArmState {
     u64 it;     /* ITSTATE of the instruction at pc */
     u64 endian; /* CPSR.E: data is big-endian */
     V128 v[16]; /* Q0..Q15; Dn and Sn are their parts */
-    u64 fpscr;  /* all but the cumulative bits that are yet in MXCSR, Task.fp_status and Task.saturated (QC) */
+    u64 fpscr;   /* all but the flags, and the cumulative bits that are yet in MXCSR, Task.fp_status and Task.saturated (QC) */
+    u64 fp_nzcv; /* the flags, in bits 31..28 */
     u64 tpidrurw, tpidruro;
     u64 excl_addr; /* what the exclusive monitor watches, or ARM_NO_EXCL */
     u64 excl_val;  /* what was loaded from it; a store exclusive succeeds if it is still there */
