@@ -11,6 +11,12 @@ esac
 # Translations are kept from test to test, as a user's are from run to run.
 DRAGOMAN_CACHE=${DRAGOMAN_CACHE-$root/build/cache}
 export DRAGOMAN DRAGOMAN_CACHE
+# Which guest's programs are run: aarch64, arm or thumb (32-bit Arm by either instruction set).
+case ${GUEST:=aarch64} in
+aarch64) GUEST_PREFIX=aarch64-linux-gnu GUEST_FLAGS= GUEST_SUFFIX= GUEST_LINES=GUEST ;;
+arm | thumb) GUEST_PREFIX=arm-linux-gnueabihf GUEST_FLAGS=-m$GUEST GUEST_SUFFIX=-$GUEST GUEST_LINES=GUEST_ARM ;;
+esac
+export GUEST
 LIMIT=${LIMIT:-60} # seconds for one guest program
 JOBS=${JOBS:-2}
 
@@ -28,7 +34,7 @@ tier_option() {
 guest() {
     tier_=$1
     shift
-    timeout -k 5 "$LIMIT" "$DRAGOMAN" $(tier_option "$tier_") -L "${SYSROOT:-/usr/aarch64-linux-gnu}" "$@"
+    timeout -k 5 "$LIMIT" "$DRAGOMAN" $(tier_option "$tier_") -L "${SYSROOT:-/usr/$GUEST_PREFIX}" "$@"
 }
 
 # summary FILE: prints the closing line from a file of lines that begin with PASS, FAIL or SKIP; fails if any did. The line also
