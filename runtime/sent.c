@@ -113,11 +113,10 @@ static bool is_for_process(const siginfo_t *info)
     return info->si_code <= 0 && info->si_code != SI_TKILL;
 }
 
-void held_keep(ThreadHeld *h, const siginfo_t *info)
+static void keep(ThreadHeld *h, const siginfo_t *info)
 {
     ProcessHeld *p = h->process;
     u32 bit = held_bit(info->si_signo);
-    lock(p);
     Held *to = is_for_process(info) ? &p->held : &h->held;
     if (!(to->set & bit)) {
         to->info[bit >> 1] = *info;
@@ -125,7 +124,13 @@ void held_keep(ThreadHeld *h, const siginfo_t *info)
         if (to == &p->held)
             p->offered = false;
     }
-    unlock(p);
+}
+
+void held_keep(ThreadHeld *h, const siginfo_t *info)
+{
+    lock(h->process);
+    keep(h, info);
+    unlock(h->process);
 }
 
 static bool take_from(Held *h, u64 set, siginfo_t *info)
@@ -207,17 +212,15 @@ bool held_settle(ThreadHeld *h, u32 lent)
     siginfo_t info;
     bool any = false;
     u32 back = 0;
-    lock(p); /* whoever is just offering has sent it then */
-    unlock(p);
+    lock(p); /* no offer comes between the last look into the kernel's queue and that at `offers` */
     while (raw_syscall(SYS_rt_sigtimedwait, (u64)&set, (u64)&info, (u64)&now, sizeof set, 0, 0) > 0) {
         u32 bit = held_bit(info.si_signo);
         if (sent_unmark(&info) == MARK_OFFER || (lent & ~back & bit))
             back |= bit;
         else
-            held_keep(h, &info);
+            keep(h, &info);
         any = true;
     }
-    lock(p);
     u32 consumed = (lent | atomic_exchange(&h->offers, 0)) & ~back;
     h->stale = consumed & ~p->held.set;
     p->held.set &= ~consumed;
