@@ -139,10 +139,13 @@ static inline Val r(Lift *l, u32 n)
     return get32(l, OFF_R(n));
 }
 
-/* Not PC: see arm_put_pc */
+/* PC is the result of nothing but data processing and loads (put_rd): elsewhere it is unpredictable. */
 static inline void put_rx(Lift *l, u32 n, Val v)
 {
-    put_state64(l, OFF_R(n), v);
+    if (n == 15)
+        undefined(l);
+    else
+        put_state64(l, OFF_R(n), v);
 }
 
 static inline void put_r(Lift *l, u32 n, Val v)

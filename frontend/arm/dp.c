@@ -206,12 +206,12 @@ DP(tst, TST) DP(teq, TEQ) DP(cmp, CMP) DP(cmn, CMN) DP(orr, ORR) DP(mov, MOV) DP
 
 LIFT(movw)
 {
-    put_rd(l, i->rd, k32(l, (u32)i->imm4 << 12 | i->imm12));
+    put_r(l, i->rd, k32(l, (u32)i->imm4 << 12 | i->imm12));
 }
 
 LIFT(movt)
 {
-    put_rd(l, i->rd, or32(l, and32(l, r(l, i->rd), k32(l, 0xffff)), k32(l, (u32)i->imm4 << 28 | (u32)i->imm12 << 16)));
+    put_r(l, i->rd, or32(l, and32(l, r(l, i->rd), k32(l, 0xffff)), k32(l, (u32)i->imm4 << 28 | (u32)i->imm12 << 16)));
 }
 
 /* -- T32, 32 bits ------------------------------------------------------------------------------------------------------- */

@@ -4,6 +4,8 @@
 
 static Val aligned_base(Lift *l, u32 rn, i32 disp, u32 bytes)
 {
+    if (rn == 15)
+        undefined(l);
     Address a = arm_address(l, rx(l, rn), disp);
     Val addr = a.disp ? zx32_64(l, add32(l, low_word(l, a.base), k32(l, (u32)a.disp))) : a.base;
     check_align(l, addr, bytes);
@@ -24,7 +26,7 @@ static void put_loaded(Lift *l, u32 size, u32 rt, u32 rt2, Val v)
 
 static void load_exclusive(Lift *l, u32 size, u32 rt, u32 rt2, u32 rn, i32 disp, bool acquires)
 {
-    if (rt == 15 || (size == 3 && rt2 == 15)) {
+    if (rt == 15 || (size == 3 && (rt2 == 15 || rt2 == rt))) {
         undefined(l);
         return;
     }
@@ -65,6 +67,10 @@ static void store_exclusive(Lift *l, u32 size, u32 rd, u32 rt, u32 rt2, u32 rn, 
 /* A store-release is ordered before a load-acquire that follows. */
 static void store_release(Lift *l, u32 size, u32 rt, u32 rn)
 {
+    if (rt == 15) {
+        undefined(l);
+        return;
+    }
     Val addr = aligned_base(l, rn, 0, 1u << size), v = r(l, rt);
     if (size == 0)
         aswap8(l, addr, v);

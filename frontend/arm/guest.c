@@ -89,7 +89,7 @@ static u32 fp_mode_of_fpscr(u32 fpscr)
 
 enum : u32 {
     FPSCR_CONTROL = FPSCR_AHP | FPSCR_DN | FPSCR_FZ | 3u << FPSCR_RMODE_SHIFT | FPSCR_FZ16,
-    FPSCR_SEEN = FPSCR_CONTROL | 0x9f,
+    FPSCR_SEEN = FPSCR_CONTROL | FPSCR_VECTOR | 0x9f,
 };
 
 u32 arm_fpscr(Task *t)

@@ -166,7 +166,7 @@ static Access t32_lit(Lift *l, const Insn *i)
 
 static Access t32_imm8(Lift *l, const Insn *i)
 {
-    if (!i->p && !i->w)
+    if ((!i->p && !i->w) || (i->rt == 15 && i->p && i->u && !i->w))
         undefined(l);
     return with_imm(l, i, i->p, i->u, i->w, i->imm8);
 }
@@ -252,9 +252,9 @@ static void load_pair(Lift *l, u32 rt, u32 rt2, Access a)
 {
     Address at = arm_address(l, a.base, a.disp);
     Val both = ld64(l, at.base, at.disp);
-    write_back(l, &a);
     put_r(l, rt, lo32(l, both));
     put_rx(l, rt2, shr64(l, both, k64(l, 32)));
+    write_back(l, &a);
 }
 
 static void store_pair(Lift *l, u32 rt, u32 rt2, Access a)
@@ -266,7 +266,7 @@ static void store_pair(Lift *l, u32 rt, u32 rt2, Access a)
 
 static void a32_pair(Lift *l, const Insn *i, void f(Lift *l, u32 rt, u32 rt2, Access a), Access a)
 {
-    if (i->rt & 1 || i->rt == 14)
+    if (i->rt & 1 || i->rt == 14 || (!i->p && i->w))
         undefined(l);
     else
         f(l, i->rt, i->rt + 1u, a);
@@ -311,7 +311,7 @@ static void load_block(Lift *l, u32 rn, u32 list, bool p, bool u, bool w)
     Val v[16];
     Span s = span(l, rn, list, p, u);
     Address at = s.at;
-    if (rn == 15 || !list) {
+    if (rn == 15 || !list || (w && list >> rn & 1)) {
         undefined(l);
         return;
     }
@@ -321,7 +321,7 @@ static void load_block(Lift *l, u32 rn, u32 list, bool p, bool u, bool w)
         v[n] = arm_load(l, 2, at);
         at.disp += 4;
     }
-    if (w && !(list >> rn & 1))
+    if (w)
         put_rx(l, rn, s.updated);
     for (u32 n = 0; n < 15; n++)
         if (list >> n & 1)
@@ -362,7 +362,8 @@ LIFT(stm) { store_block(l, i->rn, i->list, i->p, i->u, i->w); }
 /* SP isn't in the list, nor PC in one to store. */
 static void t32_block(Lift *l, const Insn *i, bool loads, bool down)
 {
-    if (i->list & (1u << 13) || (!loads && i->list >> 15))
+    bool base_too = !loads && i->w && i->list >> i->rn & 1;
+    if (i->list & (1u << 13) || (!loads && i->list >> 15) || base_too)
         undefined(l);
     else if (loads)
         load_block(l, i->rn, i->list, down, !down, i->w);
@@ -374,7 +375,7 @@ LIFT(t32_ldm_ia) { t32_block(l, i, true, false); }
 LIFT(t32_ldm_db) { t32_block(l, i, true, true); }
 LIFT(t32_stm_ia) { t32_block(l, i, false, false); }
 LIFT(t32_stm_db) { t32_block(l, i, false, true); }
-LIFT(t16_ldm) { load_block(l, i->rn, i->list8, false, true, true); }
+LIFT(t16_ldm) { load_block(l, i->rn, i->list8, false, true, !(i->list8 >> i->rn & 1)); }
 LIFT(t16_stm) { store_block(l, i->rn, i->list8, false, true, true); }
 LIFT(t16_push) { store_block(l, 13, i->list8 | (u32)i->h << 14, true, false, true); }
 LIFT(t16_pop) { load_block(l, 13, i->list8 | (u32)i->h << 15, false, true, true); }

@@ -58,6 +58,7 @@ enum { ARM_CPSR_GE_SHIFT = 16, ARM_CPSR_USER = 0x10 };
 #define FPSCR_NZCV 0xf0000000u
 #define FPSCR_QC (1u << 27)
 enum {
+    FPSCR_VECTOR = 0x370000, /* length and stride of short vectors, which there aren't */
     FPSCR_AHP = 1 << 26, FPSCR_DN = 1 << 25, FPSCR_FZ = 1 << 24, FPSCR_RMODE_SHIFT = 22, FPSCR_FZ16 = 1 << 19,
     FPSCR_IOC = 1, FPSCR_DZC = 2, FPSCR_OFC = 4, FPSCR_UFC = 8, FPSCR_IXC = 16, FPSCR_IDC = 128,
 };

@@ -192,6 +192,7 @@ LIFT(vcvt_to_int)
 LIFT(vcvt_rounded)
 {
     static const u8 rounding[] = {ROUND_AWAY, ROUND_EVEN, ROUND_UP, ROUND_DOWN};
+    needs_branch(l);
     put_state32(l, OFF_S(s_number(i->vd, i->D)), to_int(l, i, i->s, (Rounding)rounding[i->rm2], 0, fp_m(l, i)));
 }
 
@@ -328,7 +329,7 @@ static int lane_of(const Insn *i, u32 *lane)
     return opc & 8 ? 0 : opc & 1 ? 1 : opc & 2 ? -1 : 2;
 }
 
-_Static_assert(IR_vsetlane32 == IR_vsetlane8 + 2 && IR_vget32 == IR_vget8 + 2, "op + size");
+_Static_assert(IR_vsetlane32 == IR_vsetlane8 + 2 && IR_vdup32 == IR_vdup8 + 2 && IR_vget32 == IR_vget8 + 2, "op + size");
 
 LIFT(vmov_lane)
 {
@@ -338,7 +339,8 @@ LIFT(vmov_lane)
         undefined(l);
         return;
     }
-    Val v = ir_emit(l->ir, (OpCode)(IR_vsetlane8 + size), d(l, n), wtov(l, r(l, i->rt)), NO_VAL, lane);
+    Val v = op1(l, IR_vdup8 + (u32)size, r(l, i->rt));
+    v = ir_emit(l->ir, (OpCode)(IR_vsetlane8 + size), d(l, n), v, NO_VAL, lane);
     put_d(l, n, v);
 }
 
