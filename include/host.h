@@ -69,6 +69,11 @@ int code_call_text(char *text, size_t size, const Link *link, bool indirect);
 Code return_miss;     /* a = target of a return to a caller that has popped its frame and doesn't go on there */
 Code misaligned_stub; /* Task.pc set, a = address: the guest's SIGBUS */
 
+/* Changes the distance of a jump that other threads may be running, through a writable view of it. All that run it jump
+ * to the one place or the other. */
+void jump_set(u8 *distance, i32 value);
+enum { JUMP_WITHIN = 8 }; /* such a distance lies within so many aligned bytes */
+
 /* Ends translated code or a helper with a guest fault at the current instruction (Task.pc), all of the guest's state being
  * in the Task; doesn't return. Callable only from a helper reached from translated code, or from the interpreter. */
 _Noreturn void task_raise(Task *t, int signo, int code, u64 addr);

@@ -1,10 +1,13 @@
 /* The seam between lifter (guest code -> IR -> host code) and runtime (which runs it): blocks, links, tiers.
  *
  * Translated code is called the same way in every tier (include/host.h). It ends in a jump to other code, or leads back to
- * code_enter with Task.exit set. A direct exit to a known guest address goes through a Link: b = link, jump *link->code. A fresh link's code is
+ * code_enter with Task.exit set. A direct exit to a known guest address has a Link: b = link, jump *link->code. A fresh link's code is
  * link_stub, which stores b in Task.exit_link, EXIT_LINK in Task.exit, and returns; the dispatcher then finds or makes the
- * target and stores its code in the link. Connecting, disconnecting and moving to a better tier are one pointer store: no
- * code is ever patched after it was made. */
+ * target and stores its code in the link. Connecting, disconnecting and moving to a better tier are one pointer store.
+ *
+ * The baseline's exits go through the link only as long as it isn't connected. They are direct jumps whose distance is set,
+ * in one store as well, together with the link's code: a program of many blocks has more indirect jumps than the host
+ * remembers targets of, and each that it doesn't is a misprediction (docs/performance.md). */
 #ifndef DRAGOMAN_TRANSLATE_H
 #define DRAGOMAN_TRANSLATE_H
 
@@ -20,8 +23,11 @@ struct Link {
     u64 pc;                     /* guest target */
     Block *to;                  /* block it is connected to, or NULL */
     Link *next_in;              /* list of links connected to the same block (Block.incoming) */
+    u8 *jump;                   /* the distance (32 bits) in the direct jump that is this exit, or NULL if it has none; */
+    i32 apart;                  /* what that is while the jump leads to the code that goes through the link */
     bool back; /* goes on behind a call: code is entered with the address of the Link before it, as the frame has it */
     bool forward;               /* a jump to a higher address: no loop consists of these alone, so it may skip the safepoint */
+    bool direct;                /* the jump leads to what the link is connected to */
 };
 
 /* The code of a Link that isn't connected. */
@@ -128,6 +134,10 @@ u8 *arena_code(size_t size, u8 **write);
 /* Zeroed data, 16-byte aligned, never freed singly: what belongs to a block of the baseline, and what to a region. NULL if full. */
 void *arena_block_data(size_t size);
 void *arena_data(size_t size);
+/* Whether the piece of baseline code is in this process only, and not in one that it has forked or been forked from. */
+bool arena_is_own(const u8 *code);
+/* Changes 32 bits of baseline code, which other threads may be running (jump_set). The caller holds the translation lock. */
+void arena_patch(u8 *code, i32 value);
 /* True if arena_data or arena_object lacked room that a reset would make. */
 bool arena_is_full(void);
 /* Whether another process may have pages of baseline code in common with this one: since a fork, until all code is dropped. */

@@ -24,6 +24,7 @@ typedef struct Reloc {
 /* An exit to a known guest address. */
 typedef struct UnitLink {
     i64 to; /* distance from the pc */
+    u32 jump; /* where the code has the distance of the exit's direct jump: the one to what goes through the Link */
     bool back, forward; /* as in Link */
 } UnitLink;
 

@@ -6,7 +6,8 @@
  *
  * No page is ever writable and executable at once. Baseline code is written through a second mapping of the same shared
  * pages, because other threads run in a chunk while it fills. A forked child shares those pages with its parent: it may
- * run them, since nothing in a chunk is ever overwritten, and continues in chunks of its own. (A guest that overwrites them by
+ * run them, since nothing in a chunk that both have is overwritten, and continues in chunks of its own; whoever must change
+ * a jump that both have makes a copy of the chunk first. (A guest that overwrites them by
  * intention changes the other process's code: before one of them has less rights, it parts with them, see
  * runtime/linux/rights.c.) Objects that ORC links are private pages, written first and made executable when they are
  * complete. */
@@ -14,8 +15,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 
+#include "../include/log.h"
 #include "../include/translate.h"
 #include "zone.h"
 
@@ -30,7 +33,7 @@ enum : u64 {
     OBJECT_DATA_HI = ZONE_LO + 0x6a000000,
     DATA_LO = ZONE_LO + 0x6a000000,
     DATA_HI = ZONE_LO + 0x6f000000,
-    CODE_CHUNK = 1 << 20,
+    CODE_CHUNK = 1 << 18,
     DATA_CHUNK = 1 << 18,
     OBJECT_CHUNK = 1 << 16,
     AHEAD = 1 << 17, /* bytes of code or data that get their pages at once: one by one each would cost a fault */
@@ -51,8 +54,10 @@ static struct Arena {
     pthread_mutex_t lock;
     Range code, block_data;               /* of the baseline */
     Range object_code, object_data, data; /* of regions */
-    void *twin[(CODE_HI - CODE_LO) / CODE_CHUNK]; /* writable views of the code chunks */
-    i64 write_offset; /* from a code address in the current chunk to its writable twin */
+    struct CodeChunk {
+        u8 *twin; /* the writable view */
+        u64 own;  /* all from here on is in no other process */
+    } chunks[(CODE_HI - CODE_LO) / CODE_CHUNK];
     bool shared;      /* see arena_share: what is linked is not run here */
     _Atomic bool common; /* some code chunks are another process's, too */
     pthread_rwlock_t in_use; /* read: somebody keeps pointers into the arena; written: it is being emptied */
@@ -115,22 +120,81 @@ bool arena_init(void)
     return arena_block_data(16) != NULL;
 }
 
+static struct CodeChunk *chunk_of(u64 code)
+{
+    return &arena.chunks[(code - CODE_LO) / CODE_CHUNK];
+}
+
+/* From the address of code to that of its writable view. */
+static i64 write_offset(u64 code)
+{
+    return (i64)((u64)chunk_of(code)->twin - (code & ~(u64)(CODE_CHUNK - 1)));
+}
+static_assert(CODE_LO % CODE_CHUNK == 0, "write_offset");
+
+/* Makes a shared mapping of a chunk's size, which may be filled, executable, and returns another view of it, which is writable;
+ * NULL if there is no memory. */
+static u8 *second_view(void *chunk)
+{
+    /* Growing a shared mapping from size 0 makes a second view of the same pages. */
+    void *write = mremap(chunk, 0, CODE_CHUNK, MREMAP_MAYMOVE);
+    if (write != MAP_FAILED && !mprotect(chunk, CODE_CHUNK, PROT_READ | PROT_EXEC))
+        return write;
+    if (write != MAP_FAILED)
+        munmap(write, CODE_CHUNK);
+    return NULL;
+}
+
 static bool new_code_chunk(void)
 {
     u64 run = map_chunk(&arena.code, CODE_CHUNK, MAP_SHARED | MAP_NORESERVE);
     if (!run)
         return false;
-    /* Growing a shared mapping from size 0 makes a second view of the same pages. */
-    void *write = mremap((void *)run, 0, CODE_CHUNK, MREMAP_MAYMOVE);
-    if (write == MAP_FAILED || mprotect((void *)run, CODE_CHUNK, PROT_READ | PROT_EXEC)) {
+    u8 *write = second_view((void *)run);
+    if (!write) {
         munmap((void *)run, CODE_CHUNK);
         return false;
     }
-    arena.twin[(run - CODE_LO) / CODE_CHUNK] = write;
-    arena.write_offset = (i64)((u64)write - run);
+    *chunk_of(run) = (struct CodeChunk){.twin = write, .own = run};
     arena.code.at = run;
     arena.code.end = run + CODE_CHUNK;
     return true;
+}
+
+/* Puts a copy in the place of a chunk that another process has, too; threads go on in it without noticing. */
+static bool part_with(u64 code)
+{
+    struct CodeChunk *c = chunk_of(code);
+    u64 run = code & ~(u64)(CODE_CHUNK - 1), used = arena.code.end == run + CODE_CHUNK ? arena.code.at - run : CODE_CHUNK;
+    int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *copy = mmap(NULL, CODE_CHUNK, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (copy == MAP_FAILED)
+        return false;
+    madvise(copy, used, MADV_POPULATE_WRITE);
+    memcpy(copy, (void *)run, used);
+    u8 *write = second_view(copy);
+    if (!write || mremap(copy, CODE_CHUNK, CODE_CHUNK, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)run) == MAP_FAILED) {
+        munmap(copy, CODE_CHUNK);
+        return false;
+    }
+    munmap(c->twin, CODE_CHUNK);
+    *c = (struct CodeChunk){.twin = write, .own = run};
+    return true;
+}
+
+bool arena_is_own(const u8 *code)
+{
+    return (u64)code >= chunk_of((u64)code)->own;
+}
+
+void arena_patch(u8 *code, i32 value)
+{
+    pthread_mutex_lock(&arena.lock);
+    bool ok = arena_is_own(code) || part_with((u64)code);
+    pthread_mutex_unlock(&arena.lock);
+    if (!ok)
+        out_of_memory("translated code");
+    jump_set(code + write_offset((u64)code), value);
 }
 
 u8 *arena_code(size_t size, u8 **write)
@@ -139,9 +203,10 @@ u8 *arena_code(size_t size, u8 **write)
     u8 *run = NULL;
     pthread_mutex_lock(&arena.lock);
     if (size <= CODE_CHUNK && (size <= arena.code.end - arena.code.at || new_code_chunk())) {
-        add_pages(&arena.code, size, arena.write_offset);
+        i64 offset = write_offset(arena.code.at);
+        add_pages(&arena.code, size, offset);
         run = (u8 *)arena.code.at;
-        *write = run + arena.write_offset;
+        *write = run + offset;
         arena.code.at += size;
     }
     pthread_mutex_unlock(&arena.lock);
@@ -310,10 +375,10 @@ void arena_reset_cancel(void)
 void arena_reset_end(bool regions)
 {
     pthread_mutex_lock(&arena.lock);
-    for (size_t i = 0; i < LEN(arena.twin); i++) {
-        if (arena.twin[i])
-            munmap(arena.twin[i], CODE_CHUNK);
-        arena.twin[i] = NULL;
+    for (size_t i = 0; i < LEN(arena.chunks); i++) {
+        if (arena.chunks[i].twin)
+            munmap(arena.chunks[i].twin, CODE_CHUNK);
+        arena.chunks[i] = (struct CodeChunk){0};
     }
     /* Fresh pages rather than the old ones: a forked child may still run what lies in those. */
     empty(&arena.code);
@@ -336,6 +401,8 @@ void arena_before_fork(void)
 void arena_after_fork(bool child)
 {
     atomic_store(&arena.common, arena.code.next > arena.code.lo);
+    for (u64 run = arena.code.lo; run < arena.code.next; run += CODE_CHUNK)
+        chunk_of(run)->own = !child && run + CODE_CHUNK == arena.code.end ? arena.code.at : run + CODE_CHUNK;
     if (child) {
         /* The open chunk is the parent's to fill. */
         arena.code.at = arena.code.end = 0;

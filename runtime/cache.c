@@ -221,7 +221,23 @@ void cache_connect(Link *link, Block *to)
     link->to = to;
     link->next_in = to->incoming;
     to->incoming = link;
-    atomic_store_explicit(&link->code, (const u8 *)to->code + (link->forward ? to->skip : 0), memory_order_release);
+    const u8 *code = (const u8 *)to->code + (link->forward ? to->skip : 0);
+    atomic_store_explicit(&link->code, code, memory_order_release);
+    /* What a forked process has in common with another one leads through its links, which are its own. */
+    if (link->jump && arena_is_own(link->jump)) {
+        arena_patch(link->jump, (i32)(code - (link->jump + sizeof link->apart)));
+        link->direct = true;
+    }
+}
+
+static void disconnect(Link *link)
+{
+    link->to = NULL;
+    link->next_in = NULL;
+    atomic_store_explicit(&link->code, link_fresh(link), memory_order_release);
+    if (link->direct)
+        arena_patch(link->jump, link->apart);
+    link->direct = false;
 }
 
 void cache_fill_jump(Task *t, const Block *b)
@@ -245,9 +261,7 @@ static void redirect(Block *from, Block *to)
 {
     for (Link *l = from->incoming, *next; l; l = next) {
         next = l->next_in;
-        l->to = NULL;
-        l->next_in = NULL;
-        atomic_store_explicit(&l->code, link_fresh(l), memory_order_release);
+        disconnect(l);
         if (to)
             cache_connect(l, to);
     }

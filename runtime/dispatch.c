@@ -213,6 +213,11 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     count(block_bytes, b->code_size);
     dump_block(t->guest, ir, b);
     cache_insert(b);
+    for (u32 i = 0; i < b->nlinks && tier != TIER_LLVM; i++) {
+        Block *to = cache_lookup(b->links[i].pc);
+        if (to)
+            cache_connect(&b->links[i], to);
+    }
     return b;
 }
 

@@ -41,8 +41,10 @@ Block *unit_place(const Unit *u, u64 pc, i32 counter)
     };
     for (u32 i = 0; i < u->nlinks; i++) {
         const UnitLink *l = &u->links[i];
-        b->links[i] = (Link){.pc = pc + (u64)l->to, .back = l->back, .forward = l->forward};
-        b->links[i].code = link_fresh(&b->links[i]);
+        Link *link = &b->links[i];
+        *link = (Link){.pc = pc + (u64)l->to, .jump = run + l->jump, .back = l->back, .forward = l->forward};
+        memcpy(&link->apart, u->code + l->jump, sizeof link->apart);
+        link->code = link_fresh(link);
     }
     memcpy(b->map, u->map, map);
     memcpy(write, u->code, u->code_size);

@@ -53,6 +53,7 @@ typedef struct Record {
     u64 pc; /* which it is good for; 0: any */
     i32 to[UNIT_LINKS];
     u32 code_size, nrelocs, nmap, guest_size;
+    u16 jump[UNIT_LINKS];
     u8 entry, skip, nlinks, how; /* how: a LINK_ for each link, LINK_BITS apart */
 } Record;
 _Static_assert(sizeof(Record) % UNIT == 0 && sizeof(Header) % UNIT == 0, "what follows is aligned");
@@ -248,7 +249,8 @@ bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, UnitBuffer *scratch, U
             .nlinks = r->nlinks,
         };
         for (u32 i = 0, how = r->how; i < r->nlinks; i++, how >>= LINK_BITS)
-            out->links[i] = (UnitLink){.to = r->to[i], .back = how & LINK_BACK, .forward = how & LINK_FORWARD};
+            out->links[i] = (UnitLink){
+                .to = r->to[i], .jump = r->jump[i], .back = how & LINK_BACK, .forward = how & LINK_FORWARD};
         return true;
     }
     return false;
@@ -309,6 +311,7 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
     if (u->code_size > UINT16_MAX) /* and what a record can't say isn't kept */
         return true;
     for (u32 i = 0; i < u->nlinks; i++) {
+        r.jump[i] = (u16)u->links[i].jump;
         r.to[i] = (i32)u->links[i].to;
         if (r.to[i] != u->links[i].to)
             return true;

@@ -81,6 +81,7 @@ typedef struct Gen {
         u64 pc;
     } *misaligned;
     u32 nmisaligned;
+    u32 jumps; /* links that have their direct jump */
     Val heads[STATE_UNITS]; /* values at home in guest state, by the unit their home starts at */
 } Gen;
 _Static_assert(SPILL_SLOTS == 64, "Gen.spilled has a bit for each");
@@ -1421,35 +1422,66 @@ static void helper(Gen *g, Val n, const Op *op)
 
 /* -- ends ---------------------------------------------------------------------------------------------------------- */
 
+/* A direct jump, conditional jump or call of so many bytes of opcode, for the unit's next link. */
+static void direct(Gen *g, u32 opcode, u32 bytes)
+{
+    Asm *a = &g->as;
+    while ((a->at + bytes) % JUMP_WITHIN > JUMP_WITHIN - 4)
+        asm_u8(a, 0x90);
+    for (u32 i = bytes; i-- > 0;)
+        asm_u8(a, opcode >> 8 * i & 0xff);
+    g->out->unit.links[g->jumps++].jump = a->at;
+    asm_u32(a, 0);
+}
+
+/* Of link number `link`: where its direct jump leads until it is connected begins here. */
+static void lands(Gen *g, u32 link)
+{
+    u32 at = g->out->unit.links[link].jump;
+    memcpy(g->as.code + at, &(u32){g->as.at - (at + 4)}, 4);
+}
+
+/* Goes through a Link that lies behind b. */
+static void through(Gen *g, u32 link, u32 behind)
+{
+    lands(g, link);
+    asm_insn(&g->as, 0xff, 4, rm_memory(B, (i32)behind));
+}
+_Static_assert(offsetof(Link, code) == 0, "through");
+
 static void through_link(Gen *g, u32 link)
 {
+    lands(g, link);
     address_of(g, B, RELOC_BLOCK, sizeof(Block) + link * sizeof(Link));
     asm_insn(&g->as, 0xff, 4, rm_memory(B, 0));
 }
-_Static_assert(offsetof(Link, code) == 0, "exits jump through the link's address");
+
+static void jump(Gen *g)
+{
+    direct(g, 0xe9, 1);
+    through_link(g, 0);
+}
 
 static void branch(Gen *g, const Op *op)
 {
     Cc cc = condition(g, operand(g, op, 0));
-    u32 taken = asm_skip(&g->as, cc);
+    direct(g, 0x0f80 | cc, 2);
+    direct(g, 0xe9, 1);
     through_link(g, 1);
-    asm_land(&g->as, taken);
     through_link(g, 0);
 }
 
-/* Of a call whose first link, which the frame has, is in b: calls what *to leads to, and goes on through the second
- * link (include/host.h). */
-static void call(Gen *g, Rm to)
+/* Behind a call: goes on through the link behind the one that the frame has, which is the unit's last (include/host.h). */
+static void behind_call(Gen *g)
 {
     Asm *a = &g->as;
-    asm_push(a, B);
-    asm_insn(a, 0xff, 2, to);
     asm_pop(a, B);
     asm_insn(a, OP_W | 0x3b, A, rm_memory(B, sizeof(Link) + offsetof(Link, pc)));
     asm_u8(a, 0x0f);
     asm_u8(a, 0x80 | CC_NE);
     distance(g, RELOC_HOST, (u64)return_miss);
-    asm_insn(a, 0xff, 4, rm_memory(B, sizeof(Link)));
+    direct(g, 0xe9, 1);
+    through(g, g->jumps - 1, sizeof(Link));
 }
 
 /* The jump cache's entry for the address in a to rax. Sets the host's flags: equal if it is that address's. */
@@ -1486,13 +1518,18 @@ static void call_indirect(Gen *g, const Op *op)
     address_of(g, RAX, RELOC_HOST, (u64)&no_entry);
     asm_land(&g->as, found);
     address_of(g, B, RELOC_BLOCK, sizeof(Block) - sizeof(Link));
-    call(g, rm_memory(RAX, offsetof(JumpEntry, code)));
+    asm_push(&g->as, B);
+    asm_insn(&g->as, 0xff, 2, rm_memory(RAX, offsetof(JumpEntry, code)));
+    behind_call(g);
 }
 
 static void call_direct(Gen *g)
 {
     address_of(g, B, RELOC_BLOCK, sizeof(Block));
-    call(g, rm_memory(B, 0));
+    asm_push(&g->as, B);
+    direct(g, 0xe8, 1);
+    behind_call(g);
+    through(g, 0, 0);
 }
 
 static void return_(Gen *g, const Op *op)
@@ -1693,7 +1730,7 @@ static void one_op(Gen *g, Val n)
         helper(g, n, op);
         return;
     case IR_jump:
-        through_link(g, 0);
+        jump(g);
         return;
     case IR_call:
         call_direct(g);

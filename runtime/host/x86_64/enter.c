@@ -143,6 +143,13 @@ int code_call_text(char *text, size_t size, const Link *link, bool indirect)
 }
 _Static_assert(offsetof(JumpEntry, code) == 8, "code_call_text");
 
+/* A store within eight aligned bytes is one that whoever fetches the instruction sees all or nothing of, and a processor
+ * that runs what is stored into notices by the physical address (AMD64 manual volume 2, 7.6.1; Intel SDM volume 3, 8.1.1, 12.6). */
+void jump_set(u8 *distance, i32 value)
+{
+    asm volatile("movl %1, %0" : "=m"(*(i32(*)[1])distance) : "r"(value) : "memory");
+}
+
 void code_stack_init(Task *t, void *stack)
 {
     u64 *end = (u64 *)((u8 *)stack + CODE_STACK);
