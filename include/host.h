@@ -67,6 +67,10 @@ Code state_stub;      /* the same, and Task.state has the pinned registers */
 int code_call_text(char *text, size_t size, const Link *link, bool indirect);
 #define CODE_RETURN_TEXT "ret\n"
 Code return_miss;     /* a = target of a return to a caller that has popped its frame and doesn't go on there */
+/* Not Code: called with the function in rax, which gets the Task and Task.rare_arg, and has its result there. All registers keep
+ * what they have; rax gets Task.rare_rax. */
+void code_rare(void);
+void code_rare_integer(void);
 Code misaligned_stub; /* Task.pc set, a = address: the guest's SIGBUS */
 
 /* Changes the distance of a jump that other threads may be running, through a writable view of it. All that run it jump

@@ -73,6 +73,8 @@ struct Task {
     u32 saturated;             /* sticky: 1 once a vector op saturated; the guest's status register takes it in */
     _Alignas(64) u8 state[STATE_BYTES];
     _Alignas(16) V128 spill[SPILL_SLOTS];
+    V128 rare_arg[3];          /* of code_rare; the first is its result, too */
+    u64 rare_rax;              /* what rax has while that has the function */
     u64 executed[TIERS];       /* under --stats: instructions of blocks entered, by what runs them; see lift_counting */
 
     /* The rest is the runtime's. */

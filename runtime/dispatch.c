@@ -175,6 +175,12 @@ static void place_following(const Task *t, Block *first, const Mapping *map, Uni
     }
 }
 
+/* Whether blocks may be connected before somebody goes from one to the other: LLVM compiles what the dispatcher comes to. */
+static bool chains(int tier)
+{
+    return tier != TIER_LLVM && !log_on(nochain);
+}
+
 /* Finds or makes the block at pc, which is in `map`, for the process's tier; lock held. NULL when the arena is full, or
  * with *readable false if there is no code (any more). */
 static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
@@ -186,7 +192,7 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     int tier = t->process->options.tier;
     StorePlace place = place_of(t, map, pc);
     Block *b = place_kept(t, &place, &buffer);
-    if (b && tier != TIER_LLVM) /* which compiles what the dispatcher comes to */
+    if (b && chains(tier))
         place_following(t, b, map, &buffer);
     if (b)
         return b;
@@ -213,7 +219,7 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     count(block_bytes, b->code_size);
     dump_block(t->guest, ir, b);
     cache_insert(b);
-    for (u32 i = 0; i < b->nlinks && tier != TIER_LLVM; i++) {
+    for (u32 i = 0; i < b->nlinks && chains(tier); i++) {
         Block *to = cache_lookup(b->links[i].pc);
         if (to)
             cache_connect(&b->links[i], to);

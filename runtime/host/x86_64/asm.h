@@ -16,6 +16,7 @@ typedef enum Cc { CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_N
 enum {
     OP_0F = 0x100,
     OP_0F3A = 0x300,
+    OP_0F38 = 0x10100,
     OP_66 = 0x400,
     OP_F2 = 0x800,
     OP_F3 = 0x1000,
@@ -98,8 +99,8 @@ static inline void asm_modrm(Asm *a, int reg, Rm rm)
         asm_u32(a, (u32)rm.disp);
 }
 
-/* `reg` is a register or an opcode's extension. An immediate is the caller's to append. */
-static inline void asm_insn(Asm *a, u32 op, int reg, Rm rm)
+/* All before the ModRM byte. `reg` is a register or an opcode's extension. */
+static inline void asm_opcode(Asm *a, u32 op, int reg, Rm rm)
 {
     if (op & OP_66)
         asm_u8(a, 0x66);
@@ -115,7 +116,25 @@ static inline void asm_insn(Asm *a, u32 op, int reg, Rm rm)
         asm_u8(a, 0x0f);
     if ((op & OP_0F3A) == OP_0F3A)
         asm_u8(a, 0x3a);
+    if ((op & OP_0F38) == OP_0F38)
+        asm_u8(a, 0x38);
     asm_u8(a, op & 0xff);
+}
+
+/* An immediate is the caller's to append. */
+static inline void asm_insn(Asm *a, u32 op, int reg, Rm rm)
+{
+    asm_opcode(a, op, reg, rm);
+    asm_modrm(a, reg, rm);
+}
+
+/* An instruction of three operands on 16-byte vectors, of those with prefix 66 in map 0F38, in VEX encoding. */
+static inline void asm_vex38(Asm *a, bool wide, u32 opcode, int reg, int second, Rm rm)
+{
+    asm_u8(a, 0xc4);
+    asm_u8(a, (reg > 7 ? 0 : 0x80u) | (rm.index > 7 ? 0 : 0x40u) | (rm.reg > 7 ? 0 : 0x20u) | 2);
+    asm_u8(a, (wide ? 0x80u : 0) | (u32)(~second & 15) << 3 | 1);
+    asm_u8(a, opcode);
     asm_modrm(a, reg, rm);
 }
 

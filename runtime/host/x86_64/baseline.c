@@ -19,74 +19,13 @@
 #include "../../../include/log.h"
 #include "../../../include/unit.h"
 #include "../../../lifter/host.h"
-#include "asm.h"
-#include "stencil.h"
-
-enum {
-    STATE_UNITS = STATE_BYTES / 4, /* a home's start is noted by 4-byte unit of state */
-    NO_HOME = -1,
-    OP_ROOM = 512,       /* bytes that an op takes at most, its stencil not counted */
-    ENTRY_AT = 12,       /* bytes before the entry: the slow cases, within a short jump's reach */
-    ENTRY_SAFEPOINT = 6, /* bytes of the safepoint, at the entry */
-    TASK = R13,
-    A = RDX,
-    B = RCX,
-    TEMPS = 1 << RAX | 1 << RCX | 1 << RDX | 1 << RBX | 1 << RBP | 1 << R10,
-    VECTOR_TEMPS = 0xff,
-    VECTOR_OPERANDS = 7, /* those that stencils have operands in */
-};
+#include "baseline.h"
 
 /* preserve_none's registers, in the order of parameters. */
 static const i8 param_reg[CODE_NPARAMS] = {R12, R13, R14, R15, RDI, RSI, RDX, RCX, R8, R9, R11};
 _Static_assert(CODE_TASK == 1 && CODE_A == 6 && CODE_B == 7, "TASK, A and B");
 
-/* What is known about a value. Indexed by Val, as the ops are. */
-typedef struct Rec {
-    u16 left;    /* uses to come; 65535 never runs down */
-    u8 bytes;    /* of the home that hold the value: 4, 8 or 16 */
-    bool wide;   /* must be kept as 64 bits although its type is W: an alias of type X exists */
-    bool constant;
-    bool relative; /* constant: a guest address, which moves with the block */
-    bool delayed; /* is made by what uses it */
-    i8 reg;      /* temporary register that holds it, or NO_REG; bits above a W's are zero */
-    i8 target;   /* pinned register that it is going to be put to, or NO_REG */
-    i32 home;    /* offset in Task, or NO_HOME; that of a pinned register means the host register */
-    Val same;    /* the value it is another name for (widenings and narrowings that cost nothing), or itself */
-    Val next;    /* another value at home in the same unit of state, or NO_VAL */
-    u64 value;   /* if constant */
-} Rec;
-
-/* The registers of one kind. */
-typedef struct Bank {
-    u32 temps;      /* which values may be in */
-    u32 locked;     /* of them, those that the op at hand uses */
-    Val holder[16]; /* by register: the value in it, or NO_VAL */
-} Bank;
-
-typedef struct Gen {
-    UnitBuffer *out;
-    Asm as;               /* writes out->unit.code */
-    const Ir *ir;
-    const Guest *guest;
-    Rec *recs;
-    Bank integers, vectors;
-    i8 pin_at[STATE_UNITS / 2]; /* by 8 bytes of state: the host register that has them, or NO_REG */
-    u64 spilled;          /* spill slots in use */
-    u64 pc;               /* guest address of the instruction */
-    u64 holes[HOLE_COUNT];
-    struct Misaligned {   /* jumps to what is made behind the block */
-        u32 at;           /* of their 32-bit fields */
-        i8 reg;           /* has the address */
-        const Op *op;
-        u64 pc;
-    } *misaligned;
-    u32 nmisaligned;
-    u32 jumps; /* links that have their direct jump */
-    Val heads[STATE_UNITS]; /* values at home in guest state, by the unit their home starts at */
-} Gen;
-_Static_assert(SPILL_SLOTS == 64, "Gen.spilled has a bit for each");
-
-static void *must(void *p)
+void *must(void *p)
 {
     if (!p)
         out_of_memory("a block");
@@ -104,7 +43,7 @@ static void *grown(void *array, u32 *room, u32 n, size_t size)
     return must(realloc(array, *room * size));
 }
 
-static void make_room(Gen *g, u32 bytes)
+void make_room(Gen *g, u32 bytes)
 {
     g->as.code = g->out->unit.code = grown(g->out->unit.code, &g->out->code_room, g->as.at + bytes, 1);
 }
@@ -117,7 +56,7 @@ static void add_reloc(Gen *g, RelocKind kind, u32 at)
 }
 
 /* A distance as a 32-bit field that ends the instruction. */
-static void distance(Gen *g, RelocKind kind, u64 to)
+void distance(Gen *g, RelocKind kind, u64 to)
 {
     add_reloc(g, kind, g->as.at);
     asm_u32(&g->as, (u32)to - g->as.at - 4);
@@ -190,7 +129,7 @@ u64 baseline_features(void)
     u64 bits = 0;
 #define HOST(op, result, sig, feature) bits = bits << 1 | (HOST_HAS(feature) ? 1 : 0);
 #include "../../../lifter/host.def"
-    return bits;
+    return bits << 1 | (fp_has_fma() ? 1 : 0);
 }
 
 /* Copies an op's stencil and fills its holes. */
@@ -255,7 +194,7 @@ static Bank *bank_of(Gen *g, bool vector)
 }
 
 /* An operand's value. */
-static Val operand(const Gen *g, const Op *op, u32 i)
+Val operand(const Gen *g, const Op *op, u32 i)
 {
     return g->recs[op->arg[i]].same;
 }
@@ -383,7 +322,7 @@ static void vacate(Gen *g, bool vector, int reg)
 }
 
 /* An empty temporary register, locked for the op at hand. */
-static int allocate(Gen *g, bool vector)
+int allocate(Gen *g, bool vector)
 {
     Bank *bank = bank_of(g, vector);
     int reg = vector ? find_free(bank, VECTOR_TEMPS & ~VECTOR_OPERANDS) : NO_REG;
@@ -401,7 +340,7 @@ static int allocate(Gen *g, bool vector)
     return reg;
 }
 
-static void used(Gen *g, Val v)
+void used(Gen *g, Val v)
 {
     Rec *r = &g->recs[v];
     if (r->left == UINT16_MAX || --r->left)
@@ -428,7 +367,7 @@ static void materialise(Gen *g, Val v);
 
 /* A register that has the value: a temporary one, locked, or a pinned one (in which the bits above a W may be
  * anything). */
-static int in_reg(Gen *g, Val v)
+int in_reg(Gen *g, Val v)
 {
     Rec *r = &g->recs[v];
     if (r->delayed)
@@ -450,7 +389,7 @@ static int in_reg(Gen *g, Val v)
 }
 
 /* The value as the operand of an instruction that may have it in memory: that is as good if it isn't used again. */
-static Rm in_place(Gen *g, Val v)
+Rm in_place(Gen *g, Val v)
 {
     const Rec *r = &g->recs[v];
     bool memory = !r->delayed && !r->constant && r->reg == NO_REG && r->left == 1 && r->home != NO_HOME &&
@@ -546,7 +485,7 @@ static void leave_home(Gen *g, Val v)
 
 /* Where the result of op n goes: the pinned register that it is meant for; or `reuse`, the register of an operand that
  * isn't needed any more; or a fresh one. The operands have been used (`used`), but are still where they were. */
-static int destination(Gen *g, Val n, int reuse)
+int destination(Gen *g, Val n, int reuse)
 {
     const Rec *r = &g->recs[n];
     if (r->target != NO_REG && r->left) {
@@ -561,7 +500,7 @@ static int destination(Gen *g, Val n, int reuse)
 }
 
 /* The result is in the register that destination() has given. */
-static void define(Gen *g, Val n, int reg)
+void define(Gen *g, Val n, int reg)
 {
     const Rec *r = &g->recs[n];
     if (r->left && r->home == NO_HOME)
@@ -1757,7 +1696,7 @@ static void one_op(Gen *g, Val n)
             store(g, op);
         else if (vector_insn(op->code))
             vector(g, n, op);
-        else if (!folds(g, n, op) && !by_rule(g, n, op))
+        else if (!folds(g, n, op) && !by_rule(g, n, op) && !fp_by_rule(g, n, op))
             from_stencil(g, n, op);
         return;
     }
@@ -1916,10 +1855,12 @@ void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *ou
     for (Val n = 0; n < ir->count; n++)
         one_op(&g, n);
     finish_misaligned(&g);
+    fp_finish(&g);
 
     u->code_size = g.as.at;
     free(g.recs);
     free(g.misaligned);
+    free(g.rare);
 }
 
 Block *baseline_compile(const Guest *guest, const Ir *ir, i32 counter_start)

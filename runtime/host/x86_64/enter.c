@@ -160,6 +160,31 @@ void code_stack_init(Task *t, void *stack)
     t->attention = t->stack_limit;
 }
 
+/* -- rare cases -------------------------------------------------------------------------------------------------------
+ */
+
+#define EACH_VECTOR(each) \
+    each(0) each(1) each(2) each(3) each(4) each(5) each(6) each(7) each(8) each(9) each(10) each(11) each(12) each(13) \
+        each(14) each(15)
+#define SAVE_VECTOR(n) "movaps %%xmm" #n ", 16*" #n "(%%rsp)\n"
+#define LOAD_VECTOR(n) "movaps 16*" #n "(%%rsp), %%xmm" #n "\n"
+#define RARE(name, result)                                                                                             \
+    __attribute__((naked)) void name(void)                                                                             \
+    {                                                                                                                  \
+        __asm__("push %%rbp\n mov %%rsp, %%rbp\n"                                                                      \
+                "push %%rcx\n push %%rdx\n push %%rsi\n push %%rdi\n push %%r8\n push %%r9\n push %%r10\n push %%r11\n"  \
+                "sub $16*16, %%rsp\n and $-16, %%rsp\n" EACH_VECTOR(SAVE_VECTOR)                                       \
+                "movaps %c0(%%r13), %%xmm0\n movaps 16+%c0(%%r13), %%xmm1\n movaps 32+%c0(%%r13), %%xmm2\n"            \
+                "mov %%r13, %%rdi\n"                                                                                   \
+                "call *%%rax\n" result EACH_VECTOR(LOAD_VECTOR) "lea -64(%%rbp), %%rsp\n"                              \
+                "pop %%r11\n pop %%r10\n pop %%r9\n pop %%r8\n pop %%rdi\n pop %%rsi\n pop %%rdx\n pop %%rcx\n"        \
+                "pop %%rbp\n mov %c1(%%r13), %%rax\n ret\n"                                                           \
+                :                                                                                                      \
+                : "i"(offsetof(Task, rare_arg)), "i"(offsetof(Task, rare_rax)));                                       \
+    }
+RARE(code_rare, "movaps %%xmm0, %c0(%%r13)\n")
+RARE(code_rare_integer, "mov %%rax, %c0(%%r13)\n")
+
 /* -- faults -----------------------------------------------------------------------------------------------------------
  */
 
