@@ -438,6 +438,14 @@ static int remove_all(const Request *r)
     return 0;
 }
 
+/* "qemu-GUEST", "zz-dragoman-GUEST.conf" and the like. */
+static bool names_guest(const char *file, const Guest *guest)
+{
+    size_t n = strlen(guest->name);
+    const char *at = strstr(file, guest->name);
+    return at && at > file && at[-1] == '-' && (!at[n] || at[n] == '.' || at[n] == '-');
+}
+
 /* What has it registered at boot, or on the next start of a service. */
 static void show_boot(const Guest *guest)
 {
@@ -446,7 +454,7 @@ static void show_boot(const Guest *guest)
     for (size_t i = 0; i < LEN(dirs); i++) {
         DIR *dir = opendir(dirs[i]);
         for (struct dirent *d; dir && (d = readdir(dir));)
-            if (d->d_name[0] != '.' && strstr(d->d_name, guest->name))
+            if (names_guest(d->d_name, guest))
                 printf("  %s/%s\n", dirs[i], d->d_name);
         if (dir)
             closedir(dir);

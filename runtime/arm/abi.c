@@ -59,9 +59,19 @@ static const u16 sysno[] = {
 #include "sysno.def"
 };
 
+static const u32 probe[] = {
+    0xe3a07001,                /* mov r7, #1: exit */
+    0xe3a00000 | PROBE_STATUS, /* mov r0, #PROBE_STATUS */
+    0xef000000,                /* svc #0 */
+};
+
 const Abi abi_arm = {
     .machine = "armv7l",
     .platform = "v7l",
+    .triplets = {"arm-linux-gnueabihf", "arm-linux-gnueabi"},
+    .debian = "armhf",
+    .probe = (const u8 *)probe,
+    .probe_size = sizeof probe,
     .sysno = sysno,
     .nsysno = LEN(sysno),
     .audit_arch = AUDIT_ARCH_ARM,
