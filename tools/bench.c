@@ -23,8 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../include/guest.h"
+#include "../runtime/runtime.h"
 #include "command.h"
+#include "version.h"
 
 /* Ways to run a program: WAY(name, colour in the chart). */
 #define WAYS(WAY) \
@@ -65,7 +66,7 @@ typedef struct Program {
     char *native, *guest, *aot; /* paths, owned; aot is NULL if it isn't wanted or can't be made */
     char **args;                /* after the path, NULL-terminated; not owned */
     double seconds[WAY_COUNT];  /* medians; 0 for ways it wasn't run in */
-    const char *problem;        /* what went wrong, or NULL */
+    char problem[96];           /* what went wrong, or "" */
     Way problem_way;
 } Program;
 
@@ -74,6 +75,9 @@ typedef struct Bench {
     char self[PATH_MAX]; /* this executable */
     char sources[PATH_MAX], cache[PATH_MAX];
     char qemu[PATH_MAX], qemu_cpu[64], qemu_version[128];
+    char compilers[256];  /* their versions */
+    char command[1024];   /* what has been asked for */
+    char conditions[512]; /* date, versions and machine of the measurement */
     int runs;
     bool longer;   /* --long */
     char **chosen; /* names of programs, not owned; all if there are none */
@@ -97,6 +101,21 @@ __attribute__((format(printf, 1, 2))) _Noreturn static void fail(const char *for
 }
 
 /* -- what is needed -------------------------------------------------------------------------------------- */
+
+/* What is being done: in one place on a terminal, as a line in a log, "" being nothing any more. */
+__attribute__((format(printf, 1, 2))) static void progress(const char *format, ...)
+{
+    char text[64];
+    bool terminal = isatty(STDERR_FILENO);
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    if (terminal)
+        fprintf(stderr, "\r%-50s%s", text, *text ? "" : "\r");
+    else if (*text)
+        fprintf(stderr, "%s\n", text);
+}
 
 /* An executable file of that name in PATH (or at that path). */
 static bool find_tool(const char *name, char out[PATH_MAX])
@@ -328,14 +347,18 @@ static void build_all(Bench *b)
     qsort(b->programs, b->nprograms, sizeof *b->programs, by_name);
     for (size_t i = 0; i < b->nprograms; i++) {
         Program *p = &b->programs[i];
-        fprintf(stderr, "\rbuilding %-20s", p->name);
+        progress("building %s", p->name);
         find_compilers(b, p->language, native, cross);
         p->native = build(b, p, native, "native");
         p->guest = build(b, p, cross, b->guest->name);
         if (b->wanted[WAY_aot])
             p->aot = build_aot(b, p);
     }
-    fprintf(stderr, "\r%30s\r", "");
+    progress("%s", "");
+    char line[2][128];
+    if (command_line(native, "--version", " ", line[0], sizeof *line) &&
+        command_line(cross, "--version", " ", line[1], sizeof *line))
+        snprintf(b->compilers, sizeof b->compilers, "; %.120s, %.120s", line[0], line[1]);
 }
 
 /* Owned by the caller: the command line of a program run in one way. */
@@ -415,37 +438,60 @@ static int count_ways(const Bench *b)
     return n;
 }
 
+__attribute__((format(printf, 3, 4))) static void problem(Program *p, Way way, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(p->problem, sizeof p->problem, format, ap);
+    va_end(ap);
+    p->problem_way = way;
+}
+
+/* Compares how a run ended with how the first one did, `status`. A program that says of itself that it failed may do so
+ * in all ways. */
+static void judge(Program *p, Way way, int got, int status)
+{
+    if (WIFEXITED(got) && WEXITSTATUS(got) == 127)
+        problem(p, way, "could not be run");
+    else if (WIFSIGNALED(got))
+        problem(p, way, "died of signal %d (%s)", WTERMSIG(got), strsignal(WTERMSIG(got)));
+    else if (got != status)
+        problem(p, way, "ended with status %d rather than %d", WEXITSTATUS(got), WEXITSTATUS(status));
+}
+
 /* All ways in turn, `runs` times; the first way's first output and status are what the others must show. */
 static void measure(const Bench *b, Program *p)
 {
     double seconds[WAY_COUNT][MAX_RUNS];
     char expected[PATH_MAX + 32], output[PATH_MAX + 32];
     int status = 0;
+    bool terminal = isatty(STDERR_FILENO);
     snprintf(expected, sizeof expected, "%s/%d.expected", b->cache, getpid());
     snprintf(output, sizeof output, "%s/%d.output", b->cache, getpid());
-    for (int r = 0; r < b->runs && !p->problem; r++) {
-        for (Way way = reference(b); way < WAY_COUNT && !p->problem; way = next_way(b, way)) {
+    if (!terminal)
+        progress("measuring %s", p->name);
+    for (int r = 0; r < b->runs && !p->problem[0]; r++) {
+        for (Way way = reference(b); way < WAY_COUNT && !p->problem[0]; way = next_way(b, way)) {
             bool first = way == reference(b) && r == 0;
             char **argv = command(b, p, way);
-            fprintf(stderr, "\r%-20s %d/%d %-10s", p->name, r + 1, b->runs, ways[way].name);
+            if (terminal)
+                progress("%-20s %d/%d %s", p->name, r + 1, b->runs, ways[way].name);
             int s = run(argv, first ? expected : output, &seconds[way][r]);
             free(argv);
             if (first)
                 status = s;
-            p->problem_way = way;
-            if (WIFEXITED(s) && WEXITSTATUS(s) == 127)
-                p->problem = "could not be run";
-            else if (s != status)
-                p->problem = "ended differently";
-            else if (!first && !same_file(expected, output))
-                p->problem = "printed something else";
+            judge(p, way, s, status);
+            if (!p->problem[0] && !first && !same_file(expected, output))
+                problem(p, way, "printed something else");
         }
     }
     unlink(expected);
     unlink(output);
-    for (Way way = reference(b); way < WAY_COUNT && !p->problem; way = next_way(b, way))
+    for (Way way = reference(b); way < WAY_COUNT && !p->problem[0]; way = next_way(b, way))
         p->seconds[way] = median(seconds[way], b->runs);
-    fprintf(stderr, "\r%50s\r", "");
+    progress("%s", "");
+    if (p->problem[0])
+        fprintf(stderr, "dragoman bench: %s: under %s it %s\n", p->name, ways[p->problem_way].name, p->problem);
 }
 
 /* -- results --------------------------------------------------------------------------------------------- */
@@ -462,12 +508,21 @@ static double geometric_mean(const Bench *b, Way way)
     double sum = 0;
     int n = 0;
     for (size_t i = 0; i < b->nprograms; i++) {
-        if (b->programs[i].problem)
+        if (b->programs[i].problem[0])
             continue;
         sum += log(ratio(b, &b->programs[i], way));
         n++;
     }
     return n ? exp(sum / n) : 0;
+}
+
+/* Programs that there are figures of; a mean is of two at least. */
+static size_t count_good(const Bench *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->nprograms; i++)
+        n += !b->programs[i].problem[0];
+    return n;
 }
 
 /* In Markdown, which reads well in a terminal too. */
@@ -483,7 +538,7 @@ static void print_table(const Bench *b)
     for (size_t i = 0; i < b->nprograms; i++) {
         const Program *p = &b->programs[i];
         printf("\n| %-16s |", p->name);
-        if (p->problem) {
+        if (p->problem[0]) {
             printf(" under %s it %s |", ways[p->problem_way].name, p->problem);
             continue;
         }
@@ -491,9 +546,11 @@ static void print_table(const Bench *b)
         for (Way way = base; (way = next_way(b, way)) < WAY_COUNT;)
             printf(" %8.2f |", ratio(b, p, way));
     }
-    printf("\n| %-16s | %9s |", "geometric mean", "");
-    for (Way way = base; (way = next_way(b, way)) < WAY_COUNT;)
-        printf(" %8.2f |", geometric_mean(b, way));
+    if (count_good(b) > 1) {
+        printf("\n| %-16s | %9s |", "geometric mean", "");
+        for (Way way = base; (way = next_way(b, way)) < WAY_COUNT;)
+            printf(" %8.2f |", geometric_mean(b, way));
+    }
     printf("\n");
 }
 
@@ -506,6 +563,26 @@ static void machine(char *model, size_t size)
     char *colon = strstr(model, ": ");
     if (colon)
         memmove(model, colon + 2, strlen(colon + 2) + 1);
+}
+
+/* When, with what, on what. */
+static void note_conditions(Bench *b, const char *model)
+{
+    struct utsname u;
+    char date[32];
+    time_t now = time(NULL);
+    uname(&u);
+    strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", gmtime(&now));
+    snprintf(b->conditions, sizeof b->conditions, "%s; %s%s%s%s%s%s; %s, %ld processors, Linux %s", date, version_line,
+             b->qemu_version[0] ? "; " : "", b->qemu_version, b->qemu_cpu[0] ? ", -cpu " : "", b->qemu_cpu,
+             b->compilers, model, sysconf(_SC_NPROCESSORS_ONLN), u.release);
+}
+
+static void note_command(Bench *b, int argc, char **argv)
+{
+    size_t n = 0;
+    for (int i = 0; i < argc && n < sizeof b->command; i++)
+        n += (size_t)snprintf(b->command + n, sizeof b->command - n, "%s%s", i ? " " : "", i ? argv[i] : "dragoman");
 }
 
 /* Only what we print ourselves goes through here: quotes and backslashes are all there may be to escape. */
@@ -543,7 +620,13 @@ static void write_json(const Bench *b, const char *model)
     time_t now = time(NULL);
     uname(&u);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
-    fprintf(f, "{\n  \"date\": \"%s\",\n  \"version\": \"" DRAGOMAN_VERSION "\",\n  \"processor\": ", date);
+    fprintf(f, "{\n  \"date\": \"%s\",\n  \"version\": ", date);
+    json_string(f, version_line);
+    fprintf(f, ",\n  \"command\": ");
+    json_string(f, b->command);
+    fprintf(f, ",\n  \"compilers\": ");
+    json_string(f, b->compilers[0] ? b->compilers + 2 : "");
+    fprintf(f, ",\n  \"processor\": ");
     json_string(f, model);
     fprintf(f, ",\n  \"processors\": %ld,\n  \"kernel\": ", sysconf(_SC_NPROCESSORS_ONLN));
     json_string(f, u.release);
@@ -556,7 +639,7 @@ static void write_json(const Bench *b, const char *model)
         const Program *p = &b->programs[i];
         fprintf(f, "%s\n    {\"name\": ", i ? "," : "");
         json_string(f, p->name);
-        if (p->problem)
+        if (p->problem[0])
             fprintf(f, ", \"way\": \"%s\", \"problem\": \"%s\"", ways[p->problem_way].name, p->problem);
         else
             for (Way way = reference(b); way < WAY_COUNT; way = next_way(b, way))
@@ -565,7 +648,7 @@ static void write_json(const Bench *b, const char *model)
     }
     fprintf(f, "\n  ],\n  \"geometric_mean\": {");
     const char *comma = "";
-    for (Way way = reference(b); (way = next_way(b, way)) < WAY_COUNT; comma = ", ")
+    for (Way way = reference(b); count_good(b) > 1 && (way = next_way(b, way)) < WAY_COUNT; comma = ", ")
         fprintf(f, "%s\"%s\": %.3f", comma, ways[way].name, geometric_mean(b, way));
     fprintf(f, "}\n}\n");
     finish(f, b->json);
@@ -576,7 +659,7 @@ typedef struct Chart {
     FILE *f;
     double left, scale; /* x of 1, and units for a doubling */
 } Chart;
-enum { BAR = 9, GAP = 10, TOP = 62, LABELS = 130, WIDTH = 820 };
+enum { BAR = 9, GAP = 10, TOP = 96, LABELS = 130, WIDTH = 820 };
 
 static double chart_x(const Chart *c, double value)
 {
@@ -602,14 +685,26 @@ static void chart_group(const Chart *c, const Bench *b, int *y, const char *name
     *y += GAP;
 }
 
-static void write_svg(const Bench *b, const char *model)
+/* Text of an SVG file. */
+static void svg_text(FILE *f, int y, const char *class, const char *text)
+{
+    fprintf(f, "<text x=\"10\" y=\"%d\"%s>", y, class);
+    for (const char *s = text; *s; s++)
+        if (*s == '<' || *s == '&')
+            fputs(*s == '<' ? "&lt;" : "&amp;", f);
+        else if ((unsigned char)*s >= ' ')
+            putc(*s, f);
+    fputs("</text>\n", f);
+}
+
+static void write_svg(const Bench *b)
 {
     Chart chart = {.f = create(b->svg)}, *c = &chart;
     double least = 1, most = 2;
-    int groups = 1, y = TOP;
+    int groups = count_good(b) > 1, y = TOP;
     for (size_t i = 0; i < b->nprograms; i++) {
-        groups += !b->programs[i].problem;
-        for (Way way = reference(b); !b->programs[i].problem && (way = next_way(b, way)) < WAY_COUNT;) {
+        groups += !b->programs[i].problem[0];
+        for (Way way = reference(b); !b->programs[i].problem[0] && (way = next_way(b, way)) < WAY_COUNT;) {
             double r = ratio(b, &b->programs[i], way);
             least = r < least ? r : least;
             most = r > most ? r : most;
@@ -623,16 +718,16 @@ static void write_svg(const Bench *b, const char *model)
             WIDTH, height, WIDTH, height);
     fprintf(c->f, "<style>text{font:12px sans-serif;fill:#222}.n{font-size:9px;fill:#555}</style>\n"
                   "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
-    fprintf(c->f, "<text x=\"10\" y=\"18\">CPU time, %s = 1 (logarithmic; shorter is better), on ",
-            ways[reference(b)].name);
-    for (const char *s = model; *s; s++)
-        if (*s != '<' && *s != '&' && (unsigned char)*s >= ' ')
-            putc(*s, c->f);
-    fprintf(c->f, "</text>\n");
+    char title[128];
+    snprintf(title, sizeof title, "CPU time, %s = 1 (logarithmic; smaller is better), medians of %d",
+             ways[reference(b)].name, b->runs);
+    svg_text(c->f, 18, "", title);
+    svg_text(c->f, 33, " class=\"n\"", b->conditions);
+    svg_text(c->f, 46, " class=\"n\"", b->command);
     int x = LABELS;
     for (Way way = reference(b); (way = next_way(b, way)) < WAY_COUNT; x += 100) {
         fprintf(c->f,
-                "<rect x=\"%d\" y=\"28\" width=\"12\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"38\">%s</text>\n",
+                "<rect x=\"%d\" y=\"58\" width=\"12\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"68\">%s</text>\n",
                 x, ways[way].colour, x + 17, ways[way].name);
     }
     for (int i = low; i <= high; i++)
@@ -641,9 +736,10 @@ static void write_svg(const Bench *b, const char *model)
                 "text-anchor=\"middle\">%g</text>\n",
                 chart_x(c, exp2(i)), TOP - 4, height - 8, i ? "#ddd" : "#555", chart_x(c, exp2(i)), TOP - 8, exp2(i));
     for (size_t i = 0; i < b->nprograms; i++)
-        if (!b->programs[i].problem)
+        if (!b->programs[i].problem[0])
             chart_group(c, b, &y, b->users ? "program" : b->programs[i].name, &b->programs[i]);
-    chart_group(c, b, &y, "geometric mean", NULL);
+    if (count_good(b) > 1)
+        chart_group(c, b, &y, "geometric mean", NULL);
     fprintf(c->f, "</svg>\n");
     finish(c->f, b->svg);
 }
@@ -713,20 +809,27 @@ static void take_users(Bench *b, char **argv)
     snprintf(p->name, sizeof p->name, "%s", slash ? slash + 1 : argv[0]);
     p->guest = realpath(argv[0], NULL);
     p->args = argv + 1;
-    if (!p->guest)
+    int fd = p->guest ? open(p->guest, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
         fail("%s: %m", argv[0]);
+    Image image;
+    char why[512];
+    if (image_open(&image, fd, argv[0], why, sizeof why))
+        fail("%s", why);
+    b->guest = image.guest;
+    image_close(&image);
     b->users = true;
     if (!b->wanted[WAY_aot])
         return;
     if (asprintf(&p->aot, "%s/%d.aot", b->cache, getpid()) < 0)
         fail("out of memory");
-    fprintf(stderr, "translating %s", p->name);
+    progress("translating %s", p->name);
     if (!translate(b, p->guest, p->aot)) { /* it has said why */
         free(p->aot);
         p->aot = NULL;
         b->wanted[WAY_aot] = false;
     }
-    fprintf(stderr, "\r%50s\r", "");
+    progress("%s", "");
 }
 
 int bench_main(int argc, char **argv, int at)
@@ -743,6 +846,7 @@ int bench_main(int argc, char **argv, int at)
     if (!b->chosen)
         fail("out of memory");
     memset(b->wanted, true, sizeof b->wanted);
+    note_command(b, argc, argv);
     at = parse(b, argc, argv, at);
     if (at < argc && (b->nchosen || b->longer))
         fail("names and --long are for the programs of tools/bench; they say nothing to a program of yours");
@@ -750,28 +854,28 @@ int bench_main(int argc, char **argv, int at)
     if (n < 0)
         fail("/proc/self/exe can't be read: %m");
     b->self[n] = 0;
+    make_cache(b);
+    if (at < argc)
+        take_users(b, argv + at);
     if (at < argc || b->wanted[WAY_qemu])
         find_qemu(b);
-    make_cache(b);
-    if (at < argc) {
-        take_users(b, argv + at);
-    } else {
+    if (at >= argc) {
         find_sources(b);
         build_all(b);
     }
     for (size_t i = 0; i < b->nprograms; i++) {
         measure(b, &b->programs[i]);
-        good &= !b->programs[i].problem;
+        good &= !b->programs[i].problem[0];
     }
     machine(model, sizeof model);
-    printf("CPU time, %s = 1, medians of %d; %s, %ld processors%s%s%s%s\n\n", ways[reference(b)].name, b->runs, model,
-           sysconf(_SC_NPROCESSORS_ONLN), b->qemu_version[0] ? "; " : "", b->qemu_version,
-           b->qemu_cpu[0] ? ", -cpu " : "", b->qemu_cpu);
+    note_conditions(b, model);
+    printf("CPU time, %s = 1, smaller is better; medians of %d.\n%s\n%s\n\n", ways[reference(b)].name, b->runs,
+           b->conditions, b->command);
     print_table(b);
     if (b->json)
         write_json(b, model);
     if (b->svg)
-        write_svg(b, model);
+        write_svg(b);
     for (size_t i = 0; i < b->nprograms; i++) {
         if (b->users && b->programs[i].aot)
             unlink(b->programs[i].aot);

@@ -7,6 +7,8 @@
 #include "../lifter/host.h"
 #include "commit.gen.h"
 
+const char version_line[] = "dragoman " DRAGOMAN_VERSION DRAGOMAN_COMMIT ", LLVM " DRAGOMAN_LLVM;
+
 void version_print(void)
 {
     struct utsname host;
