@@ -4,9 +4,14 @@
  * and a fault fits to where the host was.
  *
  * SIGSEGV and SIGBUS can't be blocked on the host, where they are our faults. If they have been sent and the guest blocks them, they are
- * held here, for the thread or the process, as the kernel would keep them pending. It gets them back for the time of each system
- * call, which may wait for them (sigtimedwait, signalfd) or take them along (exec). Of what is held for the process its other threads
- * get copies once, which have them look here unless a system call consumes one. */
+ * held here, for the thread or the process, as the kernel would keep them pending. A thread's own go back to the kernel for the time of
+ * each system call, which may wait for them (sigtimedwait, signalfd) or take them along (exec).
+ *
+ * What is held for the process is there once, whereas any of its threads may get it. It stays here; the kernel gets marked copies, which
+ * mean no more than "look here": one for the thread that enters a system call, and one for each other thread when the signal comes, since
+ * it may be in a system call or about to enter one. Whoever gets a copy takes the signal itself out, under the lock; if somebody has been
+ * quicker, the copy is nothing. So the signal is neither lost nor got twice, whatever becomes of the copies: one may come late, or be one
+ * with another in a queue. */
 #include "sent.h"
 
 #include <string.h>
@@ -22,7 +27,7 @@
 static Mark mark_of(const siginfo_t *info)
 {
     int kind = info->si_errno >> 16;
-    return kind >= MARK_SENT && kind <= MARK_OFFER ? (Mark)kind : MARK_NONE;
+    return kind >= MARK_SENT && kind <= MARK_COPY ? (Mark)kind : MARK_NONE;
 }
 
 static void mark(siginfo_t *info, Mark kind)
@@ -76,7 +81,8 @@ void sent_requeue(const siginfo_t *info)
 void sent_pass_on(const siginfo_t *info)
 {
     siginfo_t sent = *info;
-    sent_unmark(&sent);
+    if (sent_unmark(&sent) == MARK_COPY)
+        return;
     mark(&sent, MARK_RESENT);
     raw_syscall(SYS_rt_sigqueueinfo, (u64)getpid(), (u64)sent.si_signo, (u64)&sent, 0, 0, 0);
 }
@@ -153,89 +159,88 @@ bool held_take(ThreadHeld *h, u64 set, siginfo_t *info)
     return taken;
 }
 
-static void send_copy(const Task *to, const siginfo_t *info)
+static void send_copy(ThreadHeld *to, i32 tid, const siginfo_t *info)
 {
     siginfo_t copy = *info;
-    mark(&copy, MARK_OFFER);
-    raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)to->tid, (u64)copy.si_signo, (u64)&copy, 0, 0);
+    mark(&copy, MARK_COPY);
+    to->copies = true;
+    raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)tid, (u64)copy.si_signo, (u64)&copy, 0, 0);
 }
 
-void held_offer(Task *t, ThreadHeld *h)
+bool held_unoffered(const ThreadHeld *h)
+{
+    return unlikely(h->process->held.set) && !h->process->offered;
+}
+
+void held_offer(const Task *t, ThreadHeld *h)
 {
     ProcessHeld *p = h->process;
+    if (t->vfork_child) /* it has no other threads; its parent, whose tasks these are, may share p */
+        return;
     pthread_mutex_lock(&t->process->lock);
     lock(p);
-    for (const Task *other = t->process->tasks; other && !p->offered; other = other->next_task) {
+    for (const Task *other = p->offered ? NULL : t->process->tasks; other; other = other->next_task) {
         ThreadHeld *to = other == t || other->vfork_child || !other->tid ? NULL : signal_held_by(other);
         for (size_t i = 0; to && i < LEN(signals); i++)
-            if ((p->held.set & 1u << i) && !(atomic_fetch_or(&to->offers, 1u << i) & 1u << i))
-                send_copy(other, &p->held.info[i]);
+            if (p->held.set & 1u << i)
+                send_copy(to, other->tid, &p->held.info[i]);
     }
     p->offered = true;
     unlock(p);
     pthread_mutex_unlock(&t->process->lock);
 }
 
-void held_offered(ThreadHeld *h, int signo)
+/* Empties the kernel's queue of them. True if there was anything. */
+static bool drain(ThreadHeld *h)
 {
-    atomic_fetch_and(&h->offers, ~held_bit(signo));
+    const u64 set = OURS;
+    const struct timespec now = {0, 0};
+    siginfo_t info;
+    bool any = false;
+    while (raw_syscall(SYS_rt_sigtimedwait, (u64)&set, (u64)&info, (u64)&now, sizeof set, 0, 0) > 0) {
+        if (sent_unmark(&info) != MARK_COPY)
+            keep(h, &info);
+        any = true;
+    }
+    h->copies = false;
+    return any;
+}
+
+bool held_settle(ThreadHeld *h)
+{
+    lock(h->process);
+    bool any = drain(h);
+    unlock(h->process);
+    return any;
 }
 
 void held_give(ThreadHeld *h)
 {
     siginfo_t info;
-    while (held_take(h, OURS, &info))
+    lock(h->process);
+    drain(h);
+    while (take_from(&h->held, OURS, &info) || take_from(&h->process->held, OURS, &info))
         sent_requeue(&info);
+    unlock(h->process);
 }
 
-u32 held_lend(ThreadHeld *h)
+void held_lend(ThreadHeld *h)
 {
+    ProcessHeld *p = h->process;
     siginfo_t info;
     u32 own = h->held.set;
     while (take_from(&h->held, OURS, &info))
         sent_requeue(&info);
-    lock(h->process);
-    Held process = h->process->held;
-    unlock(h->process);
-    u32 lent = process.set & ~own; /* two of a kind would be one for the kernel */
+    lock(p);
     for (size_t i = 0; i < LEN(signals); i++)
-        if (lent & 1u << i)
-            sent_requeue(&process.info[i]);
-    return lent;
-}
-
-bool held_settle(ThreadHeld *h, u32 lent)
-{
-    const u64 set = OURS;
-    const struct timespec now = {0, 0};
-    ProcessHeld *p = h->process;
-    siginfo_t info;
-    bool any = false;
-    u32 back = 0;
-    lock(p); /* no offer comes between the last look into the kernel's queue and that at `offers` */
-    while (raw_syscall(SYS_rt_sigtimedwait, (u64)&set, (u64)&info, (u64)&now, sizeof set, 0, 0) > 0) {
-        u32 bit = held_bit(info.si_signo);
-        if (sent_unmark(&info) == MARK_OFFER || (lent & ~back & bit))
-            back |= bit;
-        else
-            keep(h, &info);
-        any = true;
-    }
-    u32 consumed = (lent | atomic_exchange(&h->offers, 0)) & ~back;
-    h->stale = consumed & ~p->held.set;
-    p->held.set &= ~consumed;
+        if (p->held.set & ~own & 1u << i) /* two of a kind would be one for the kernel */
+            send_copy(h, gettid(), &p->held.info[i]);
     unlock(p);
-    return any;
-}
-
-bool held_is_stale(const ThreadHeld *h, int signo)
-{
-    return h->stale & held_bit(signo);
 }
 
 void held_forget(ThreadHeld *h)
 {
     atomic_flag_clear(&h->process->lock);
     h->process->held.set = h->held.set = 0;
-    h->offers = 0;
+    h->copies = false;
 }

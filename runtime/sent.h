@@ -18,7 +18,7 @@ typedef enum Mark {
     MARK_NONE,
     MARK_SENT = 0x5e47, /* sent with a si_code of the kernel's, or with what looks like a mark; the lower half is si_errno */
     MARK_RESENT,        /* sent on by us with another si_code, as the kernel wants it; the lower half is the sender's */
-    MARK_OFFER,         /* likewise; a copy of what is held for the process */
+    MARK_COPY,          /* likewise; a copy of what is held for the process */
 } Mark;
 
 /* A fault of this thread's, as opposed to a signal that has been sent. */
@@ -46,8 +46,7 @@ typedef struct ProcessHeld {
 
 typedef struct ThreadHeld {
     Held held;
-    _Atomic u32 offers;    /* as Held.set: has been sent copies that it hasn't seen */
-    u32 stale;             /* the last system call got such copies after another thread had taken the signals */
+    atomic_bool copies;    /* the kernel may have, or a system call got, copies of what is held for the process */
     ProcessHeld *process;
 } ThreadHeld;
 
@@ -60,20 +59,16 @@ u64 held_signals(const ThreadHeld *h);
 void held_keep(ThreadHeld *h, const siginfo_t *info);
 /* Takes one of `set` out; false if there is none. */
 bool held_take(ThreadHeld *h, u64 set, siginfo_t *info);
-/* Sends the process's other threads copies of what is held for it and t doesn't want: they look here, or have been waiting for it in a
- * system call. Once for each signal. */
-void held_offer(Task *t, ThreadHeld *h);
-/* The handler has got such a copy. */
-void held_offered(ThreadHeld *h, int signo);
+/* The process holds what its threads haven't been told of. */
+bool held_unoffered(const ThreadHeld *h);
+/* Tells t's process's other threads by copies of it. */
+void held_offer(const Task *t, ThreadHeld *h);
+/* For a system call: gives the kernel the thread's, and copies of the process's. */
+void held_lend(ThreadHeld *h);
+/* Takes back from the kernel what a system call hasn't consumed. True if there was anything. */
+bool held_settle(ThreadHeld *h);
 /* Gives all of it back to the kernel, in this thread's queue. */
 void held_give(ThreadHeld *h);
-/* For a system call: gives the kernel the thread's, and for the time of the call the process's; returns which these are. */
-u32 held_lend(ThreadHeld *h);
-/* After a system call that may have consumed what was lent or offered: takes back what it hasn't, and the process holds the rest no
- * more. True if there was anything. */
-bool held_settle(ThreadHeld *h, u32 lent);
-/* What a system call has got is an offer that another thread was quicker to take. */
-bool held_is_stale(const ThreadHeld *h, int signo);
 /* In a forked child: the parent's are none of its. */
 void held_forget(ThreadHeld *h);
 

@@ -53,6 +53,7 @@ typedef struct SignalState {
     bool suspended;
     bool returned;         /* the system call under way is rt_sigreturn: its result is no result */
     bool fault_write;      /* the last fault was a store's */
+    bool copies;           /* the last system call may have got copies of what is held for the process */
     ThreadHeld held;
     GuestStack alt;
     Actions *actions;
@@ -177,27 +178,33 @@ ThreadHeld *signal_held_by(const Task *t)
     return t->signals ? &t->signals->held : NULL;
 }
 
-static void settle(Task *t, u32 lent)
+static bool settle(Task *t)
 {
-    if (held_settle(&t->signals->held, lent))
+    bool any = held_settle(&t->signals->held);
+    if (any)
         atomic_store(&t->attention, ATTENTION);
+    return any;
 }
 
-/* A system call while signals are held that the guest blocks. */
+/* A system call while signals are held that the guest blocks. If there are others, or new ones, which the process's other threads must be
+ * told of before this one waits, they come first. */
 static i64 lending_syscall(Task *t, long nr, const u64 args[6])
 {
     SignalState *s = t->signals;
-    if (signal_held(t) & ~s->mask) {
-        atomic_store(&t->attention, ATTENTION);
-        return s->suspended ? -EINTR : -RESTART_NOINTR;
-    }
     signal_block_all();
-    settle(t, 0);
-    u32 lent = held_lend(&s->held);
+    bool found = settle(t), delivers = signal_held(t) & ~s->mask;
+    if (found || delivers) {
+        s->news = 1;
+        atomic_store(&t->attention, ATTENTION);
+        signal_unblock(t);
+        return s->suspended && delivers ? -EINTR : -RESTART_NOINTR;
+    }
+    held_lend(&s->held);
     host_set_mask(s->mask);
     i64 result = host_syscall_asm(&s->news, nr, args);
     signal_block_all();
-    settle(t, lent);
+    settle(t);
+    s->copies = true;
     signal_unblock(t);
     return result;
 }
@@ -207,14 +214,16 @@ i64 host_syscall(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
     const u64 args[6] = {a, b, c, d, e, f};
     SignalState *s = t->signals;
     s->news = 0;
+    s->copies = false;
     if (unlikely(s->pending))
         return -RESTART_NOINTR;
     if (unlikely(signal_held(t)))
         return lending_syscall(t, nr, args);
     i64 result = host_syscall_asm(&s->news, nr, args);
-    if (unlikely(s->held.offers)) {
+    if (unlikely(s->held.copies)) {
         signal_block_all();
-        settle(t, 0);
+        settle(t);
+        s->copies = true;
         signal_unblock(t);
     }
     return result;
@@ -270,17 +279,15 @@ static bool is_ignored(const GuestAction *a, int signo)
     return a->handler == HANDLER_IGN || (a->handler == HANDLER_DFL && ((DEFAULT_IGNORED & BIT(signo)) || getpid() == 1));
 }
 
-/* Notes a signal that has been sent, or holds it if the guest blocks it, or forgets it. */
+/* Notes a signal that has been sent, or holds it if the guest blocks it, or forgets it; a copy has done its work by coming. */
 static void note(SignalState *s, const siginfo_t *raw, u64 *mask)
 {
     siginfo_t info = *raw;
     int signo = info.si_signo;
-    bool offer = sent_unmark(&info) == MARK_OFFER, blocked = s->mask & BIT(signo);
-    if (offer) {
-        held_offered(&s->held, signo);
-    } else if (!blocked && is_ignored(&s->actions->of[signo], signo)) {
+    bool copy = sent_unmark(&info) == MARK_COPY, blocked = s->mask & BIT(signo);
+    if (copy || (!blocked && is_ignored(&s->actions->of[signo], signo)))
         return;
-    } else if ((OURS & BIT(signo)) && (blocked || s->pending)) {
+    if ((OURS & BIT(signo)) && (blocked || s->pending)) {
         held_keep(&s->held, &info);
     } else if (s->pending) { /* noted in the midst of signal_unblock */
         sent_requeue(raw);
@@ -406,6 +413,8 @@ void signal_thread_start(Task *t)
     stack_t stack = {.ss_sp = t->signals->host_stack, .ss_size = state_size() - sizeof(SignalState)};
     raw_syscall(SYS_sigaltstack, (u64)&stack, 0, 0, 0, 0, 0);
     signal_unblock(t);
+    if (signal_held(t)) /* it wasn't told of what came before it was a thread */
+        atomic_store(&t->attention, ATTENTION);
 }
 
 void signal_task_free(Task *t)
@@ -413,6 +422,8 @@ void signal_task_free(Task *t)
     SignalState *s = t->signals;
     if (!s)
         return;
+    if (held_unoffered(&s->held))
+        held_offer(t, &s->held);
     pthread_mutex_lock(&t->process->lock);
     t->signals = NULL;
     pthread_mutex_unlock(&t->process->lock);
@@ -449,7 +460,7 @@ void signal_after_fork(Task *t, bool child)
 bool signal_before_exec(Task *t)
 {
     signal_block_all();
-    if (t->signals->pending || (signal_held(t) & ~t->signals->mask))
+    if (t->signals->pending || settle(t) || (signal_held(t) & ~t->signals->mask))
         return false;
     held_give(&t->signals->held);
     for (int signo = 1; signo <= SIGNALS; signo++)
@@ -671,10 +682,12 @@ bool signal_deliver(Task *t)
         s->news = 0;
         signal_unblock(t);
     }
-    if (unlikely(s->actions->held.held.set) && !s->actions->held.offered) {
+    if (held_unoffered(&s->held)) {
         signal_block_all();
         held_offer(t, &s->held);
         signal_unblock(t);
+        if (signal_held(t) & ~s->mask) /* what another thread has kept since take */
+            atomic_store(&t->attention, ATTENTION);
     }
     end_suspension(t);
     return changed;
@@ -811,9 +824,9 @@ bool signal_take_held(Task *t, u64 set, siginfo_t *info)
     return taken;
 }
 
-bool signal_received(Task *t, siginfo_t *info)
+bool signal_got_copies(const Task *t)
 {
-    return sent_unmark(info) != MARK_OFFER || !held_is_stale(&t->signals->held, info->si_signo);
+    return t->signals->copies;
 }
 
 i64 signal_return(Task *t)

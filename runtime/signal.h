@@ -111,9 +111,8 @@ i64 signal_return(Task *t);
 u64 signal_held(const Task *t);
 struct ThreadHeld *signal_held_by(const Task *t); /* NULL when it is about to end; Process.lock is held */
 bool signal_take_held(Task *t, u64 set, siginfo_t *info);
-/* What sigtimedwait has got, as it was sent; false if it was only a hint that another thread has it held for the process, and is
- * gone. */
-bool signal_received(Task *t, siginfo_t *info);
+/* The last host_syscall may have got copies of those, which others take the signals of (sent.c). */
+bool signal_got_copies(const Task *t);
 
 /* Ends the process by a signal, as the kernel's default action does. */
 _Noreturn void signal_die(int signo);

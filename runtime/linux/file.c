@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "../signal.h"
 #include "linux.h"
 
 int flags_to_host(Task *t, u32 guest)
@@ -337,7 +338,8 @@ static i64 read_at(Task *t, long nr, const u64 args[6], bool vector, i64 offset)
     if (unlikely(!procfd_plain(t->process->kernel, (u32)args[0])) && offset >= -1 &&
         procfd_read(t, (int)args[0], args[1], args[2], vector, offset, &result))
         return result;
-    return host_syscall(t, nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+    result = host_syscall(t, nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+    return unlikely(signal_got_copies(t)) ? signalfd_received(t, (int)args[0], result, args[1], args[2], vector) : result;
 }
 
 #define READ(name, vector, offset)                                                                                     \

@@ -232,6 +232,12 @@ void procfd_before_fork(Process *p);
 void procfd_after_fork(Process *p);
 void procfd_tell(Process *p);
 
+/* -- signal.c ------------------------------------------------------------------------------------------------------ */
+
+/* What a read of descriptor fd has brought, `size` bytes, put to `at` or into the `count` iovecs there, if copies of held signals may be
+ * among it and fd is a signalfd: the signals instead, each of which only one thread gets. The new size. */
+i64 signalfd_received(Task *t, int fd, i64 size, u64 at, u64 count, bool vector);
+
 /* -- rights.c: what a thread may do ----------------------------------------------------------------------------- */
 
 /* A host call that changes it; the compile thread follows. */

@@ -1,7 +1,11 @@
 /* System calls about signals. Sets are 64 bits and structs alike in all 64-bit guests and the host. */
 #include "../signal.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "../sent.h"
 #include "linux.h"
@@ -75,7 +79,7 @@ SYSCALL(rt_sigtimedwait)
         i64 result = host_syscall(t, __NR_rt_sigtimedwait, (u64)&set, (u64)&info, c, SIGSET, 0, 0);
         if (result < 0)
             return result == -RESTART_SYS ? -EINTR : result;
-        if (!signal_received(t, &info))
+        if (sent_unmark(&info) == MARK_COPY && !signal_take_held(t, BIT(info.si_signo), &info))
             return -RESTART_NOINTR;
     }
     return b && mem_write(b, &info, sizeof info) ? -EFAULT : info.si_signo;
@@ -129,6 +133,78 @@ SYSCALL(sigaltstack)
 SYSCALL(signalfd4)
 {
     return host_syscall(t, __NR_signalfd4, a, b, c, (u64)(u32)flags_to_host(t, (u32)d), 0, 0);
+}
+
+/* Copies the `size` bytes that a read has brought from where it has put them (as in signalfd_received), or back there. */
+static bool copy_read(void *data, u64 size, u64 at, u64 count, bool vector, bool back)
+{
+    u64 done = 0;
+    for (u64 i = 0; done < size && i < (vector ? count : 1); i++) {
+        struct iovec part = {(void *)at, size};
+        if (vector && mem_read(&part, at + i * sizeof part, sizeof part))
+            return false;
+        u64 n = part.iov_len < size - done ? part.iov_len : size - done;
+        if (back ? mem_write((u64)part.iov_base, (u8 *)data + done, n) : mem_read((u8 *)data + done, (u64)part.iov_base, n))
+            return false;
+        done += n;
+    }
+    return done == size;
+}
+
+/* fs/signalfd.c: signalfd_copyinfo */
+static struct signalfd_siginfo signalfd_info(const siginfo_t *info)
+{
+    struct signalfd_siginfo r = {.ssi_signo = (u32)info->si_signo, .ssi_errno = info->si_errno, .ssi_code = info->si_code};
+    if (info->si_code > 0 && info->si_code < SI_KERNEL) {
+        r.ssi_addr = (u64)info->si_addr;
+        return r;
+    }
+    if (info->si_code == SI_TIMER) {
+        r.ssi_tid = (u32)info->si_timerid;
+        r.ssi_overrun = (u32)info->si_overrun;
+    } else {
+        r.ssi_pid = (u32)info->si_pid;
+        r.ssi_uid = info->si_uid;
+    }
+    r.ssi_ptr = (u64)info->si_ptr;
+    r.ssi_int = info->si_int;
+    return r;
+}
+
+/* Takes the signals out that there are copies of among them; drops copies of what is gone. Returns how many are left. */
+static size_t take_signals(Task *t, struct signalfd_siginfo *r, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        siginfo_t info = {.si_signo = (int)r[i].ssi_signo, .si_errno = r[i].ssi_errno, .si_code = r[i].ssi_code};
+        bool copy = sent_unmark(&info) == MARK_COPY;
+        if (copy && !signal_take_held(t, BIT(info.si_signo), &info))
+            continue;
+        r[kept] = copy ? signalfd_info(&info) : r[i];
+        r[kept].ssi_errno = info.si_errno;
+        r[kept].ssi_code = info.si_code;
+        kept++;
+    }
+    return kept;
+}
+
+i64 signalfd_received(Task *t, int fd, i64 size, u64 at, u64 count, bool vector)
+{
+    enum { RECORD = sizeof(struct signalfd_siginfo) };
+    struct stat st;
+    if (size <= 0 || size % RECORD || fstat(fd, &st) || (st.st_mode & S_IFMT))
+        return size;
+    struct signalfd_siginfo *records = malloc((size_t)size);
+    if (!records)
+        return -ENOMEM;
+    i64 result = -EFAULT;
+    if (copy_read(records, (u64)size, at, count, vector, false)) {
+        size_t n = take_signals(t, records, (size_t)size / RECORD);
+        if (copy_read(records, n * RECORD, at, count, vector, true))
+            result = n ? (i64)(n * RECORD) : -RESTART_NOINTR;
+    }
+    free(records);
+    return result;
 }
 
 SYSCALL(restart_syscall)

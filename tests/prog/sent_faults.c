@@ -177,7 +177,8 @@ static void pending(void)
     kill(getpid(), SIGBUS);
     int after = poll(&p, 1, -1);
     ssize_t n = read(fd, &q, sizeof q);
-    printf("signalfd: %d %d, %zd bytes, signal %d, from us %d, ", before, after, n, q.ssi_signo, q.ssi_pid == getpid());
+    printf("signalfd: %d %d, %zd bytes, signal %d, error %d, code %d, from us %d, ", before, after, n, q.ssi_signo, q.ssi_errno, q.ssi_code,
+           q.ssi_pid == getpid());
     n = read(fd, &q, sizeof q);
     printf("then %zd %s\n", n, strerror(errno));
     close(fd);
