@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -47,6 +50,7 @@ typedef struct Share {
 /* What workers and their parent share. */
 typedef struct Board {
     _Atomic u64 end; /* of the output so far */
+    _Atomic u64 done; /* regions, for whoever watches */
     u64 error;       /* errno of a failed write */
     Share share[MAX_WORKERS];
     AheadEntry entries[]; /* max_entries for each worker */
@@ -54,7 +58,10 @@ typedef struct Board {
 
 typedef struct Aot {
     const char *program, *output;
-    char temporary[4096]; /* the output until it is complete */
+    char name[PATH_MAX];      /* the output's, links followed */
+    char temporary[PATH_MAX]; /* the output until it is complete; "" if it goes to something else than a file */
+    int sink;                 /* that, open for writing; -1 for a file */
+    pid_t processes[MAX_WORKERS];
     const char *cpu;
     u32 workers;
     bool counts; /* --stats */
@@ -81,6 +88,13 @@ static void complain(const char *format, ...)
     vfprintf(stderr, format, ap);
     fputc('\n', stderr);
     va_end(ap);
+}
+
+static double now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 static u64 page_up(u64 n)
@@ -183,6 +197,30 @@ static int find_code(Aot *a)
     return 0;
 }
 
+/* -- being ended: nothing is left behind ---------------------------------------------------------------------- */
+
+static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
+static Aot *interrupted; /* the one there is, for the handler */
+
+static void on_ending(int signo)
+{
+    for (u32 k = 0; k < MAX_WORKERS; k++)
+        if (interrupted->processes[k] > 0)
+            kill(interrupted->processes[k], SIGKILL);
+    if (interrupted->temporary[0])
+        unlink(interrupted->temporary);
+    raise(signo); /* SA_RESETHAND: it ends us behind the handler */
+}
+
+static void expect_endings(Aot *a)
+{
+    struct sigaction old, end = {.sa_handler = on_ending, .sa_flags = (int)SA_RESETHAND};
+    interrupted = a;
+    for (size_t i = 0; i < LEN(endings); i++)
+        if (!sigaction(endings[i], NULL, &old) && old.sa_handler != SIG_IGN)
+            sigaction(endings[i], &end, NULL);
+}
+
 /* -- translating -------------------------------------------------------------------------------------------- */
 
 /* Translates one region; false only if there is no memory for it. */
@@ -212,7 +250,7 @@ _Noreturn static void work(Aot *a, u32 k)
     arena_share(k, a->workers);
     host_level = a->cpu;
     for (u64 i = k; i < a->noutlines; i += a->workers)
-        translate(a, &a->outlines[i], share, entries);
+        translate(a, &a->outlines[i], share, entries), atomic_fetch_add(&a->board->done, 1);
     share->nextents = arena_parts(share->extents);
     for (u64 i = 0; i < share->nextents; i++) {
         ArenaPart *e = &share->extents[i];
@@ -225,22 +263,61 @@ _Noreturn static void work(Aot *a, u32 k)
     _exit(0);
 }
 
+/* How far it is and how long it will take: in one place on a terminal, a line now and then in a log, nothing if it is
+ * quick. */
+static void show_progress(const Aot *a, double start, double *shown)
+{
+    bool terminal = isatty(STDERR_FILENO);
+    u64 done = a->board->done;
+    double elapsed = now() - start;
+    if (elapsed - *shown < (terminal ? 0.9 : 10) || !done)
+        return;
+    *shown = elapsed;
+    double left = elapsed * (double)(a->noutlines - done) / (double)done;
+    fprintf(stderr, terminal ? "\r%s: %3.0f %%, %.0f s left   " : "%s: %.0f %% translated, %.0f s left\n", a->program,
+            100 * (double)done / (double)a->noutlines, left);
+}
+
 static int translate_all(Aot *a)
 {
     int status = 0;
+    double start = now(), shown = 0;
+    u32 running = 0;
+    sigset_t child, before;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, &before); /* for sigtimedwait */
     for (u32 k = 0; k < a->workers; k++) {
-        pid_t pid = fork();
-        if (pid == 0)
-            work(a, k);
+        pid_t parent = getpid(), pid = fork();
+        if (pid == 0) {
+            for (size_t i = 0; i < LEN(endings); i++)
+                signal(endings[i], SIG_DFL);
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            if (getppid() == parent)
+                work(a, k);
+            _exit(1);
+        }
         if (pid < 0) {
             complain("can't start a process: %s", strerror(errno));
             status = 1;
             break;
         }
+        a->processes[k] = pid;
+        running++;
     }
-    int how;
-    while (wait(&how) > 0)
-        ;
+    while (running) {
+        pid_t pid = waitpid(-1, NULL, WNOHANG);
+        running -= pid > 0;
+        if (pid < 0 && errno != EINTR)
+            break;
+        if (pid == 0)
+            sigtimedwait(&child, NULL, &(struct timespec){.tv_sec = 1});
+        show_progress(a, start, &shown);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (shown > 0 && isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+    memset(a->processes, 0, sizeof a->processes);
     for (u32 k = 0; k < a->workers && !status; k++) {
         if (a->board->share[k].complete)
             continue;
@@ -449,20 +526,48 @@ static int finish(Aot *a, Ahead *head)
     return !ok;
 }
 
-/* The output takes the place of what has its name, which must be nothing else than a file. */
+/* A file is replaced when its successor is complete; what isn't one, a device or a pipe, is written to when all is
+ * done. */
 static int open_output(Aot *a)
 {
     struct stat st;
-    if (!stat(a->output, &st) && !S_ISREG(st.st_mode)) {
-        complain("%s: is %s, not a file to write", a->output, S_ISDIR(st.st_mode) ? "a directory" : "a device or the like");
+    bool there = !stat(a->output, &st);
+    a->sink = -1;
+    if (there && S_ISDIR(st.st_mode)) {
+        complain("%s: is a directory, not a file to write", a->output);
         return 1;
     }
-    snprintf(a->temporary, sizeof a->temporary, "%s.%d", a->output, (int)getpid());
-    a->out = open(a->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+    if (there && !S_ISREG(st.st_mode)) {
+        a->sink = open(a->output, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        a->out = a->sink < 0 ? -1 : memfd_create("aot", MFD_CLOEXEC);
+        if (a->out >= 0)
+            return 0;
+        complain("%s: %s", a->output, strerror(errno));
+        return 1;
+    }
+    if (!there || !realpath(a->output, a->name))
+        snprintf(a->name, sizeof a->name, "%s", a->output);
+    int n = snprintf(a->temporary, sizeof a->temporary, "%s.%d", a->name, (int)getpid());
+    a->out = n < (int)sizeof a->temporary ? open(a->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700) : -1;
     if (a->out >= 0)
         return 0;
     complain("%s: %s", a->temporary, strerror(errno));
+    a->temporary[0] = 0;
     return 1;
+}
+
+/* Sends what is complete to what isn't a file. */
+static bool send_output(const Aot *a)
+{
+    char buffer[1 << 16];
+    ssize_t n;
+    for (off_t at = 0; (n = pread(a->out, buffer, sizeof buffer, at)) > 0;) {
+        ssize_t written = write(a->sink, buffer, (size_t)n);
+        if (written < 0 && errno != EINTR)
+            return false;
+        at += written < 0 ? 0 : written;
+    }
+    return n == 0;
 }
 
 /* The program's own permissions, and its name. */
@@ -472,8 +577,11 @@ static int name_output(Aot *a)
     mode_t mask = umask(0);
     umask(mask);
     mode_t mode = fstat(a->image.fd, &st) ? 0755 : (st.st_mode & 0777) | 0100;
-    if (!fchmod(a->out, mode & ~mask) && !close(a->out) && !rename(a->temporary, a->output))
+    if (a->sink >= 0 ? send_output(a) && !close(a->sink)
+                     : !fchmod(a->out, mode & ~mask) && !close(a->out) && !rename(a->temporary, a->name)) {
+        a->temporary[0] = 0;
         return 0;
+    }
     complain("%s: %s", a->output, strerror(errno));
     return 1;
 }
@@ -488,32 +596,28 @@ static void report(const Aot *a, const Ahead *head, double seconds)
         if (a->board->share[k].failed)
             why = a->board->share[k].why;
     }
-    printf("%s: %" PRIu64 " of %" PRIu64 " executable bytes translated (%.1f %%), %" PRIu64
-           " regions, %.1f s; %s: %" PRIu64 " bytes\n",
-           a->program, head->insn_bytes, head->code_bytes,
-           head->code_bytes ? 100.0 * (double)head->insn_bytes / (double)head->code_bytes : 0.0, regions, seconds,
-           a->output, a->payload + head->size);
+    FILE *f = a->sink < 0 ? stdout : stderr; /* standard output may be where it went */
+    fprintf(f,
+            "%s: %" PRIu64 " of %" PRIu64 " executable bytes translated (%.1f %%), %" PRIu64
+            " regions, %.1f s; %s: %" PRIu64 " bytes\n",
+            a->program, head->insn_bytes, head->code_bytes,
+            head->code_bytes ? 100.0 * (double)head->insn_bytes / (double)head->code_bytes : 0.0, regions, seconds,
+            a->output, a->payload + head->size);
     if (failed)
-        printf("%" PRIu64 " regions are left to be translated at run time: %s\n", failed, why);
-}
-
-static double now(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+        fprintf(f, "%" PRIu64 " regions are left to be translated at run time: %s\n", failed, why);
 }
 
 static int run(Aot *a)
 {
     Ahead head;
     double start = now();
+    expect_endings(a);
     if (open_program(a) || find_code(a) || open_output(a))
         return 1;
     int status = copy_self(a) || translate_all(a) || finish(a, &head) || name_output(a);
-    if (status)
+    if (status && a->temporary[0])
         unlink(a->temporary);
-    else
+    else if (!status)
         report(a, &head, now() - start);
     return status;
 }
