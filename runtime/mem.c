@@ -631,6 +631,10 @@ i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot)
             unlock(m);
             return error ? error : -EINVAL;
         }
+        if (p->kind & MEM_GROWS) {
+            see_growth(m, *p);
+            p = find(m, addr);
+        }
         addr = p->start;
     }
     prot &= 7;

@@ -589,6 +589,21 @@ static void host_fault(int signo)
     }
 }
 
+int signal_caught(MemReader *read, void *context, u64 task, u64 *caught)
+{
+    u64 state, actions;
+    GuestAction of[SIGNALS + 1];
+    if (read(context, &state, task + offsetof(Task, signals), sizeof state) ||
+        read(context, &actions, state + offsetof(SignalState, actions), sizeof actions) ||
+        read(context, of, actions + offsetof(Actions, of), sizeof of))
+        return -EFAULT;
+    *caught = 0;
+    for (int signo = 1; signo <= SIGNALS; signo++)
+        if (of[signo].handler != HANDLER_DFL && of[signo].handler != HANDLER_IGN)
+            *caught |= BIT(signo);
+    return 0;
+}
+
 _Noreturn void signal_die(int signo)
 {
     signal_block_all();

@@ -8,6 +8,7 @@
 #ifndef DRAGOMAN_SIGNAL_H
 #define DRAGOMAN_SIGNAL_H
 
+#include "mem.h"
 #include "runtime.h"
 
 enum { SIGNALS = 64 };
@@ -113,6 +114,9 @@ struct ThreadHeld *signal_held_by(const Task *t); /* NULL when it is about to en
 bool signal_take_held(Task *t, u64 set, siginfo_t *info);
 /* The last host_syscall may have got copies of those, which others take the signals of (sent.c). */
 bool signal_got_copies(const Task *t);
+
+/* The signals that the Task at `task`, as `read` reads it, has handlers for, a bit each. 0 or -EFAULT. */
+int signal_caught(MemReader *read, void *context, u64 task, u64 *caught);
 
 /* Ends the process by a signal, as the kernel's default action does. */
 _Noreturn void signal_die(int signo);

@@ -18,6 +18,7 @@ typedef struct View {
     size_t nmaps;
     i32 *tids;
     size_t ntids;
+    u64 task; /* where the first thread's Task is */
 } View;
 
 /* What is known about the process of v->dir, which is filled in; false if it is no guest's, or may not be looked at. */

@@ -40,9 +40,12 @@ static bool view_tasks(View *v, bool vfork_child)
             view_read(v, &task.vfork_child, at + offsetof(Task, vfork_child), sizeof task.vfork_child) ||
             view_read(v, &task.next, at + offsetof(Task, next_task), sizeof task.next))
             return false;
+        u64 here = at;
         at = (u64)task.next;
         if (task.vfork_child != vfork_child)
             continue;
+        if (!v->ntids)
+            v->task = here;
         if (v->ntids == cap) {
             i32 *more = realloc(v->tids, (cap = cap ? 2 * cap : 16) * sizeof *more);
             if (!more)
@@ -212,6 +215,7 @@ bool view_open(View *v, const Task *t)
     v->maps = NULL;
     v->tids = NULL;
     v->nmaps = v->ntids = 0;
+    v->task = 0;
     bool ok = true;
     if (v->dir.own) {
         Process *p = t->process;

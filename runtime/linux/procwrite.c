@@ -107,7 +107,7 @@ typedef struct Amounts {
 static void read_amounts(char **text, Amounts *out)
 {
     *out = (Amounts){0};
-    while (**text && !isxdigit((unsigned char)**text)) {
+    while (**text && !strchr("0123456789abcdef", **text)) { /* the next entry's address; "Anonymous:" isn't one */
         char *line = view_line(text), *colon = strchr(line, ':'), *end;
         if (!colon)
             continue;
@@ -292,6 +292,39 @@ static u64 less(u64 a, u64 b)
     return a > b ? a - b : 0;
 }
 
+static u64 amount(const Amounts *a, const char *name)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->lines[i].name, name) == 0)
+            return a->lines[i].kb;
+    return 0;
+}
+
+static u64 smaller(u64 a, u64 b)
+{
+    return a < b ? a : b;
+}
+
+/* The guest's, where all that the kernel counts is `all`. That lags behind by some hundred kB (it counts for each processor by itself),
+ * so what seems to be little is looked at. */
+static Resident guests_resident(const View *v, Resident all)
+{
+    enum { LITTLE = 4096 };
+    Resident ours = translators(v);
+    u64 rss = less(all.anon + all.file + all.shared, ours.anon + ours.file + ours.shared);
+    u64 files = smaller(less(all.file + all.shared, ours.file + ours.shared), rss), shared = less(all.shared, ours.shared);
+    char *smaps = rss < LITTLE ? view_file(v->dir.path, "smaps") : NULL;
+    if (smaps) {
+        Amounts sum;
+        sum_amounts(v, smaps, &sum);
+        rss = amount(&sum, "Rss");
+        files = less(rss, amount(&sum, "Anonymous"));
+        free(smaps);
+    }
+    shared = smaller(shared, files);
+    return (Resident){.anon = rss - files, .file = files - shared, .shared = shared};
+}
+
 /* How much a process has mapped, in kB. */
 typedef struct Mapped {
     u64 size, data, stack, text, libraries;
@@ -323,10 +356,10 @@ void write_statm(const View *v, FILE *f, char *text)
 {
     u64 size, resident, shared;
     Mapped m = mapped(v);
-    Resident r = translators(v);
-    if (sscanf(text, "%lu %lu %lu", &size, &resident, &shared) == 3)
-        fprintf(f, "%lu %lu %lu %lu 0 %lu 0\n", m.size / 4, less(resident, (r.anon + r.file + r.shared) / 4),
-                less(shared, (r.file + r.shared) / 4), m.text / 4, (m.data + m.stack) / 4);
+    if (sscanf(text, "%lu %lu %lu", &size, &resident, &shared) != 3)
+        return;
+    Resident r = guests_resident(v, (Resident){.anon = less(resident, shared) * 4, .file = shared * 4});
+    fprintf(f, "%lu %lu %lu %lu 0 %lu 0\n", m.size / 4, (r.anon + r.file) / 4, r.file / 4, m.text / 4, (m.data + m.stack) / 4);
 }
 
 /* Fields by their numbers in proc_pid_stat(5). */
@@ -338,7 +371,6 @@ void write_stat(const View *v, FILE *f, char *text)
         return;
     fwrite(text, 1, (size_t)(close_paren + 1 - text), f);
     Mapped m = mapped(v);
-    Resident r = translators(v);
     enum { RSS = 24 };
     const struct {
         int field;
@@ -355,12 +387,14 @@ void write_stat(const View *v, FILE *f, char *text)
         while (i < LEN(ours) && ours[i].field != field)
             i++;
         /* The kernel shows addresses only to those who may see them. */
-        if (i < LEN(ours) && strcmp(s, "0") != 0)
+        if (i < LEN(ours) && strcmp(s, "0") != 0) {
             fprintf(f, " %lu", ours[i].value);
-        else if (field == RSS)
-            fprintf(f, " %lu", less(strtoul(s, NULL, 10), (r.anon + r.file + r.shared) / 4));
-        else
+        } else if (field == RSS) {
+            Resident r = guests_resident(v, (Resident){.anon = strtoul(s, NULL, 10) * 4});
+            fprintf(f, " %lu", (r.anon + r.file + r.shared) / 4);
+        } else {
             fprintf(f, " %s", s);
+        }
     }
     fputc('\n', f);
 }
@@ -375,8 +409,10 @@ static u64 status_kb(const char *text, const char *name)
 void write_status(const View *v, FILE *f, char *text)
 {
     Mapped m = mapped(v);
-    Resident r = translators(v);
-    u64 others = less(status_kb(text, "\nVmSize:"), m.size), resident = r.anon + r.file + r.shared;
+    const Resident all = {status_kb(text, "\nRssAnon:"), status_kb(text, "\nRssFile:"), status_kb(text, "\nRssShmem:")};
+    const Resident r = guests_resident(v, all);
+    u64 resident = r.anon + r.file + r.shared, peak = less(status_kb(text, "\nVmHWM:"), all.anon + all.file + all.shared);
+    u64 others = less(status_kb(text, "\nVmSize:"), m.size), caught;
     const struct {
         const char *name;
         u64 kb;
@@ -384,16 +420,17 @@ void write_status(const View *v, FILE *f, char *text)
         /* The highest there ever was, less what is the translator's now. */
         {"VmPeak", less(status_kb(text, "\nVmPeak:"), others)},
         {"VmSize", m.size},
-        {"VmHWM", less(status_kb(text, "\nVmHWM:"), resident)},
-        {"VmRSS", less(status_kb(text, "\nVmRSS:"), resident)},
-        {"RssAnon", less(status_kb(text, "\nRssAnon:"), r.anon)},
-        {"RssFile", less(status_kb(text, "\nRssFile:"), r.file)},
-        {"RssShmem", less(status_kb(text, "\nRssShmem:"), r.shared)},
+        {"VmHWM", resident + peak},
+        {"VmRSS", resident},
+        {"RssAnon", r.anon},
+        {"RssFile", r.file},
+        {"RssShmem", r.shared},
         {"VmData", m.data},
         {"VmStk", m.stack},
         {"VmExe", m.text},
         {"VmLib", m.libraries},
     };
+    bool knows_caught = signal_caught(view_read, (void *)v, v->task, &caught) == 0;
     for (char *line; (line = view_line(&text));) {
         size_t name = strcspn(line, ":"), i = 0;
         while (i < LEN(ours) && (strncmp(line, ours[i].name, name) != 0 || ours[i].name[name]))
@@ -402,6 +439,8 @@ void write_status(const View *v, FILE *f, char *text)
             fprintf(f, "%s:\t%8lu kB\n", ours[i].name, ours[i].kb);
         else if (strncmp(line, "Threads:", 8) == 0)
             fprintf(f, "Threads:\t%zu\n", v->ntids);
+        else if (knows_caught && strncmp(line, "SigCgt:", 7) == 0)
+            fprintf(f, "SigCgt:\t%016lx\n", caught);
         else if (v->dir.own && self->seccomp && strncmp(line, "Seccomp:", 8) == 0)
             fprintf(f, "Seccomp:\t%u\n", self->seccomp);
         else if (v->dir.own && self->seccomp && strncmp(line, "Seccomp_filters:", 16) == 0)

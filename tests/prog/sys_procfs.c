@@ -202,6 +202,49 @@ static void amounts(void)
     printf(" stat %d\n", labs((field(file("/proc/self/stat"), 23) >> 10) - size) < 64);
 }
 
+static void on_signal(int signo)
+{
+}
+
+/* An entry of smaps to its end; which signals have handlers; how little memory a small process has, which is not none.
+ */
+static void details(void)
+{
+    char *pages = mmap(NULL, 12 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) + 4096, line[512];
+    unsigned long start, anonymous = 0;
+    int here = 0, flags = 0;
+    mprotect(pages, 10 * 4096, PROT_READ | PROT_WRITE);
+    memset(pages, 1, 10 * 4096);
+    FILE *f = fopen("/proc/self/smaps", "r");
+    while (fgets(line, sizeof line, f)) {
+        if (sscanf(line, "%lx-", &start) == 1 && !isupper((unsigned char)*line))
+            here = start == (uintptr_t)pages;
+        else if (here && !flags)
+            sscanf(line, "Anonymous: %lu", &anonymous), flags = strncmp(line, "VmFlags: rd wr", 14) == 0;
+    }
+    fclose(f);
+    printf("smaps: anonymous %lu kB, flags %d\n", anonymous, flags);
+    unsigned long before = strtoul(strstr(file("/proc/self/status"), "SigCgt:") + 7, NULL, 16);
+    signal(SIGHUP, on_signal);
+    signal(SIGUSR1, SIG_IGN);
+    printf("handlers %lx", strtoul(strstr(file("/proc/self/status"), "SigCgt:") + 7, NULL, 16) - before);
+    for (int signo = 1; signo < 32; signo++)
+        signal(signo, SIG_DFL);
+    printf(" %lx\n", strtoul(strstr(file("/proc/self/status"), "SigCgt:") + 7, NULL, 16) & 0x7fffffff);
+    fflush(stdout);
+    for (int i = 0; i < 10; i++) {
+        pid_t pid = fork();
+        if (!pid) {
+            long resident = kb(file("/proc/self/status"), "VmRSS:");
+            _exit((resident < 64) + 2 * (kb(text, "RssAnon:") < 40) + 4 * (field(file("/proc/self/stat"), 24) < 16));
+        }
+        int status;
+        waitpid(pid, &status, 0);
+        if (status)
+            printf("too little: %x\n", status);
+    }
+}
+
 static void part(const char *what, int fd)
 {
     char buf[5] = {0};
@@ -406,6 +449,7 @@ int main(int argc, char **argv)
     pthread_create(&thread, NULL, thread_main, NULL);
     pthread_join(thread, NULL);
     amounts();
+    details();
     positions(argv);
     parts();
     other(argv);

@@ -75,6 +75,7 @@ static void growing(void)
     q = mmap(p + (32 << 20), 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1, 0);
     q[-5 * PAGE] = 1;
     result("grown, mprotect PROT_GROWSDOWN", mprotect(q, PAGE, PROT_READ | PROT_GROWSDOWN));
+    result("grown, read(2) into what has grown", readv(open("/dev/zero", O_RDONLY), &(struct iovec){q - 3 * PAGE, PAGE}, 1));
     result("grown, read(2) into what grows", readv(open("/dev/zero", O_RDONLY), &(struct iovec){q + PAGE, PAGE}, 1));
     char *other = map(1);
     result("mprotect PROT_GROWSDOWN of another", mprotect(other, PAGE, PROT_READ | PROT_GROWSDOWN));
