@@ -403,8 +403,14 @@ static bool is_off(void)
 
 static int install(const Request *r)
 {
+    if (r->form == FORM_SYSTEMD && in_user_namespace()) {
+        complain("--systemd is for the host, and this is a user namespace");
+        return EXIT_FAILED;
+    }
     if (!mount_misc())
         return EXIT_FAILED;
+    if (r->form == FORM_SYSTEMD)
+        mkdir(BOOT_DIR, 0755);
     for (size_t i = 0; i < r->nguests; i++) {
         int status = install_one(r, r->guests[i]);
         if (status)

@@ -3,6 +3,7 @@
 #   bin/dragoman                    the program
 #   lib/dragoman/qemu-ISA           the same under qemu-user's name, for who expects qemu's command line
 #   lib/dragoman/sysroot            makes a directory of Debian packages to run programs against
+#   share/dragoman/bench/           what 'dragoman bench' builds
 #   share/man/man1/, share/bash-completion/   made from the tables of commands and options
 #   lib/binfmt.d/, share/binfmts/   registrations with the kernel, for systemd and for Debian's binfmt-support
 #   share/doc/dragoman/             README.md, the docs, and copyright: the licences of all that is linked in
@@ -12,6 +13,7 @@ install(DIRECTORY ${CMAKE_BINARY_DIR}/package/man/ DESTINATION ${CMAKE_INSTALL_M
 install(FILES ${CMAKE_BINARY_DIR}/package/dragoman.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
         RENAME dragoman)
 install(PROGRAMS ${CMAKE_SOURCE_DIR}/tools/sysroot DESTINATION lib/dragoman)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/tools/bench DESTINATION share/dragoman)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
 
