@@ -46,6 +46,7 @@ enum : u64 {
         CLONE_DETACHED | CLONE_CLEAR_SIGHAND,
     /* Acted upon here, never handed to the host's clone. */
     OWN_FLAGS = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID | CLONE_SETTLS | CLONE_CLEAR_SIGHAND,
+    NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
     /* What every pthread shares. */
     PTHREAD_FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
 };
@@ -200,6 +201,7 @@ _Noreturn void process_exit(Task *t, int status)
 {
     if (!t->vfork_child)
         end_process(t->process, status);
+    tell_joiner(t); /* who shares its memory */
     exit_group(status);
 }
 
@@ -272,9 +274,14 @@ static void *thread_main(void *arg)
     t->thread = pthread_self();
     t->tid = (i32)gettid();
     t->abi->enter_thread(t);
-    u64 unshared = PTHREAD_FLAGS & (CLONE_FS | CLONE_FILES) & ~a->flags;
-    if (unshared)
-        raw_syscall(SYS_unshare, unshared, 0, 0, 0, 0, 0);
+    u64 unshared = (PTHREAD_FLAGS & (CLONE_FS | CLONE_FILES) & ~a->flags) | (a->flags & NAMESPACES);
+    i64 error = unshared ? raw_syscall(SYS_unshare, unshared, 0, 0, 0, 0, 0) : 0;
+    if (error) {
+        self = NULL;
+        child_free(t);
+        tell_started(start, error);
+        return NULL;
+    }
     if (a->flags & CLONE_PARENT_SETTID)
         put_tid(a->parent_tid, t->tid);
     if (a->flags & CLONE_CHILD_SETTID)
@@ -284,6 +291,8 @@ static void *thread_main(void *arg)
         return NULL;
     thread_end = &end;
     signal_thread_start(t);
+    if (unshared & NAMESPACES)
+        rights_changed(t);
     task_loop(t);
 }
 
@@ -423,7 +432,7 @@ static i64 host_fork(const CloneArgs *a, int *pidfd)
     CloneArgs host = {
         .flags = flags,
         .pidfd = (u64)pidfd,
-        .exit_signal = a->exit_signal,
+        .exit_signal = flags & CLONE_PARENT ? 0 : a->exit_signal, /* this process's; clone3 wants none then */
         .set_tid = a->set_tid,
         .set_tid_size = a->set_tid_size,
         .cgroup = a->cgroup,
@@ -438,7 +447,7 @@ static i64 host_fork(const CloneArgs *a, int *pidfd)
 /* May the child have less rights than a thread of this process? */
 static bool less_rights(Task *t, const CloneArgs *a)
 {
-    if (a->flags & (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP))
+    if (a->flags & NAMESPACES)
         return true;
     return rights_differ(t);
 }
@@ -546,6 +555,11 @@ static i64 run_vfork(Vfork *v)
         }
         munmap(stack, size);
     }
+    if (pid > 0) { /* it has been killed, or executed a program */
+        signal_admit_faults();
+        tell_joiner(v->child);
+        signal_block_all();
+    }
     if (shares_handlers)
         signal_after_sharer(v->child);
     free(v->child->exec_argv);
@@ -610,6 +624,8 @@ i64 thread_clone(Task *t, const CloneArgs *a)
     if ((flags & CLONE_FS) && (flags & (CLONE_NEWNS | CLONE_NEWUSER)))
         return -EINVAL;
     if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
+        return -EINVAL;
+    if ((flags & CLONE_THREAD) && (flags & (CLONE_NEWUSER | CLONE_NEWPID)))
         return -EINVAL;
     if (t->vfork_child && (flags & CLONE_VM) && !(flags & CLONE_VFORK))
         return -EINVAL; /* its thread-local storage is taken */

@@ -56,7 +56,7 @@ SYSCALL(clone3)
         return -EINVAL;
     if (!args.stack != !args.stack_size)
         return -EINVAL;
-    if ((args.flags & CLONE_THREAD) && args.exit_signal)
+    if ((args.flags & (CLONE_THREAD | CLONE_PARENT)) && args.exit_signal)
         return -EINVAL;
     return thread_clone(t, &args);
 }

@@ -30,6 +30,60 @@ static int sets_handler(void *arg)
     return 0;
 }
 
+static int kills_itself(void *arg)
+{
+    raise(SIGKILL);
+    return 0;
+}
+
+static int renames(void *arg)
+{
+    syscall(SYS_sethostname, "elsewhere", 9);
+    atomic_store(&shared, -1);
+    syscall(SYS_exit, 0);
+    return 0;
+}
+
+/* Children of the parent's by the old call, which names a signal, too; threads in namespaces of their own, and what they can't be in;
+ * a word that is cleared at the end of who shares memory. */
+static void flags(void)
+{
+    int status[2] = {-1, -1};
+    fflush(stdout);
+    pid_t pid = fork();
+    if (!pid)
+        _exit(syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL) < 0 ? 2 : 1);
+    for (int i = 0; i < 2; i++)
+        wait(&status[i]);
+    printf("CLONE_PARENT: %x %x\n", status[0], status[1]);
+    unsigned long args[8] = {CLONE_PARENT, 0, 0, 0, SIGCHLD};
+    long result = syscall(SYS_clone3, args, sizeof args);
+    printf("clone3 with CLONE_PARENT and a signal: %s\n", result < 0 ? strerrorname_np(errno) : "made");
+    unsigned long thread = CLONE_THREAD | CLONE_VM | CLONE_SIGHAND;
+    unsigned long not[] = {CLONE_NEWPID | thread, CLONE_NEWUSER | thread, CLONE_NEWPID | CLONE_NEWUSER | thread};
+    for (int i = 0; i < 3; i++) {
+        result = clone(counts, stack[0] + sizeof stack[0], not[i], NULL);
+        printf("thread %lx: %s\n", not[i], result < 0 ? strerrorname_np(errno) : "made");
+    }
+    char before[65], after[65];
+    gethostname(before, sizeof before);
+    result = clone(renames, stack[0] + sizeof stack[0], CLONE_NEWUTS | thread, NULL);
+    while (result > 0 && atomic_load(&shared) != -1)
+        sched_yield();
+    gethostname(after, sizeof after);
+    printf("thread with a name of its own: %s, %d\n", result < 0 ? strerrorname_np(errno) : "made", strcmp(before, after));
+    static volatile int word = 77;
+    result = clone(counts, stack[0] + sizeof stack[0], CLONE_VM | CLONE_VFORK | CLONE_CHILD_CLEARTID | SIGCHLD, NULL, NULL, NULL, (int *)&word);
+    waitpid((pid_t)result, NULL, 0);
+    printf("word at the end: %d\n", word);
+    word = 77;
+    result = clone(kills_itself, stack[0] + sizeof stack[0], CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD, NULL, NULL, NULL, (int *)&word);
+    waitpid((pid_t)result, status, 0);
+    while (word)
+        sched_yield();
+    printf("word of who has been killed: %x\n", WTERMSIG(status[0]));
+}
+
 static int closes(void *arg)
 {
     close(pipefd[0]);
@@ -109,6 +163,8 @@ int main(void)
 {
     int r;
     setvbuf(stdout, NULL, _IONBF, 0);
+    flags();
+    atomic_store(&shared, 0);
     /* Processes that share memory and run beside their parent. */
     pid_t pid[4];
     for (int i = 0; i < 4; i++)
