@@ -8,6 +8,7 @@ case $DRAGOMAN in
 *qemu*) tiers=- ;;
 *) tiers=${DRAGOMAN_TIERS:-baseline llvm auto} ;;
 esac
+PATH=$PATH:/usr/sbin:/sbin # chroot and the like, for whoever isn't root
 # Translations are kept from test to test, as a user's are from run to run.
 DRAGOMAN_CACHE=${DRAGOMAN_CACHE-$root/build/cache}
 export DRAGOMAN DRAGOMAN_CACHE
@@ -38,9 +39,10 @@ guest() {
 }
 
 # summary FILE: prints the closing line from a file of lines that begin with PASS, FAIL or SKIP; fails if any did. The line also
-# goes to build/counts/$COUNTS, if that is set, for tools/test to add up.
+# goes to build/counts/$COUNTS, if that is set, for tools/test to add up, and what was skipped to build/counts/$COUNTS.skipped.
 summary() {
     mkdir -p "$root/build/counts"
+    grep -a '^SKIP' "$1" >"$root/build/counts/${COUNTS:-last}.skipped"
     awk '/^PASS/ {p++} /^FAIL/ {f++} /^SKIP/ {s++} END {printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f != 0 || p + s == 0}' "$1" \
         >"$root/build/counts/${COUNTS:-last}"
     status_=$?
