@@ -368,6 +368,13 @@ static void clean_up(void)
         ;
 }
 
+static void signals(void (*action)(int))
+{
+    for (int signo = 1; signo <= 64; signo++)
+        if (signo != SIGCHLD)
+            signal(signo, action);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 6)
@@ -377,10 +384,13 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IONBF, 0);
     struct rlimit processes = {100, 100};
     setrlimit(RLIMIT_NPROC, &processes);
+    /* PID 1 of a namespace gets none, but for those that are sent to the number of another thread, such as a translator's. */
+    signals(SIG_IGN);
     for (int i = atoi(argv[3]); i < atoi(argv[4]); i++) {
         int status;
         pid_t pid = fork();
         if (pid == 0) {
+            signals(SIG_DFL);
             state = seed * 1000003 + (u64)i;
             if (strcmp(argv[1], "nobody") == 0)
                 give_up_rights();
