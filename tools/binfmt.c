@@ -610,12 +610,23 @@ static const struct Action {
     int (*run)(const Request *r);
 } actions[] = {{"install", install}, {"remove", remove_all}, {"status", status}, {"test", test}, {"print", print}};
 
+/* By our name, or Debian's, which docker has, too. */
+static const Guest *guest_called(const char *name, size_t n)
+{
+    for (size_t i = 0; i < nguests; i++) {
+        const char *debian = abi_of(guests[i])->debian;
+        if (debian && strlen(debian) == n && !memcmp(debian, name, n))
+            return guests[i];
+    }
+    return guest_find(name, n);
+}
+
 static bool set_guests(Request *r, const char *list)
 {
     r->nguests = 0;
     for (size_t n; *list; list += n + (list[n] == ',')) {
         n = strcspn(list, ",");
-        const Guest *guest = guest_find(list, n);
+        const Guest *guest = guest_called(list, n);
         if (!guest) {
             complain("--arch: there is no guest '%.*s'; 'dragoman --version' lists those there are", (int)n, list);
             return false;
