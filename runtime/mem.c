@@ -759,6 +759,8 @@ i64 mem_shm_attach(struct MemMap *m, int id, u64 addr, int flags)
     int prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
     if (addr && (addr % PAGE || bad_place(m, addr, length)))
         result = -EINVAL;
+    else if (!addr && m->limit != ADDRESSES && !(addr = mem_room(m, length)))
+        result = -ENOMEM;
     else if (refuses_exec(m, prot, prot))
         result = -EACCES;
     else if (!may_map(m, fixed ? addr : 0, fixed ? addr + length : length, PROT_READ, MEM_SHARED))

@@ -10,6 +10,7 @@
  *   storage. */
 #include "thread.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
@@ -78,31 +79,42 @@ static void futex_death(const Task *t, u64 addr, bool pi, bool pending)
         futex_wake(addr);
 }
 
+/* struct robust_list_head and, its first word, struct robust_list: words of the guest's. */
+typedef struct RobustHead {
+    u64 next, offset, pending;
+} RobustHead;
+
+static bool read_robust(const Task *t, u64 addr, RobustHead *head, size_t words)
+{
+    u32 narrow[3] = {0};
+    *head = (RobustHead){0};
+    if (t->guest->elf_class == ELFCLASS64)
+        return !mem_read(head, addr, words * sizeof(u64));
+    if (mem_read(narrow, addr, words * sizeof(u32)))
+        return false;
+    *head = (RobustHead){narrow[0], (u64)(i64)(i32)narrow[1], narrow[2]};
+    return true;
+}
+
 /* The guest's robust list. The kernel would find it too, but only when the host thread is gone, and by then others
  * may have been told that the guest's is and may have freed its memory. */
 static void robust_list_exit(Task *t)
 {
-    struct {
-        u64 next;
-        i64 offset;
-        u64 pending;
-    } head;
-    u64 entry;
-    if (!t->robust_list || mem_read(&head, t->robust_list, sizeof head))
+    RobustHead head, next;
+    if (!t->robust_list || !read_robust(t, t->robust_list, &head, 3))
         return;
-    entry = head.next;
-    u64 pending = head.pending & ~(u64)1;
+    u64 entry = head.next, pending = head.pending & ~(u64)1;
     for (int limit = 2048; limit-- && (entry & ~(u64)1) != t->robust_list;) {
-        u64 at = address_accessed(t, entry & ~(u64)1), next;
-        bool more = mem_read(&next, at, sizeof next) == 0;
+        u64 at = address_accessed(t, entry & ~(u64)1);
+        bool more = read_robust(t, at, &next, 1);
         if (at != pending)
-            futex_death(t, at + (u64)head.offset, entry & 1, false);
+            futex_death(t, at + head.offset, entry & 1, false);
         if (!more)
             break;
-        entry = next;
+        entry = next.next;
     }
     if (pending)
-        futex_death(t, pending + (u64)head.offset, head.pending & 1, true);
+        futex_death(t, pending + head.offset, head.pending & 1, true);
     raw_syscall(SYS_set_robust_list, 0, 24, 0, 0, 0, 0);
     t->robust_list = 0;
 }
@@ -199,6 +211,8 @@ void process_print_stats(Task *t)
 
 _Noreturn void process_exit(Task *t, int status)
 {
+    if (t->guest->elf_class != ELFCLASS64) /* the host's kernel doesn't know of the list */
+        robust_list_exit(t);
     if (!t->vfork_child)
         end_process(t->process, status);
     tell_joiner(t); /* who shares its memory */

@@ -8,9 +8,9 @@
  *   0 @ N D G C W   constants: 0, AT_FDCWD, AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, creat's flags, SIGCHLD, that of vfork
  *
  * Addresses of structures that the call reads:
- *   t timespec, M milliseconds instead of one, w timeval for one that is filled as well, p two timespecs, U two timevals, d itimerspec,
+ *   t timespec, q one of 64 bits, whose nanoseconds have nothing above, Q two, M milliseconds instead of one, w timeval for one that is filled as well, p two timespecs, U two timevals, d itimerspec,
  *   x itimerval, i iovec (the next register is how many), m msghdr, a sigaction, k stack_t, h array of pointers, l rlimit,
- *   Z pointer and size, J siginfo_t, E sigevent, f futex's timeout, o offset of 32 bits that is filled as well
+ *   Z pointer and size, J siginfo_t, E sigevent, f futex's timeout, e the same of 64 bits, o offset of 32 bits that is filled as well
  * and that it fills:
  *   T timespec, V timeval, Y itimerspec, X itimerval, F statfs64, g rusage, c tms, n msghdr, y sysinfo, b sigaction, K stack_t, R rlimit,
  *   I siginfo_t */
@@ -84,6 +84,18 @@ static i64 convert_times(Conversion *c, u64 *arg, size_t n, i64 unit)
         if (unit == 1 && (narrow[i].nsec == UTIME_NOW || narrow[i].nsec == UTIME_OMIT))
             wide[i].tv_nsec = narrow[i].nsec;
     }
+    *arg = (u64)wide;
+    return 0;
+}
+
+/* Where a C library of 32 bits has padding. */
+static i64 clean_times(Conversion *c, u64 *arg, size_t n)
+{
+    struct timespec *wide = room(c, n * sizeof *wide);
+    if (!wide || mem_read(wide, *arg, n * sizeof *wide))
+        return -EFAULT;
+    for (size_t i = 0; i < n; i++)
+        wide[i].tv_nsec &= 0xffffffff;
     *arg = (u64)wide;
     return 0;
 }
@@ -192,6 +204,8 @@ static i64 convert_in(Conversion *c, char kind, u64 *arg, const u64 *regs, u32 r
     if (!guest)
         return 0;
     switch (kind) {
+    case 'q': return clean_times(c, arg, 1);
+    case 'Q': return clean_times(c, arg, 2);
     case 't': return convert_times(c, arg, 1, 1);
     case 'p': return convert_times(c, arg, 2, 1);
     case 'd': return convert_times(c, arg, 2, 1);
@@ -203,10 +217,13 @@ static i64 convert_in(Conversion *c, char kind, u64 *arg, const u64 *regs, u32 r
             c->out[c->nout++] = (Filled){'w', guest, (void *)*arg};
         return error;
     }
-    case 'f': { /* of the operations that wait */
+    case 'f': /* of the operations that wait */
+    case 'e': {
         u32 op = (u32)regs[1] & (u32)FUTEX_CMD_MASK;
         bool waits = op == FUTEX_WAIT || op == FUTEX_LOCK_PI || op == FUTEX_WAIT_BITSET || op == FUTEX_WAIT_REQUEUE_PI || op == 13;
-        return waits ? convert_times(c, arg, 1, 1) : 0;
+        if (!waits)
+            return 0;
+        return kind == 'f' ? convert_times(c, arg, 1, 1) : clean_times(c, arg, 1);
     }
     case 'i':
         if (regs[reg] > 1024)
@@ -525,10 +542,37 @@ static i64 call_get_tls(Task *t, const u64 *args)
     return (i64)arm_state(t)->tpidruro;
 }
 
-/* The host's kernel would walk the list with pointers of its own size. */
-static i64 call_set_robust_list(Task *t, const u64 *args)
+/* Timeouts by the old structure; the new options have that of 64 bits. */
+static bool is_timeout(const u64 *args)
 {
-    return args[1] == 12 ? 0 : -EINVAL;
+    return args[1] == SOL_SOCKET && (args[2] == SO_RCVTIMEO_OLD || args[2] == SO_SNDTIMEO_OLD);
+}
+
+static i64 call_setsockopt(Task *t, const u64 *args)
+{
+    ArmTimespec narrow;
+    if (!is_timeout(args) || args[4] < sizeof narrow)
+        return host_syscall(t, __NR_setsockopt, args[0], args[1], args[2], args[3], args[4], 0);
+    if (mem_read(&narrow, args[3], sizeof narrow))
+        return -EFAULT;
+    struct timeval wide = {narrow.sec, narrow.nsec};
+    return host_syscall(t, __NR_setsockopt, args[0], args[1], args[2], (u64)&wide, sizeof wide, 0);
+}
+
+static i64 call_getsockopt(Task *t, const u64 *args)
+{
+    struct timeval wide;
+    socklen_t size = sizeof wide, room;
+    if (!is_timeout(args))
+        return host_syscall(t, __NR_getsockopt, args[0], args[1], args[2], args[3], args[4], 0);
+    if (mem_read(&room, args[4], sizeof room))
+        return -EFAULT;
+    i64 result = host_syscall(t, __NR_getsockopt, args[0], args[1], args[2], (u64)&wide, (u64)&size, 0);
+    ArmTimespec narrow = {(i32)wide.tv_sec, (i32)wide.tv_usec};
+    room = room < sizeof narrow ? room : sizeof narrow;
+    if (result < 0)
+        return result;
+    return mem_write(args[3], &narrow, room) || mem_write(args[4], &room, sizeof room) ? -EFAULT : 0;
 }
 
 bool arm_own_call(Task *t, u32 number, const u64 args[6], i64 *result)
@@ -537,7 +581,7 @@ bool arm_own_call(Task *t, u32 number, const u64 args[6], i64 *result)
         u32 number;
         i64 (*run)(Task *t, const u64 *args);
     } calls[] = {
-        {63, call_dup2}, {119, call_sigreturn}, {140, call_llseek}, {221, call_fcntl}, {338, call_set_robust_list},
+        {63, call_dup2}, {119, call_sigreturn}, {140, call_llseek}, {221, call_fcntl}, {294, call_setsockopt}, {295, call_getsockopt},
         {0xf0002, call_cacheflush}, {0xf0005, call_set_tls}, {0xf0006, call_get_tls},
     };
     for (size_t i = 0; i < LEN(calls); i++)

@@ -1,5 +1,6 @@
 /* The machine as the guest sees it: names, limits, processors, and what a process may ask of the kernel about
  * itself. */
+#include <elf.h>
 #include <linux/random.h>
 #include <sched.h>
 #include <stdio.h>
@@ -137,8 +138,9 @@ SYSCALL(prctl)
 
 SYSCALL(set_robust_list)
 {
-    /* The host's kernel walks the guest's list when the thread dies: its layout is the same. */
-    i64 error = raw_syscall(__NR_set_robust_list, a, b, 0, 0, 0, 0);
+    /* The host's kernel walks the guest's list when the thread is killed, if its layout is the same. */
+    bool wide = t->guest->elf_class == ELFCLASS64;
+    i64 error = wide ? raw_syscall(__NR_set_robust_list, a, b, 0, 0, 0, 0) : b == 12 ? 0 : -EINVAL;
     if (!error)
         t->robust_list = a;
     return error;
