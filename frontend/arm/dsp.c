@@ -77,20 +77,16 @@ LIFT(t32_ssat_asr)
 {
     if (t32_imm5(i))
         saturate(l, i, i->sat + 1u, true, RIGHT, t32_imm5(i));
-    else if (i->sat < 16)
-        saturate16(l, i, i->sat + 1u, true);
     else
-        undefined(l);
+        saturate16(l, i, i->sat + 1u, true);
 }
 
 LIFT(t32_usat_asr)
 {
     if (t32_imm5(i))
         saturate(l, i, i->sat, false, RIGHT, t32_imm5(i));
-    else if (i->sat < 16)
-        saturate16(l, i, i->sat, false);
     else
-        undefined(l);
+        saturate16(l, i, i->sat, false);
 }
 
 /* -- parallel arithmetic: in the lowest lanes of vectors ----------------------------------------------------------------- */

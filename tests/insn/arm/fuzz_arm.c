@@ -237,13 +237,26 @@ static bool run_oracle(const char *qemu, const char *oracle, const Case *cases, 
     bool ok = fd >= 0 && result >= 0 && write(fd, cases, n * sizeof *cases) == (ssize_t)(n * sizeof *cases);
     snprintf(command, sizeof command, "%s -cpu max %s <%s >%s 2>/dev/null", qemu, oracle, in, out);
     ok = ok && system(command) == 0 && pread(result, outcomes, n * sizeof *outcomes, 0) == (ssize_t)(n * sizeof *outcomes);
-    if (!ok)
-        fprintf(stderr, "fuzz_arm: %s failed\n", command);
     close(fd);
     close(result);
     unlink(in);
     unlink(out);
     return ok;
+}
+
+/* QEMU itself ends on a jump into the page of helpers: the cases around such a one count as skipped. */
+static void run_oracle_in_parts(const char *qemu, const char *oracle, const Case *cases, Outcome *outcomes, size_t n)
+{
+    enum { FEW = 32 };
+    if (run_oracle(qemu, oracle, cases, outcomes, n))
+        return;
+    if (n > FEW) {
+        run_oracle_in_parts(qemu, oracle, cases, outcomes, n / 2);
+        run_oracle_in_parts(qemu, oracle, cases + n / 2, outcomes + n / 2, n - n / 2);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        outcomes[i].signo = SIGALRM;
 }
 
 /* -- random cases ----------------------------------------------------------------------------------------------------------- */
@@ -535,7 +548,7 @@ int main(int argc, char **argv)
     Fuzz f = {.a32 = true, .t32 = true, .length = 1};
     Tier tier = TIER_INTERP;
     size_t n = 4000, ncases = 20000;
-    u32 most = 1, mismatches = 0, crashes = 0;
+    u32 most = 1, mismatches = 0, skips = 0;
     const char *qemu = "build/qemu10/usr/bin/qemu-arm", *oracle = "build/release/tests/oracle_arm";
     for (int c; (c = getopt(argc, argv, "s:n:l:r:t:v:q:o:ATI")) != -1;) {
         switch (c) {
@@ -571,16 +584,13 @@ int main(int argc, char **argv)
             n = ncases - done;
         for (size_t i = 0; i < n; i++)
             rows[i] = random_case(&f, &cases[i]);
-        if (!run_oracle(qemu, oracle, cases, want, n)) { /* QEMU ends on a jump to the page of helpers */
-            if (++crashes > 3)
-                return 1;
-            continue;
-        }
+        run_oracle_in_parts(qemu, oracle, cases, want, n);
         munmap((void *)(u64)CODE_ADDR, CODE_SIZE);
         run_all(tier, cases, got, n);
         map(CODE_ADDR, CODE_SIZE);
         for (size_t i = 0; i < n; i++) {
             tried[rows[i]]++;
+            skips += want[i].signo == SIGALRM;
             if (equal(&want[i], &got[i]) || skipped(&cases[i], &want[i], &got[i]) || refused(row_name(rows[i]), &cases[i], &want[i], &got[i]))
                 continue;
             mismatches++;
@@ -597,5 +607,7 @@ int main(int argc, char **argv)
             printf("FAIL %-24s %u of %u\n", row_name(i), failed[i], tried[i]);
         }
     printf("%zu cases, %u mismatches in %u rows\n", ncases, mismatches, bad);
-    return mismatches != 0;
+    if (skips > ncases / 20)
+        printf("too many that QEMU didn't run: %u\n", skips);
+    return mismatches != 0 || skips > ncases / 20;
 }
