@@ -532,6 +532,20 @@ static i64 lock_new(const struct MemMap *m, i64 at, u64 size)
     return -EAGAIN;
 }
 
+/* The kernel may pass over a hint for the sake of large pages, and over one that is taken in any case: then it would choose a place that
+ * the guest can't reach. */
+static i64 map_below_limit(struct MemMap *m, u64 hint, u64 size, int prot, int flags, int fd, u64 offset)
+{
+    hint &= -PAGE;
+    if (hint && !bad_range(m, hint, size)) {
+        i64 at = host_map(hint, size, prot, flags | MAP_FIXED_NOREPLACE, fd, offset);
+        if (at != -EEXIST && at != -EPERM)
+            return at;
+    }
+    u64 room = mem_room(m, page_up(size));
+    return room ? host_map(room, size, prot, flags | MAP_FIXED_NOREPLACE, fd, offset) : -ENOMEM;
+}
+
 i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u64 offset, int kind)
 {
     /* x86's own MAP_32BIT and MAP_ABOVE4G mean nothing to a guest. */
@@ -567,10 +581,12 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
             result = -EEXIST;
         addr = 0;
     }
-    if (!fixed && m->limit != ADDRESSES && (!addr || bad_range(m, addr, length)) && !(addr = mem_room(m, length)))
+    if (!fixed && flags & MAP_FIXED_NOREPLACE && bad_range(m, addr, length))
         result = -ENOMEM;
     if (result == 0) {
-        result = host_map(addr, size, host_prot(prot), flags, fd, offset);
+        bool chosen = !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) && m->limit != ADDRESSES;
+        result = chosen ? map_below_limit(m, addr, size, host_prot(prot), flags, fd, offset)
+                        : host_map(addr, size, host_prot(prot), flags, fd, offset);
         result = lock_new(m, result, length);
         if (result < 0 && fixed)
             unclaim(m, addr, addr + length);

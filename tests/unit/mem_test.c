@@ -194,6 +194,25 @@ static void bad_addresses(void **state)
     munmap(p, PAGE);
 }
 
+/* In an address space that ends below the host's nothing is ever above: the kernel would choose so for a hint that is taken, and may for
+ * a large file. */
+static void below_limit(void **state)
+{
+    enum : u64 { LIMIT = 0xffff1000, SIZE = 8 << 20 };
+    struct MemMap *m = mem_new(LIMIT);
+    int fd = memfd_create("large", 0), flags = MAP_PRIVATE;
+    u64 hint = 0;
+    assert_int_equal(ftruncate(fd, SIZE), 0);
+    for (int i = 0; i < 4; i++) {
+        i64 at = mem_map(m, hint, SIZE, PROT_READ, flags, fd, 0, 0);
+        assert_true(at > 0 && (u64)at + SIZE <= LIMIT);
+        hint = (u64)at;
+    }
+    assert_int_equal(mem_map(m, LIMIT - PAGE, SIZE, PROT_READ, flags | MAP_FIXED_NOREPLACE, fd, 0, 0), -ENOMEM);
+    assert_int_equal(mem_map(m, 0, LIMIT, PROT_READ, flags, fd, 0, 0), -ENOMEM);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +220,7 @@ int main(void)
         cmocka_unit_test(code_is_invalidated),
         cmocka_unit_test(moved),
         cmocka_unit_test(bad_addresses),
+        cmocka_unit_test(below_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
