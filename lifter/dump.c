@@ -13,6 +13,7 @@
 #include "../frontend/symbols.h"
 #include "../include/log.h"
 #include "llvm_init.h"
+#include "orc.h"
 
 /* -- disassembly -------------------------------------------------------------------------------------------- */
 
@@ -37,6 +38,8 @@ static LLVMDisasmContextRef disassembler(const char *triple, const char *feature
     } kept[3];
     for (size_t i = 0; i < LEN(kept); i++) {
         if (!kept[i].triple) {
+            if (!orc_usable())
+                return NULL;
             llvm_init();
             kept[i].triple = triple;
             kept[i].context = LLVMCreateDisasmCPUFeatures(triple, "", features, NULL, 0, NULL, no_name);

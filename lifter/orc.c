@@ -45,6 +45,7 @@ static struct {
     pthread_mutex_t lock;
     Orc *orc; /* made by the first compilation */
     bool handler_installed;
+    _Atomic bool starting; /* LLVM's start is under way, or was when LLVM gave up */
     bool warm; /* a compilation has ended: LLVM's one-time initialisations are behind us */
     bool fork_holds_lock;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -63,6 +64,11 @@ static void on_fatal(const char *message)
 void orc_aborted(void)
 {
     on_fatal("LLVM gave up");
+}
+
+bool orc_usable(void)
+{
+    return !state.starting;
 }
 
 /* Takes the error; one line in `why`. */
@@ -168,7 +174,9 @@ static bool make_jit(Orc *orc, char *why, size_t size)
 
 static Orc *orc_new(char *why, size_t size)
 {
+    state.starting = true;
     llvm_init();
+    state.starting = false;
     if (!state.handler_installed)
         LLVMInstallFatalErrorHandler(on_fatal);
     state.handler_installed = true;
@@ -359,7 +367,9 @@ Block *orc_compile(const Region *r, char *why, size_t size)
         state.orc = NULL;
     } else {
         rescue = &here;
-        if (!state.orc)
+        if (state.starting)
+            snprintf(why, size, "LLVM could not be started");
+        else if (!state.orc)
             state.orc = orc_new(why, size);
         if (state.orc) {
             LLVMContextRef ctx = LLVMContextCreate();

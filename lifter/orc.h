@@ -9,6 +9,10 @@
  * such as too little memory. Then it goes on as if the region couldn't be compiled, and doesn't return. */
 void orc_aborted(void);
 
+/* False if LLVM has given up while it was starting (or just is): then it can't be used, not even as a disassembler, in this process
+ * and those that it forks. */
+bool orc_usable(void);
+
 /* Around fork. The child inherits neither the compile thread nor what it was doing; it starts LLVM anew when it needs
  * to. */
 void orc_before_fork(void);
