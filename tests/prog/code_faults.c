@@ -19,6 +19,12 @@ static const unsigned nop = 0xd503201f, ret = 0xd65f03c0;
 static const unsigned loop[] = {0xd2800540, 0x91000400, 0x17ffffff, 0xd65f03c0};
 enum { PATCH_AT = 8 };
 static const unsigned patch = 0x14000001;
+#elif defined __arm__
+static const unsigned nop = 0xe320f000, ret = 0xe12fff1e;
+/* mov r0, #42; 1: add r0, r0, #1; b 1b; bx lr */
+static const unsigned loop[] = {0xe3a0002a, 0xe2800001, 0xeafffffd, 0xe12fff1e};
+enum { PATCH_AT = 8 };
+static const unsigned patch = 0xeaffffff;
 #else
 static const unsigned nop = 0x90909090, ret = 0x909090c3;
 /* mov $42, %eax; 1: inc %rax; jmp 1b; ret */
