@@ -103,7 +103,7 @@ static const Segment *code_at(const Dis *d, u64 addr)
 
 static void check_code(const Dis *d, u64 addr)
 {
-    if (addr & (d->image.guest->insn_align - 1u))
+    if (code_address(d->image.guest, addr) & (d->image.guest->insn_align - 1u))
         fail("0x%" PRIx64 " isn't a multiple of %u, as instructions' addresses are", addr, d->image.guest->insn_align);
     if (code_at(d, addr))
         return;
