@@ -325,9 +325,22 @@ static Val cond_of_and(Lift *l, Cond cc, bool wide, Val r)
     }
 }
 
+/* The sum, which the instruction that set the flags has most likely made. */
+static Val sum_of(Lift *l, bool wide, Val a, Val b)
+{
+    enum { NEAR = 32 };
+    u16 code = wide ? IR_add64 : IR_add32;
+    for (Val n = l->ir->count, end = n > NEAR ? n - NEAR : 0; n-- > end;) {
+        const Op *op = &l->ir->ops[n];
+        if (op->code == code && op->arg[0] == a && op->arg[1] == b)
+            return n;
+    }
+    return wide ? add64(l, a, b) : add32(l, a, b);
+}
+
 static Val cond_of_add(Lift *l, Cond cc, bool wide, Val a, Val b)
 {
-    Val sum = wide ? add64(l, a, b) : add32(l, a, b);
+    Val sum = sum_of(l, wide, a, b);
     switch (cc) {
     case CC_EQ:
     case CC_NE:

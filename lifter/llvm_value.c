@@ -229,6 +229,12 @@ static LLVMValueRef sum_nzcv(Gen *g, const Op *op, const LLVMValueRef *arg, u32 
     return nzcv_of(g, sign_of(g, r), LLVMBuildICmp(g->b, LLVMIntEQ, r, constant(r, 0), ""), c, sign_of(g, differ));
 }
 
+static LLVMValueRef sum_of(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMValueRef c;
+    return sum_with_carry(g, arg, &c);
+}
+
 static LLVMValueRef sum_carry(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
 {
     LLVMValueRef c;
@@ -843,6 +849,8 @@ static const struct {
     BOTH(slt, compare, LLVMIntSLT),
     BOTH(sle, compare, LLVMIntSLE),
     BOTH(select, select_, 0),
+    [IR_adc32] = {sum_of, 0},
+    [IR_adc64] = {sum_of, 0},
     [IR_adc32_nzcv] = {sum_nzcv, 0},
     [IR_adc64_nzcv] = {sum_nzcv, 0},
     [IR_adc32_carry] = {sum_carry, 0},

@@ -291,6 +291,16 @@ static inline u32 op_nzcv(u32 kind, u64 a, u64 b)
     return (u32)a;
 }
 
+static inline u32 op_adc32(u32 a, u32 b, u32 c)
+{
+    return a + b + c;
+}
+
+static inline u64 op_adc64(u64 a, u64 b, u32 c)
+{
+    return a + b + c;
+}
+
 static inline u32 op_adc32_nzcv(u32 a, u32 b, u32 c)
 {
     return nzcv_add32(a, b, c);

@@ -164,7 +164,7 @@ LIFT(subs_ext)
 static void with_carry(Lift *l, const Insn *i, Val a, Val b, bool set_flags)
 {
     Val c = flags_carry(l);
-    Val sum = add_r(l, i->sf, add_r(l, i->sf, a, b), i->sf ? zx32_64(l, c) : c);
+    Val sum = i->sf ? adc64(l, a, b, c) : adc32(l, a, b, c);
     if (set_flags)
         flags_set_sum(l, i->sf, a, b, c);
     put_r(l, i->sf, i->rd, sum);

@@ -112,7 +112,7 @@ static Val logical(Lift *l, DpOp op, Val a, Val b)
 /* a + b + carry, or as a difference if the carry is known. */
 static Val with_carry(Lift *l, Val a, Val b, bool s)
 {
-    Val carry = arm_carry(l), sum = add32(l, add32(l, a, b), carry);
+    Val carry = arm_carry(l), sum = adc32(l, a, b, carry);
     if (s)
         arm_flags_sum(l, a, b, carry, sum);
     return sum;

@@ -717,6 +717,70 @@ static void multiply_high(Gen *g, Val n, const Op *op, int which)
     define_in(g, n, RDX);
 }
 
+/* The op that makes the carry out of the sum that op n is; NO_VAL if it isn't near or there is none. */
+static Val carry_of(const Gen *g, Val n)
+{
+    enum { NEAR = 32 };
+    const Ir *ir = g->ir;
+    const Op *op = &ir->ops[n];
+    u16 wanted = op->code == IR_add32   ? IR_ult32
+                 : op->code == IR_add64 ? IR_ult64
+                 : op->code == IR_adc32 ? IR_adc32_carry
+                                        : IR_adc64_carry;
+    bool with = op->code == IR_adc32 || op->code == IR_adc64;
+    for (Val m = n + 1; m < ir->count && m < n + NEAR; m++) {
+        const Op *o = &ir->ops[m];
+        bool same = with ? o->arg[0] == op->arg[0] && o->arg[1] == op->arg[1] && o->arg[2] == op->arg[2]
+                         : o->arg[0] == n && (o->arg[1] == op->arg[0] || o->arg[1] == op->arg[1]);
+        if (o->code == wanted && same && !g->recs[m].delayed && g->recs[m].left)
+            return m;
+    }
+    return NO_VAL;
+}
+
+/* The host's carry as a value, which is defined before its turn. */
+static void carry_from_host(Gen *g, Val n, int t)
+{
+    asm_insn(&g->as, OP_0F | OP_BYTE_RM | 0x90 | CC_B, 0, rm_reg(t));
+    asm_insn(&g->as, OP_0F | OP_BYTE_RM | 0xb6, t, rm_reg(t));
+    g->recs[n].target = NO_REG;
+    g->recs[n].made = true;
+    define(g, n, t);
+}
+
+/* A sum with a carry in, out, or both: numbers of many words are added so. */
+static void add_with_carry(Gen *g, Val n, const Op *op, Val out)
+{
+    bool with = ir_ops[op->code].nargs == 3;
+    u32 w = width(ir_ops[op->code].result);
+    Val x = operand(g, op, 0), y = operand(g, op, 1), in = with ? operand(g, op, 2) : NO_VAL;
+    i32 imm;
+    int a = in_reg(g, x), c = with ? in_reg(g, in) : NO_REG, t = out == NO_VAL ? NO_REG : allocate(g, false);
+    bool constant = immediate(g, y, ir_ops[op->code].result, &imm);
+    Rm b = constant ? rm_reg(NO_REG) : in_place(g, y);
+    used(g, x);
+    used(g, y);
+    if (with)
+        used(g, in);
+    int dst = destination(g, n, NO_REG);
+    bool clash = !constant && !b.memory && b.reg == dst && a != dst;
+    if (with) {
+        asm_insn(&g->as, OP_0F | 0xba, 4, rm_reg(c)); /* bt */
+        asm_u8(&g->as, 0);
+    }
+    if (clash)
+        b = rm_reg(a);
+    else
+        move(g, dst, a);
+    if (constant)
+        asm_group1(&g->as, w, with ? 2 : ADD, rm_reg(dst), imm);
+    else
+        asm_insn(&g->as, w | (with ? 0x13 : 0x03), dst, b);
+    define(g, n, dst);
+    if (out != NO_VAL)
+        carry_from_host(g, out, t);
+}
+
 /* The carry out of a sum with a carry in. */
 static void carry_out(Gen *g, Val n, const Op *op)
 {
@@ -1510,8 +1574,16 @@ static void materialise(Gen *g, Val v)
 static bool by_rule(Gen *g, Val n, const Op *op)
 {
     switch (op->code) {
-    BOTH(add):
-        arithmetic(g, n, op, ADD);
+    BOTH(add): {
+        Val carry = carry_of(g, n);
+        if (carry == NO_VAL)
+            arithmetic(g, n, op, ADD);
+        else
+            add_with_carry(g, n, op, carry);
+        return true;
+    }
+    BOTH(adc):
+        add_with_carry(g, n, op, carry_of(g, n));
         return true;
     BOTH(sub):
         arithmetic(g, n, op, SUB);
@@ -1612,6 +1684,11 @@ static void one_op(Gen *g, Val n)
     g->integers.locked = g->vectors.locked = 0;
     if (g->recs[n].delayed)
         return;
+    if (g->recs[n].made) {
+        for (u32 i = 0; i < ir_ops[op->code].nargs; i++)
+            used(g, operand(g, op, i));
+        return;
+    }
     switch ((OpCode)op->code) {
     case IR_nop:
         return;

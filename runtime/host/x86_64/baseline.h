@@ -32,6 +32,7 @@ typedef struct Rec {
     bool constant;
     bool relative; /* constant: a guest address, which moves with the block */
     bool delayed; /* is made by what uses it */
+    bool made;    /* has been, together with another value before it */
     i8 reg;      /* temporary register that holds it, or NO_REG; bits above a W's are zero */
     i8 target;   /* pinned register that it is going to be put to, or NO_REG */
     i32 home;    /* offset in Task, or NO_HOME; that of a pinned register means the host register */
