@@ -443,6 +443,10 @@ Val flags_cond(Lift *l, Cond cc)
 {
     if (cc >= CC_AL)
         return k32(l, 1);
+    if (!l->flags.set && (cc == CC_CS || cc == CC_CC)) {
+        Val c = flag_carry(l, get32(l, l->guest->off_flag_kind), get64(l, l->guest->off_flag_a), get64(l, l->guest->off_flag_b));
+        return cc == CC_CS ? c : xor32(l, c, k32(l, 1));
+    }
     if (!l->flags.set)
         return cond_of_bits(l, cc, flags_bits(l));
     Val v = flags_cond_of(l, cc, l->flags.kind, l->flags.a, l->flags.b);

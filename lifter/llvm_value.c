@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cold.h"
-#include "llvm.h"
+#include "llvm_fp.h"
 
 /* Builds one op's value from its operands; `param` is the row's. */
 typedef LLVMValueRef Rule(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param);
@@ -261,6 +261,53 @@ static LLVMValueRef nzcv(Gen *g, Val v, const Op *op)
     }
     return nzcv_of_kind(g, of->kind, of->a, of->b);
 }
+
+static LLVMValueRef carry_of_kind(Gen *g, u32 kind, LLVMValueRef a, LLVMValueRef b)
+{
+    if (kind == FLAG_BITS)
+        return LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, a, constant(a, 29), ""), g->i1, "");
+    if (!is_wide((FlagKind)kind)) {
+        a = LLVMBuildTrunc(g->b, a, g->i32, "");
+        b = LLVMBuildTrunc(g->b, b, g->i32, "");
+    }
+    if (kind == FLAG_SUB32 || kind == FLAG_SUB64)
+        return LLVMBuildICmp(g->b, LLVMIntUGE, a, b, "");
+    if (kind == FLAG_ADD32 || kind == FLAG_ADD64)
+        return LLVMBuildICmp(g->b, LLVMIntULT, LLVMBuildAdd(g->b, a, b, ""), a, "");
+    return LLVMConstInt(g->i1, 0, false);
+}
+
+/* What isn't known here is most likely the carry of a long sum that a loop makes word by word. */
+static LLVMValueRef flag_carry(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
+{
+    LLVMValueRef kind = arg[0];
+    if (LLVMIsAConstantInt(kind) && !(LLVMConstIntGetZExtValue(kind) & FLAG_CARRY_IN)) {
+        LLVMValueRef c = carry_of_kind(g, (u32)LLVMConstIntGetZExtValue(kind), arg[1], arg[2]);
+        return LLVMBuildZExt(g->b, c, g->i32, "");
+    }
+    LLVMBasicBlockRef sum_bb = fp_new_bb(g), other_bb = fp_new_bb(g), done = fp_new_bb(g);
+    LLVMValueRef base = LLVMBuildAnd(g->b, kind, constant(kind, ~(u64)FLAG_CARRY_IN), "");
+    LLVMValueRef other = LLVMBuildICmp(g->b, LLVMIntNE, base, constant(kind, FLAG_ADD64), "");
+    fp_rare_branch(g, other, other_bb, sum_bb);
+
+    LLVMPositionBuilderAtEnd(g->b, sum_bb);
+    LLVMValueRef in = LLVMBuildAnd(g->b, LLVMBuildLShr(g->b, kind, constant(kind, 3), ""), constant(kind, 1), "");
+    LLVMValueRef sum[] = {arg[1], arg[2], in}, c;
+    sum_with_carry(g, sum, &c);
+    LLVMValueRef value[2] = {LLVMBuildZExt(g->b, c, g->i32, "")};
+    LLVMBuildBr(g->b, done);
+
+    LLVMPositionBuilderAtEnd(g->b, other_bb);
+    value[1] = llvm_call_body(g, op, arg, true);
+    LLVMBasicBlockRef way[2] = {sum_bb, other_bb};
+    LLVMBuildBr(g->b, done);
+
+    LLVMPositionBuilderAtEnd(g->b, done);
+    LLVMValueRef phi = LLVMBuildPhi(g->b, g->i32, "");
+    LLVMAddIncoming(phi, value, way, 2);
+    return phi;
+}
+_Static_assert(FLAG_CARRY_IN == 1 << 3, "the shift");
 
 static bool is_const32(const Gen *g, Val v, u32 c)
 {
@@ -849,6 +896,7 @@ static const struct {
     BOTH(slt, compare, LLVMIntSLT),
     BOTH(sle, compare, LLVMIntSLE),
     BOTH(select, select_, 0),
+    [IR_flag_carry] = {flag_carry, 0},
     [IR_adc32] = {sum_of, 0},
     [IR_adc64] = {sum_of, 0},
     [IR_adc32_nzcv] = {sum_nzcv, 0},

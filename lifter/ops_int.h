@@ -291,6 +291,32 @@ static inline u32 op_nzcv(u32 kind, u64 a, u64 b)
     return (u32)a;
 }
 
+static inline u32 op_flag_carry(u32 kind, u64 a, u64 b)
+{
+    u64 sum = a + b;
+    switch ((FlagKind)kind) {
+    case FLAG_ADC64:
+        return sum < a || !(sum + 1);
+    case FLAG_ADD64:
+        return sum < a;
+    case FLAG_SUB64:
+        return a >= b;
+    case FLAG_ADD32:
+        return (u32)sum < (u32)a;
+    case FLAG_ADC32:
+        return (u32)sum < (u32)a || !(u32)(sum + 1);
+    case FLAG_SUB32:
+        return (u32)a >= (u32)b;
+    case FLAG_AND32:
+    case FLAG_AND64:
+        return 0;
+    case FLAG_CARRY_IN:
+    case FLAG_BITS:
+        break;
+    }
+    return a >> 29 & 1;
+}
+
 static inline u32 op_adc32(u32 a, u32 b, u32 c)
 {
     return a + b + c;
