@@ -47,8 +47,11 @@ struct Block {
     _Atomic i32 counter;  /* offset 0: counts down at every entry; EXIT_HOT when it gets below 0 (baseline under auto) */
     u8 tier;              /* Tier */
     _Atomic bool dead;    /* invalidated: nothing may be connected to it any more */
-    u32 ran;              /* baseline: entries that the counter has counted before it was set last */
-    u8 skip;              /* bytes from code to where links that are forward enter */
+    u32 ran;              /* baseline: entries that the counter has counted before it was set last, */
+    u32 period;           /* to this */
+    bool settled;         /* it runs often enough to be worth compiling if something hotter leads to it: */
+    u8 skip;              /* bytes from code to where links that are forward enter, */
+    u8 past;              /* and where they do when it is settled: such entries aren't counted any more */
     u16 nlinks;
     const void *code;     /* host entry; NULL for the interpreter */
     u32 code_size;

@@ -37,7 +37,7 @@ typedef struct Unit {
     u32 entry;      /* where the block is entered, from the code's begin; host offsets in the map count from there */
     u32 guest_size; /* bytes of guest code from the pc on that it was made from */
     u32 insns;
-    u8 skip; /* as in Block */
+    u8 skip, past; /* as in Block */
     u8 nlinks;
     bool fixed; /* good for the pc that it was made for only: a guest address is part of a shorter instruction */
     UnitLink links[UNIT_LINKS];

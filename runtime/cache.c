@@ -214,6 +214,19 @@ static bool is_direct(const Block *b)
     return b->tier != TIER_INTERP && !b->check && !b->dead;
 }
 
+/* Has a connected link lead to where it is to enter its block. */
+static void aim(Link *link)
+{
+    const Block *to = link->to;
+    const u8 *code = (const u8 *)to->code + (!link->forward ? 0 : to->settled ? to->past : to->skip);
+    atomic_store_explicit(&link->code, code, memory_order_release);
+    /* What a forked process has in common with another one leads through its links, which are its own. */
+    if (link->jump && arena_is_own(link->jump)) {
+        arena_patch(link->jump, (i32)(code - (link->jump + sizeof link->apart)));
+        link->direct = true;
+    }
+}
+
 void cache_connect(Link *link, Block *to)
 {
     if (link->to || !is_direct(to))
@@ -221,13 +234,15 @@ void cache_connect(Link *link, Block *to)
     link->to = to;
     link->next_in = to->incoming;
     to->incoming = link;
-    const u8 *code = (const u8 *)to->code + (link->forward ? to->skip : 0);
-    atomic_store_explicit(&link->code, code, memory_order_release);
-    /* What a forked process has in common with another one leads through its links, which are its own. */
-    if (link->jump && arena_is_own(link->jump)) {
-        arena_patch(link->jump, (i32)(code - (link->jump + sizeof link->apart)));
-        link->direct = true;
-    }
+    aim(link);
+}
+
+void cache_settle(Block *b)
+{
+    b->settled = true;
+    for (Link *l = b->incoming; l; l = l->next_in)
+        if (l->forward)
+            aim(l);
 }
 
 static void disconnect(Link *link)

@@ -20,6 +20,8 @@ void cache_insert_region(Block *region, u64 entries);
 void cache_insert_host(Block *b);
 /* Connects a direct exit to its target, unless either is no longer current. Lock held. */
 void cache_connect(Link *link, Block *to);
+/* From now on the block's counter counts calls, jumps backwards and indirect ones alone. */
+void cache_settle(Block *b);
 /* Enters pc into the task's own jump cache. Lock held. */
 void cache_fill_jump(Task *t, const Block *b);
 /* Puts a region's entries in the place of baseline blocks: their links and jump-cache entries move over. `members` are the blocks

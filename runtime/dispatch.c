@@ -131,7 +131,7 @@ static Block *make_interp_block(const Ir *ir)
 /* Hot counters of new blocks; below 0: none. */
 static i32 counter_start(const Task *t)
 {
-    return t->process->options.tier == TIER_BASELINE ? -1 : tier_threshold();
+    return t->process->options.tier == TIER_BASELINE ? -1 : tier_counter();
 }
 
 /* Where a block is kept. A file's record says where in the file code is, and nothing of what else a pc may say. */

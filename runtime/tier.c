@@ -21,9 +21,12 @@
 
 enum {
     /* Entries until a block is hot, and how often the instructions of a region have run, on average, when it is compiled.
-     * LLVM takes about 0.2 ms an instruction and saves a nanosecond or two each time it runs: with what has been spent by
+     * LLVM takes about 0.2 ms an instruction and saves half a nanosecond each time it runs: with what has been spent by
      * then about as much as LLVM will, a program is never much worse off than with the better of both. */
-    THRESHOLD = 50000,
+    THRESHOLD = 400000,
+    /* Entries until those by forward jumps aren't counted any more. A counter in memory costs a block what five
+     * instructions do, and what leads to it counts. */
+    SETTLED = 20000,
     /* Under --tier=llvm, where the guest waits for LLVM. Most of a program's code runs a few times only, and having
      * LLVM compile that would take minutes for an interpreter's start; --hot 0 does. */
     LLVM_THRESHOLD = 500,
@@ -69,6 +72,11 @@ i32 tier_threshold(void)
 {
     const Options *o = &the_process->options;
     return o->hot >= 0 ? o->hot : o->tier == TIER_LLVM ? LLVM_THRESHOLD : THRESHOLD;
+}
+
+i32 tier_counter(void)
+{
+    return tier_threshold() < SETTLED ? tier_threshold() : SETTLED;
 }
 
 /* How often the first, and the region's other blocks must be entered to be hot. */
@@ -249,24 +257,41 @@ static void enqueue(Job *job)
         forget_job(job);
 }
 
-/* How often the block has run in the baseline, about; as often as a hot one if it is not counted any more. */
+/* How often the block has run in the baseline, as far as that has been counted; as often as a hot one if its counter has been put
+ * out of action. */
 static u64 entries_of(const Block *b)
 {
-    i32 left = atomic_load(&b->counter), start = b->ran ? (i32)b->ran : tier_threshold();
-    if (b->tier != TIER_BASELINE || left > start)
+    i32 left = atomic_load(&b->counter);
+    if (b->tier != TIER_BASELINE || left > (i32)b->period)
         return b->ran > (u32)tier_threshold() ? b->ran : (u32)tier_threshold();
-    return b->ran + (u32)(start - left);
+    return b->ran + b->period - (u32)left;
 }
 
 /* Blocks that ran rarely stay out: they would make the region larger and its hot paths worse. */
 static bool is_warm(void *first, u64 pc)
 {
     const Block *b = cache_lookup(pc);
-    return b && entries_of(b) >= entries_of(first) / WARM;
+    return b && (b->settled || entries_of(b) >= entries_of(first) / WARM);
+}
+
+/* How often a member of the first one's region has run: what isn't known is taken for half as often. */
+static u64 runs_of(const Block *b, const Block *first)
+{
+    u64 counted = entries_of(b), half = entries_of(first) / 2;
+    return b->settled && counted < half ? half : counted;
+}
+
+/* Takes the block's counter, which has run out, into account and sets it. */
+static void count_on(Block *b, u64 period)
+{
+    u64 entries = entries_of(b);
+    b->ran = entries < NEVER / COVERED ? (u32)entries : NEVER / COVERED;
+    b->period = period < NEVER / COVERED ? (u32)period : NEVER / COVERED;
+    atomic_store(&b->counter, (i32)b->period);
 }
 
 /* Whether compiling the region now is a good use of the user's time. */
-static bool pays(const Region *r)
+static bool pays(const Region *r, const Block *first)
 {
     const Options *o = &the_process->options;
     u64 insns = INSNS_PER_REGION, executed = 0;
@@ -274,7 +299,7 @@ static bool pays(const Region *r)
         return true;
     for (size_t i = 0; i < r->nblocks; i++) {
         insns += r->blocks[i]->insns;
-        executed += entries_of(cache_lookup(r->blocks[i]->pc)) * r->blocks[i]->insns;
+        executed += runs_of(cache_lookup(r->blocks[i]->pc), first) * r->blocks[i]->insns;
     }
     if (o->hot >= 0)
         return executed >= (insns - INSNS_PER_REGION) * (u32)o->hot;
@@ -284,14 +309,6 @@ static bool pays(const Region *r)
     u64 spent = tier.spent_ns, all = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
     u64 own = all > spent ? all - spent : 0;
     return (spent ? spent : START_NS) + (tier.waiting + insns) * NS_PER_INSN <= own / SHARE;
-}
-
-/* It is hot again when it has run as often again as until now. */
-static void postpone(Block *b)
-{
-    u64 entries = entries_of(b);
-    b->ran = entries < NEVER / COVERED ? (u32)entries : NEVER / COVERED;
-    atomic_store(&b->counter, (i32)b->ran);
 }
 
 /* Remembers the region's blocks, and keeps them from becoming hot by themselves while it is being compiled. */
@@ -318,8 +335,12 @@ static Job *form_job(const Task *t)
     u64 start = log_clock();
     cache_lock();
     Block *b = cache_lookup(t->pc);
-    if (b && b->tier == TIER_BASELINE && atomic_load(&b->counter) < 0) {
-        postpone(b);
+    bool out = b && b->tier == TIER_BASELINE && atomic_load(&b->counter) < 0;
+    if (out && !b->settled && tier_threshold() > SETTLED) {
+        count_on(b, (u64)(tier_threshold() - SETTLED));
+        cache_settle(b);
+    } else if (out) {
+        count_on(b, entries_of(b)); /* it is hot again when it has run as often again as until now */
         /* A compile thread started now would be that child's, and gone with it. */
         job = t->vfork_child ? NULL : calloc(1, sizeof *job);
     }
@@ -330,7 +351,7 @@ static Job *form_job(const Task *t)
             job->region->exact = cache_is_exact();
             job->region->flushes = cache_is_flushing();
         }
-        if (!job->region || !pays(job->region) || !hold_members(job, b)) {
+        if (!job->region || !pays(job->region, b) || !hold_members(job, b)) {
             free_job(job);
             job = NULL;
         }

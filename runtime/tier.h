@@ -4,7 +4,9 @@
 
 #include "runtime.h"
 
-/* Entries after which a baseline block is hot (its counter's start). */
+/* What the counter of a new baseline block starts at. */
+i32 tier_counter(void);
+/* Entries after which a baseline block is hot. */
 i32 tier_threshold(void);
 /* The counter of the block at t->pc has run out: forms a region from it and queues that for the compile thread without waiting; under
  * --tier=llvm compiles it now. */

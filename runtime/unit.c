@@ -26,8 +26,10 @@ Block *unit_place(const Unit *u, u64 pc, i32 counter)
         return NULL;
     *b = (Block){
         .counter = counter,
+        .period = counter < 0 ? 0 : (u32)counter,
         .tier = TIER_BASELINE,
         .skip = u->skip,
+        .past = u->past,
         .nlinks = u->nlinks,
         .code = run + u->entry,
         .code_size = u->code_size - u->entry,

@@ -54,11 +54,11 @@ typedef struct Record {
     i32 to[UNIT_LINKS];
     u32 code_size, nrelocs, nmap, guest_size;
     u16 jump[UNIT_LINKS];
-    u8 entry, skip, nlinks, how; /* how: a LINK_ for each link, LINK_BITS apart */
+    u8 entry, skip, nlinks, how; /* how: a LINK_ for each link, LINK_BITS apart; then `past` less `skip` */
 } Record;
 _Static_assert(sizeof(Record) % UNIT == 0 && sizeof(Header) % UNIT == 0, "what follows is aligned");
 
-enum { LINK_BACK = 1, LINK_FORWARD = 2, LINK_BITS = 2 }; /* as in UnitLink */
+enum { LINK_BACK = 1, LINK_FORWARD = 2, LINK_BITS = 2, PAST_AT = UNIT_LINKS * LINK_BITS }; /* as in UnitLink */
 
 /* A row of the map, as it is kept. */
 typedef struct Row {
@@ -246,6 +246,7 @@ bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, UnitBuffer *scratch, U
             .guest_size = r->guest_size,
             .insns = r->insns,
             .skip = r->skip,
+            .past = (u8)(r->skip + (r->how >> PAST_AT)),
             .nlinks = r->nlinks,
         };
         for (u32 i = 0, how = r->how; i < r->nlinks; i++, how >>= LINK_BITS)
@@ -307,6 +308,7 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
         .entry = (u8)u->entry,
         .skip = u->skip,
         .nlinks = u->nlinks,
+        .how = (u8)((u->past - u->skip) << PAST_AT),
     };
     if (u->code_size > UINT16_MAX) /* and what a record can't say isn't kept */
         return true;

@@ -1876,7 +1876,7 @@ static __attribute__((preserve_none)) void entry_slow(CODE_PARAMS)
     [[clang::musttail]] return hot_stub(CODE_ARGS);
 }
 
-/* The slow cases, then the entry: the safepoint, which links that are forward skip, and the counter. */
+/* The slow cases, then the entry: the safepoint, which links that are forward skip, and the counter, which they skip later. */
 static void entry(Gen *g, bool counts)
 {
     Asm *a = &g->as;
@@ -1894,7 +1894,9 @@ static void entry(Gen *g, bool counts)
     distance(g, RELOC_BLOCK, offsetof(Block, counter));
     asm_u8(a, 0x70 | CC_S);
     asm_u8(a, 0 - (a->at + 1));
+    assert(a->at == ENTRY_AT + ENTRY_SAFEPOINT + ENTRY_COUNTER);
 }
+
 void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *out)
 {
     Unit *u = &out->unit;
@@ -1906,6 +1908,7 @@ void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *ou
         .guest_size = (u32)(ir->end - ir->pc),
         .insns = ir->insns,
         .skip = ENTRY_SAFEPOINT,
+        .past = ENTRY_SAFEPOINT + (counts ? ENTRY_COUNTER : 0),
     };
     Gen g = {.out = out, .ir = ir, .guest = guest, .pc = ir->pc};
     g.integers.temps = TEMPS;
