@@ -34,8 +34,8 @@ bool region_join_callees(Region *r, RegionFilter *admits, void *context);
 /* Whether a block of the region ends in a call of a function that has joined it: that is an edge, and no call of the
  * host's. */
 bool region_calls_inside(const Region *r, const Ir *block);
-/* Whether some code of the region can run again without leaving it. */
-bool region_has_loop(const Region *r);
+/* The blocks of the region, bit by bit, that something in it jumps back to or calls: heads of loops, as far as one sees. */
+u64 region_heads(const Region *r);
 /* Whether pc is where a function returns to that has joined the region: then nobody need come there from outside. */
 bool region_returns_inside(const Region *r, u64 pc);
 

@@ -145,25 +145,18 @@ static void find_entries(Region *r)
     }
 }
 
-bool region_has_loop(const Region *r)
+u64 region_heads(const Region *r)
 {
-    u64 reach[REGION_BLOCKS] = {0};
+    u64 heads = 0;
     for (size_t i = 0; i < r->nblocks; i++) {
-        const Op *last = &r->blocks[i]->ops[r->blocks[i]->count - 1];
-        bool inside = region_calls_inside(r, r->blocks[i]);
-        bool goes = last->code == IR_jump || last->code == IR_branch || inside;
-        size_t to = goes ? find(r, (u64)last->imm) : r->nblocks;
-        size_t other = last->code == IR_branch || inside ? find(r, last->imm2) : r->nblocks;
-        reach[i] = (to < r->nblocks ? 1ull << to : 0) | (other < r->nblocks ? 1ull << other : 0);
+        const Ir *ir = r->blocks[i];
+        const Op *last = &ir->ops[ir->count - 1];
+        bool branches = last->code == IR_branch, jumps = branches || last->code == IR_jump;
+        size_t to = (jumps && (u64)last->imm <= ir->pc) || region_calls_inside(r, ir) ? find(r, (u64)last->imm) : r->nblocks;
+        size_t other = branches && last->imm2 <= ir->pc ? find(r, last->imm2) : r->nblocks;
+        heads |= (to < r->nblocks ? 1ull << to : 0) | (other < r->nblocks ? 1ull << other : 0);
     }
-    for (size_t via = 0; via < r->nblocks; via++)
-        for (size_t i = 0; i < r->nblocks; i++)
-            if (reach[i] >> via & 1)
-                reach[i] |= reach[via];
-    for (size_t i = 0; i < r->nblocks; i++)
-        if (reach[i] >> i & 1)
-            return true;
-    return false;
+    return heads;
 }
 
 static void log_region(const Region *r)

@@ -35,6 +35,7 @@ enum {
     NEVER = INT32_MAX,
     NS_PER_INSN = 200000, /* LLVM's CPU time for an instruction, about, */
     INSNS_PER_REGION = 10, /* and what a region costs beside */
+    ROUNDS = 4,  /* what goes round so many times is a loop */
     EXACT_PRICE = 8, /* times as many runs where each access must find all state stored */
     SHARE = 3,   /* compiling takes at most one part in so many of the CPU time that the program has used itself; */
     START_NS = 25000000, /* and LLVM's start costs this */
@@ -290,6 +291,20 @@ static void count_on(Block *b, u64 period)
     atomic_store(&b->counter, (i32)b->period);
 }
 
+/* Whether the region goes round its loops several times before it is left, by what its blocks' counters have counted: jumps back
+ * where a loop begins, calls and indirect jumps elsewhere. What is left again at once is no faster as LLVM's code: the baseline has the
+ * most used registers where they belong, too, and a loop gets and stores all others on its way in and out. */
+static bool goes_round(const Region *r)
+{
+    u64 heads = region_heads(r), back = 0, in = 0;
+    for (size_t i = 0; i < r->nblocks; i++) {
+        const Block *b = cache_lookup(r->blocks[i]->pc);
+        u64 n = entries_of(b) - (b->settled ? SETTLED : 0);
+        *(heads >> i & 1 ? &back : &in) += n;
+    }
+    return back >= ROUNDS * in;
+}
+
 /* Whether compiling the region now is a good use of the user's time. */
 static bool pays(const Region *r, const Block *first)
 {
@@ -303,8 +318,7 @@ static bool pays(const Region *r, const Block *first)
     }
     if (o->hot >= 0)
         return executed >= (insns - INSNS_PER_REGION) * (u32)o->hot;
-    /* What is left again at once is no faster as LLVM's code: the baseline has the most used registers where they belong, too. */
-    if (!region_has_loop(r) || executed < insns * THRESHOLD * (r->exact ? EXACT_PRICE : 1))
+    if (!goes_round(r) || executed < insns * THRESHOLD * (r->exact ? EXACT_PRICE : 1))
         return false;
     u64 spent = tier.spent_ns, all = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
     u64 own = all > spent ? all - spent : 0;
