@@ -69,7 +69,7 @@ typedef enum Exit {
     EXIT_LOOKUP,   /* from the code generators: an indirect target that the jump cache doesn't hold */
     EXIT_SIGNAL,   /* from the code generators: a safepoint saw Task.attention */
     EXIT_FAULT,    /* from the host signal handler or task_raise: Task.fault_* says what */
-    EXIT_HOT,      /* from the code generators: a block's counter ran out (Task.exit_link->to is the block) */
+    EXIT_HOT,      /* from the code generators: the block at pc has run as often as its limit says */
 } Exit;
 
 /* Lazily kept flags: Task.state holds kind, a and b. Kinds name the operation whose NZCV is meant. */

@@ -71,6 +71,11 @@ struct Task {
     u32 fp_mode;               /* FP_FLUSH | FP_DEFAULT_NAN | FP_ALT_HALF | FP_FLUSH_HALF: what of the guest's FP control MXCSR can't express */
     u32 fp_status;             /* sticky FP_* flags raised outside MXCSR; the guest's status is both together */
     u32 saturated;             /* sticky: 1 once a vector op saturated; the guest's status register takes it in */
+    /* Entries of blocks are counted by samples: when this many more have been entered, that block has all since the last
+     * sample to its name. A counter for each block would be a cache line for each, and one that threads fight for. */
+    i32 sample;
+    u32 sample_size, sample_mean; /* entries between the last sample and the next one; of such on average */
+    u32 sample_seed;
     _Alignas(64) u8 state[STATE_BYTES];
     _Alignas(16) V128 spill[SPILL_SLOTS];
     V128 rare_arg[3];          /* of code_rare; the first is its result, too */

@@ -44,11 +44,10 @@ typedef struct PcMap {
 
 /* One translated unit: a baseline block, or an LLVM region entered at pc. In the arena. */
 struct Block {
-    _Atomic i32 counter;  /* offset 0: counts down at every entry; EXIT_HOT when it gets below 0 (baseline under auto) */
     u8 tier;              /* Tier */
     _Atomic bool dead;    /* invalidated: nothing may be connected to it any more */
-    u32 ran;              /* baseline: entries that the counter has counted before it was set last, */
-    u32 period;           /* to this */
+    _Atomic u32 ran;      /* baseline, unless that is the only tier: entries, about (Task.sample); EXIT_HOT when there are */
+    _Atomic u32 limit;    /* so many */
     bool settled;         /* it runs often enough to be worth compiling if something hotter leads to it: */
     u8 skip;              /* bytes from code to where links that are forward enter, */
     u8 past;              /* and where they do when it is settled: such entries aren't counted any more */
@@ -89,9 +88,9 @@ bool lift_is_counting(void);
 
 /* -- runtime/host: IR to host code in one pass -------------------------------------------------------------- */
 
-/* Compiles ir (finished, verified) and places it (include/unit.h has the two steps); counter_start < 0 leaves the hot counter
+/* Compiles ir (finished, verified) and places it (include/unit.h has the two steps); a limit of 0 leaves the counter
  * out. NULL if the arena is full (the caller flushes and tries again). Caller holds the translation lock. */
-Block *baseline_compile(const Guest *guest, const Ir *ir, i32 counter_start);
+Block *baseline_compile(const Guest *guest, const Ir *ir, u32 limit);
 
 /* -- lifter/interp.c: the IR run directly, op by op; the reference for both code generators ------------------------------ */
 
@@ -181,6 +180,16 @@ bool arena_keep(const ArenaPart *e);
 
 /* The op `wrote`: --check is told of a store that is to come (runtime/check.c). */
 void check_wrote(Task *t, u64 addr, u64 size);
+
+/* Sets out for the next sample, which is as far away as the mean on average, and never a fixed number of entries: loops go round in
+ * such. */
+static inline void task_sample(Task *t)
+{
+    t->sample_seed = t->sample_seed * 1664525 + 1013904223;
+    t->sample_size = t->sample_mean / 2 + (t->sample_seed >> 8) % (t->sample_mean + 1);
+    t->sample_size += !t->sample_size;
+    t->sample = (i32)t->sample_size - 1;
+}
 
 /* Slot of the jump cache for a guest pc. */
 static inline size_t jump_slot(u64 pc)

@@ -43,9 +43,9 @@ typedef struct Unit {
     UnitLink links[UNIT_LINKS];
 } Unit;
 
-/* A Block of the unit in the arena, for guest code at pc, its links not connected. NULL if the arena is full. The
+/* A Block of the unit in the arena, for guest code at pc, its links not connected, Block.limit as given. NULL if the arena is full. The
  * caller holds the translation lock. */
-Block *unit_place(const Unit *u, u64 pc, i32 counter);
+Block *unit_place(const Unit *u, u64 pc, u32 limit);
 
 /* What a code generator writes a unit into; zeroed: empty. Its memory is used again for the next one. */
 typedef struct UnitBuffer {
@@ -56,7 +56,7 @@ void unit_buffer_free(UnitBuffer *b);
 
 /* -- runtime/host: IR to host code in one pass -- */
 
-/* Compiles ir (finished, verified) into out->unit. With `counts` the code counts its entries down. Always succeeds. */
+/* Compiles ir (finished, verified) into out->unit. With `counts` the code counts its entries. Always succeeds. */
 void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *out);
 
 /* Bits for what units use of this host's processor: those made with other bits aren't good here. */

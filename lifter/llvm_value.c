@@ -264,7 +264,9 @@ static LLVMValueRef nzcv(Gen *g, Val v, const Op *op)
 
 static LLVMValueRef carry_of_kind(Gen *g, u32 kind, LLVMValueRef a, LLVMValueRef b)
 {
-    if (kind == FLAG_BITS)
+    if (kind == FLAG_AND32 || kind == FLAG_AND64)
+        return LLVMConstInt(g->i1, 0, false);
+    if (kind < FLAG_ADD32 || kind > FLAG_SUB64)
         return LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, a, constant(a, 29), ""), g->i1, "");
     if (!is_wide((FlagKind)kind)) {
         a = LLVMBuildTrunc(g->b, a, g->i32, "");
@@ -272,9 +274,7 @@ static LLVMValueRef carry_of_kind(Gen *g, u32 kind, LLVMValueRef a, LLVMValueRef
     }
     if (kind == FLAG_SUB32 || kind == FLAG_SUB64)
         return LLVMBuildICmp(g->b, LLVMIntUGE, a, b, "");
-    if (kind == FLAG_ADD32 || kind == FLAG_ADD64)
-        return LLVMBuildICmp(g->b, LLVMIntULT, LLVMBuildAdd(g->b, a, b, ""), a, "");
-    return LLVMConstInt(g->i1, 0, false);
+    return LLVMBuildICmp(g->b, LLVMIntULT, LLVMBuildAdd(g->b, a, b, ""), a, "");
 }
 
 /* What isn't known here is most likely the carry of a long sum that a loop makes word by word. */

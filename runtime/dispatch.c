@@ -52,6 +52,7 @@ Task *task_new(Process *p)
     t->guest = p->guest;
     t->abi = p->abi;
     code_stack_init(t, stack);
+    t->sample_mean = tier_sample_mean();
     t->jump_cache = task_jumps(t); /* pc 0 is an empty entry, but in pc 0's own slot */
     t->jump_cache[jump_slot(0)].pc = jump_empty(jump_slot(0));
     pthread_mutex_lock(&p->lock);
@@ -128,10 +129,10 @@ static Block *make_interp_block(const Ir *ir)
     return b;
 }
 
-/* Hot counters of new blocks; below 0: none. */
-static i32 counter_start(const Task *t)
+/* Block.limit of new blocks; 0: they don't count. */
+static u32 first_limit(const Task *t)
 {
-    return t->process->options.tier == TIER_BASELINE ? -1 : tier_counter();
+    return t->process->options.tier == TIER_BASELINE ? 0 : tier_first_limit();
 }
 
 /* Where a block is kept. A file's record says where in the file code is, and nothing of what else a pc may say. */
@@ -145,7 +146,7 @@ static Block *place_kept(const Task *t, const StorePlace *place, UnitBuffer *buf
 {
     u64 start = log_clock();
     Unit found;
-    Block *b = store_find(place, buffer, &found) ? unit_place(&found, place->pc, counter_start(t)) : NULL;
+    Block *b = store_find(place, buffer, &found) ? unit_place(&found, place->pc, first_limit(t)) : NULL;
     if (b) {
         count(units, 1);
         count(units_ns, log_clock() - start);
@@ -204,8 +205,8 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     if (tier == TIER_INTERP) {
         b = make_interp_block(ir);
     } else {
-        baseline_unit(t->guest, ir, counter_start(t) >= 0, &buffer);
-        b = unit_place(&buffer.unit, pc, counter_start(t));
+        baseline_unit(t->guest, ir, first_limit(t) > 0, &buffer);
+        b = unit_place(&buffer.unit, pc, first_limit(t));
         store_add(&place, &buffer.unit, ir->code);
     }
     if (!b)

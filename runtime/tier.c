@@ -19,20 +19,21 @@
 #include "signal.h"
 #include "thread.h"
 
-enum {
+enum : u32 {
     /* Entries until a block is hot, and how often the instructions of a region have run, on average, when it is compiled.
      * LLVM takes about 0.2 ms an instruction and saves half a nanosecond each time it runs: with what has been spent by
      * then about as much as LLVM will, a program is never much worse off than with the better of both. */
     THRESHOLD = 400000,
-    /* Entries until those by forward jumps aren't counted any more. A counter in memory costs a block what five
-     * instructions do, and what leads to it counts. */
+    /* Entries until those by forward jumps aren't counted any more: what leads to the block counts, and counting costs as much as
+     * five instructions. */
     SETTLED = 20000,
+    SAMPLES = 64, LONGEST = 4096, /* that a threshold takes, and entries between two of them (Task.sample) */
     /* Under --tier=llvm, where the guest waits for LLVM. Most of a program's code runs a few times only, and having
      * LLVM compile that would take minutes for an interpreter's start; --hot 0 does. */
     LLVM_THRESHOLD = 500,
     WARM = 16,   /* a block that has run once for so many times that the first one has is worth having in a region */
     COVERED = 8, /* a block inside another region becomes hot in so many times that */
-    NEVER = INT32_MAX,
+    NEVER = UINT32_MAX,
     NS_PER_INSN = 200000, /* LLVM's CPU time for an instruction, about, */
     INSNS_PER_REGION = 10, /* and what a region costs beside */
     ROUNDS = 4,  /* what goes round so many times is a loop */
@@ -75,17 +76,26 @@ i32 tier_threshold(void)
     return o->hot >= 0 ? o->hot : o->tier == TIER_LLVM ? LLVM_THRESHOLD : THRESHOLD;
 }
 
-i32 tier_counter(void)
+u32 tier_first_limit(void)
 {
-    return tier_threshold() < SETTLED ? tier_threshold() : SETTLED;
+    u32 limit = (u32)tier_threshold() < SETTLED ? (u32)tier_threshold() : SETTLED;
+    return limit ? limit : 1;
 }
 
-/* How often the first, and the region's other blocks must be entered to be hot. */
-static void set_counters(const Job *job, i32 first, i32 others)
+u32 tier_sample_mean(void)
 {
-    for (size_t i = 0; i < job->nmembers; i++)
-        if (job->members[i]->tier == TIER_BASELINE)
-            atomic_store(&job->members[i]->counter, i ? others : first);
+    u32 mean = (u32)tier_threshold() / SAMPLES;
+    return mean < 1 ? 1 : mean > LONGEST ? LONGEST : mean;
+}
+
+/* How often the first, and the region's other blocks must yet be entered to be hot. */
+static void set_limits(const Job *job, u32 first, u32 others)
+{
+    for (size_t i = 0; i < job->nmembers; i++) {
+        Block *b = job->members[i];
+        u32 more = i ? others : first;
+        b->limit = more < NEVER - b->ran ? b->ran + more : NEVER;
+    }
 }
 
 /* Compiles a region; NULL with a line in `why` if it can't be had. Under --check the blocks take the region over. */
@@ -107,7 +117,7 @@ static void compile_job(Job *job)
     char why[200];
     u64 pc = job->region->pc;
     bool exact = job->region->exact, flushes = job->region->flushes;
-    i32 threshold = tier_threshold();
+    u32 threshold = (u32)tier_threshold();
     Block *b = compile(&job->region, why, sizeof why);
     if (!b) {
         if (log_on(tier))
@@ -116,10 +126,10 @@ static void compile_job(Job *job)
         check_free(b->check);
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": code changed meanwhile\n", pc);
-        set_counters(job, threshold, threshold);
+        set_limits(job, threshold, threshold);
     } else {
         /* Blocks inside the region get their own only if they go on being entered from elsewhere. */
-        set_counters(job, NEVER, threshold > NEVER / COVERED ? NEVER : COVERED * threshold);
+        set_limits(job, NEVER, threshold > NEVER / COVERED ? NEVER : COVERED * threshold);
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": region of %u instructions\n", pc, b->insns);
     }
@@ -233,10 +243,10 @@ void tier_start(void)
 /* Where no thread is to be had (RLIMIT_NPROC, another namespace for children) the baseline serves, and this is tried now and then. */
 static void forget_job(Job *job)
 {
-    i32 threshold = tier_threshold(), later = threshold > NEVER / COVERED ? NEVER : COVERED * threshold;
+    u32 threshold = (u32)tier_threshold(), later = threshold > NEVER / COVERED ? NEVER : COVERED * threshold;
     arena_use();
     if (job->flushes == cache_flushes())
-        set_counters(job, later, later);
+        set_limits(job, later, later);
     arena_unuse();
     free_job(job);
 }
@@ -258,14 +268,10 @@ static void enqueue(Job *job)
         forget_job(job);
 }
 
-/* How often the block has run in the baseline, as far as that has been counted; as often as a hot one if its counter has been put
- * out of action. */
+/* How often the block has run in the baseline, as far as that has been counted; as often as a hot one if it isn't there. */
 static u64 entries_of(const Block *b)
 {
-    i32 left = atomic_load(&b->counter);
-    if (b->tier != TIER_BASELINE || left > (i32)b->period)
-        return b->ran > (u32)tier_threshold() ? b->ran : (u32)tier_threshold();
-    return b->ran + b->period - (u32)left;
+    return b->tier == TIER_BASELINE ? b->ran : (u32)tier_threshold();
 }
 
 /* Blocks that ran rarely stay out: they would make the region larger and its hot paths worse. */
@@ -282,15 +288,6 @@ static u64 runs_of(const Block *b, const Block *first)
     return b->settled && counted < half ? half : counted;
 }
 
-/* Takes the block's counter, which has run out, into account and sets it. */
-static void count_on(Block *b, u64 period)
-{
-    u64 entries = entries_of(b);
-    b->ran = entries < NEVER / COVERED ? (u32)entries : NEVER / COVERED;
-    b->period = period < NEVER / COVERED ? (u32)period : NEVER / COVERED;
-    atomic_store(&b->counter, (i32)b->period);
-}
-
 /* Whether the region goes round its loops several times before it is left, by what its blocks' counters have counted: jumps back
  * where a loop begins, calls and indirect jumps elsewhere. What is left again at once is no faster as LLVM's code: the baseline has the
  * most used registers where they belong, too, and a loop gets and stores all others on its way in and out. */
@@ -299,8 +296,8 @@ static bool goes_round(const Region *r)
     u64 heads = region_heads(r), back = 0, in = 0;
     for (size_t i = 0; i < r->nblocks; i++) {
         const Block *b = cache_lookup(r->blocks[i]->pc);
-        u64 n = entries_of(b) - (b->settled ? SETTLED : 0);
-        *(heads >> i & 1 ? &back : &in) += n;
+        u64 n = entries_of(b);
+        *(heads >> i & 1 ? &back : &in) += b->settled ? n - (n < SETTLED ? n : SETTLED) : n;
     }
     return back >= ROUNDS * in;
 }
@@ -338,7 +335,7 @@ static bool hold_members(Job *job, Block *first)
         job->members[job->nmembers++] = b;
         job->insns += r->blocks[i]->insns;
     }
-    set_counters(job, NEVER, NEVER);
+    set_limits(job, NEVER, NEVER);
     return true;
 }
 
@@ -349,12 +346,12 @@ static Job *form_job(const Task *t)
     u64 start = log_clock();
     cache_lock();
     Block *b = cache_lookup(t->pc);
-    bool out = b && b->tier == TIER_BASELINE && atomic_load(&b->counter) < 0;
-    if (out && !b->settled && tier_threshold() > SETTLED) {
-        count_on(b, (u64)(tier_threshold() - SETTLED));
+    bool out = b && b->tier == TIER_BASELINE && b->ran >= b->limit;
+    if (out && !b->settled && (u32)tier_threshold() > SETTLED) {
+        b->limit = (u32)tier_threshold();
         cache_settle(b);
     } else if (out) {
-        count_on(b, entries_of(b)); /* it is hot again when it has run as often again as until now */
+        b->limit = b->ran < NEVER / 2 ? 2 * b->ran : NEVER; /* it is hot again when it has run as often again as until now */
         /* A compile thread started now would be that child's, and gone with it. */
         job = t->vfork_child ? NULL : calloc(1, sizeof *job);
     }

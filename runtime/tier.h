@@ -4,8 +4,10 @@
 
 #include "runtime.h"
 
-/* What the counter of a new baseline block starts at. */
-i32 tier_counter(void);
+/* Block.limit of a new baseline block. */
+u32 tier_first_limit(void);
+/* What a new thread's sample_mean is. */
+u32 tier_sample_mean(void);
 /* Entries after which a baseline block is hot. */
 i32 tier_threshold(void);
 /* The counter of the block at t->pc has run out: forms a region from it and queues that for the compile thread without waiting; under

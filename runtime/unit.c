@@ -17,7 +17,7 @@ static void relocate(u8 *code, const Unit *u, u64 run, u64 block, u64 pc)
     }
 }
 
-Block *unit_place(const Unit *u, u64 pc, i32 counter)
+Block *unit_place(const Unit *u, u64 pc, u32 limit)
 {
     u8 *write, *run;
     size_t links = u->nlinks * sizeof(Link), map = u->nmap * sizeof(PcMap);
@@ -25,8 +25,7 @@ Block *unit_place(const Unit *u, u64 pc, i32 counter)
     if (!b || !(run = arena_code(u->code_size, &write)))
         return NULL;
     *b = (Block){
-        .counter = counter,
-        .period = counter < 0 ? 0 : (u32)counter,
+        .limit = limit,
         .tier = TIER_BASELINE,
         .skip = u->skip,
         .past = u->past,

@@ -306,7 +306,7 @@ static void programs(void **state)
                 arena_reset_begin();
                 arena_reset_end(true);
             }
-            Block *block = baseline_compile(&guest, ir, -1);
+            Block *block = baseline_compile(&guest, ir, 0);
             assert_non_null(block);
 
             begin(&want, &start);
@@ -338,7 +338,7 @@ static void programs(void **state)
 
 /* -- exits --------------------------------------------------------------------------------------------------------- */
 
-static Block *jump_block(u64 pc, u64 target, i32 counter)
+static Block *jump_block(u64 pc, u64 target, u32 limit)
 {
     ir_reset(ir, pc);
     emit(IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)pc);
@@ -346,13 +346,14 @@ static Block *jump_block(u64 pc, u64 target, i32 counter)
     emit(IR_jump, NO_VAL, NO_VAL, NO_VAL, (i64)target);
     ir->end = pc + 4;
     ir_finish(ir);
-    return baseline_compile(&guest, ir, counter);
+    return baseline_compile(&guest, ir, limit);
 }
 
 static void counter_and_safepoint(void **state)
 {
     Task *t = task_make();
-    Block *b = jump_block(PC, 0x2000, 2);
+    Block *b = jump_block(PC, 0x2000, 3);
+    t->sample_size = 1; /* without a mean, each entry is a sample */
     for (int i = 0; i < 3; i++) {
         code_enter(t, b->code, 0);
         if (i < 2) {
@@ -364,7 +365,7 @@ static void counter_and_safepoint(void **state)
             assert_int_equal(t->pc, PC);
         }
     }
-    b->counter = 10;
+    b->limit = 10;
     t->pc = 0;
     t->attention = ATTENTION;
     code_enter(t, b->code, 0);
@@ -373,9 +374,13 @@ static void counter_and_safepoint(void **state)
     /* A forward link enters behind the safepoint, but not past the counter. */
     code_enter(t, (const u8 *)b->code + b->skip, 0);
     assert_int_equal(t->exit, EXIT_LINK);
-    assert_int_equal(b->counter, 9);
+    assert_int_equal(b->ran, 4);
+    /* Once it is settled, it enters past the counter. */
+    code_enter(t, (const u8 *)b->code + b->past, 0);
+    assert_int_equal(t->exit, EXIT_LINK);
+    assert_int_equal(b->ran, 4);
     assert_false(b->links[0].forward);
-    Block *uncounted = jump_block(PC, 0x20000, -1);
+    Block *uncounted = jump_block(PC, 0x20000, 0);
     assert_true(uncounted->links[0].forward);
     code_enter(t, uncounted->code, 0);
     assert_int_equal(t->exit, EXIT_SIGNAL);
@@ -385,7 +390,7 @@ static void counter_and_safepoint(void **state)
 static void links_and_jump_cache(void **state)
 {
     Task *t = task_make();
-    Block *a = jump_block(PC, PC + 4, -1), *b = jump_block(PC + 4, PC + 8, -1);
+    Block *a = jump_block(PC, PC + 4, 0), *b = jump_block(PC + 4, PC + 8, 0);
     a->links[0].code = b->code;
     code_enter(t, a->code, 0);
     assert_ptr_equal(t->exit_link, &b->links[0]);
@@ -394,7 +399,7 @@ static void links_and_jump_cache(void **state)
     Val target = emit(IR_const64, NO_VAL, NO_VAL, NO_VAL, PC + 4);
     emit(IR_ret, target, NO_VAL, NO_VAL, 0);
     ir_finish(ir);
-    Block *r = baseline_compile(&guest, ir, -1);
+    Block *r = baseline_compile(&guest, ir, 0);
     code_enter(t, r->code, 0);
     assert_int_equal(t->exit, EXIT_LOOKUP);
     assert_int_equal(t->pc, PC + 4);
@@ -417,7 +422,7 @@ static void misaligned(void **state)
     emit(IR_jump, NO_VAL, NO_VAL, NO_VAL, PC + 8);
     ir->end = PC + 8;
     ir_finish(ir);
-    Block *b = baseline_compile(&guest, ir, -1);
+    Block *b = baseline_compile(&guest, ir, 0);
     for (u64 address = 0x1230; address < 0x1240; address++) {
         memcpy(t->state + FIRST, &address, 8);
         code_enter(t, b->code, 0);
@@ -467,7 +472,7 @@ static void fault_is_exact(void **state)
         emit(IR_jump, NO_VAL, NO_VAL, NO_VAL, 0);
         ir->end = PC + 12;
         ir_finish(ir);
-        Block *b = baseline_compile(&guest, ir, -1);
+        Block *b = baseline_compile(&guest, ir, 0);
         memset(t->state, 0, STATE_BYTES);
         fault_rip = 0;
         code_enter(t, b->code, 0);

@@ -1873,7 +1873,14 @@ static __attribute__((preserve_none)) void entry_slow(CODE_PARAMS)
     t->pc = ((const Block *)b)->pc;
     if (sp < t->attention) [[clang::musttail]]
         return signal_stub(CODE_ARGS);
-    [[clang::musttail]] return hot_stub(CODE_ARGS);
+    Block *block = (Block *)b;
+    u32 ran = block->ran + t->sample_size;
+    block->ran = ran;
+    task_sample(t);
+    if (ran >= block->limit) [[clang::musttail]]
+        return hot_stub(CODE_ARGS);
+    Code *past = (Code *)((const u8 *)block->code + block->past);
+    [[clang::musttail]] return past(CODE_ARGS);
 }
 
 /* The slow cases, then the entry: the safepoint, which links that are forward skip, and the counter, which they skip later. */
@@ -1889,9 +1896,7 @@ static void entry(Gen *g, bool counts)
     assert(a->at == ENTRY_AT + ENTRY_SAFEPOINT);
     if (!counts)
         return;
-    asm_u8(a, 0xff); /* dec, relative to rip */
-    asm_u8(a, 1 << 3 | 5);
-    distance(g, RELOC_BLOCK, offsetof(Block, counter));
+    asm_insn(a, 0xff, 1, rm_memory(TASK, offsetof(Task, sample))); /* dec */
     asm_u8(a, 0x70 | CC_S);
     asm_u8(a, 0 - (a->at + 1));
     assert(a->at == ENTRY_AT + ENTRY_SAFEPOINT + ENTRY_COUNTER);
@@ -1943,11 +1948,11 @@ void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *ou
     free(g.rare);
 }
 
-Block *baseline_compile(const Guest *guest, const Ir *ir, i32 counter_start)
+Block *baseline_compile(const Guest *guest, const Ir *ir, u32 limit)
 {
     UnitBuffer buffer = {0};
-    baseline_unit(guest, ir, counter_start >= 0, &buffer);
-    Block *b = unit_place(&buffer.unit, ir->pc, counter_start);
+    baseline_unit(guest, ir, limit > 0, &buffer);
+    Block *b = unit_place(&buffer.unit, ir->pc, limit);
     unit_buffer_free(&buffer);
     return b;
 }

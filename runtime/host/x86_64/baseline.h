@@ -16,7 +16,7 @@ enum {
     OP_ROOM = 512,       /* bytes that an op takes at most, its stencil not counted */
     ENTRY_AT = 12,       /* bytes before the entry: the slow cases, within a short jump's reach */
     ENTRY_SAFEPOINT = 6, /* bytes of the safepoint, at the entry, */
-    ENTRY_COUNTER = 8,   /* and of the counter behind it */
+    ENTRY_COUNTER = 6,   /* and of the counter behind it */
     TASK = R13,
     A = RDX,
     B = RCX,
