@@ -187,13 +187,16 @@ bool arena_is_own(const u8 *code)
     return (u64)code >= chunk_of((u64)code)->own;
 }
 
+/* What is own changes here and at a fork, and both hold the translation lock. */
 void arena_patch(u8 *code, i32 value)
 {
-    pthread_mutex_lock(&arena.lock);
-    bool ok = arena_is_own(code) || part_with((u64)code);
-    pthread_mutex_unlock(&arena.lock);
-    if (!ok)
-        out_of_memory("translated code");
+    if (!arena_is_own(code)) {
+        pthread_mutex_lock(&arena.lock);
+        bool ok = part_with((u64)code);
+        pthread_mutex_unlock(&arena.lock);
+        if (!ok)
+            out_of_memory("translated code");
+    }
     jump_set(code + write_offset((u64)code), value);
 }
 
