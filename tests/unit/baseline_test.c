@@ -371,14 +371,16 @@ static void counter_and_safepoint(void **state)
     code_enter(t, b->code, 0);
     assert_int_equal(t->exit, EXIT_SIGNAL);
     assert_int_equal(t->pc, PC);
-    /* A forward link enters behind the safepoint, but not past the counter. */
+    /* A forward link enters behind the safepoint, but not past the counter, */
+    t->sample = 100;
     code_enter(t, (const u8 *)b->code + b->skip, 0);
     assert_int_equal(t->exit, EXIT_LINK);
-    assert_int_equal(b->ran, 4);
-    /* Once it is settled, it enters past the counter. */
+    assert_int_equal(t->sample, 99);
+    /* and past that once the block is settled. */
     code_enter(t, (const u8 *)b->code + b->past, 0);
     assert_int_equal(t->exit, EXIT_LINK);
-    assert_int_equal(b->ran, 4);
+    assert_int_equal(t->sample, 99);
+    assert_int_equal(b->ran, 3);
     assert_false(b->links[0].forward);
     Block *uncounted = jump_block(PC, 0x20000, 0);
     assert_true(uncounted->links[0].forward);
