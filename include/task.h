@@ -58,25 +58,25 @@ typedef struct Fault {
 } Fault;
 
 struct Task {
-    /* What translated code touches; offsets are static-asserted in lifter/llvm.c and used by the stencils. */
+    /* What translated code touches most comes first: instructions reach 128 bytes by a displacement of one. */
     u64 pc;                    /* where the guest goes on when no translated code runs */
     _Atomic u64
         attention; /* translated code leaves at a safepoint if its stack pointer is lower: stack_limit, or ATTENTION */
+    JumpEntry *jump_cache;     /* JUMP_CACHE entries */
+    /* Entries of blocks are counted by samples: when this many more have been entered, that block has all since the last
+     * sample to its name. A counter for each block would be a cache line for each, and one that threads fight for. */
+    i32 sample;
     u32 exit;                  /* Exit */
+    u32 fp_mode;               /* FP_FLUSH | FP_DEFAULT_NAN | FP_ALT_HALF | FP_FLUSH_HALF: what of the guest's FP control MXCSR can't express */
+    u32 fp_status;             /* sticky FP_* flags raised outside MXCSR; the guest's status is both together */
+    u32 saturated;             /* sticky: 1 once a vector op saturated; the guest's status register takes it in */
+    _Alignas(16) u8 state[STATE_BYTES];
     Link *exit_link;           /* EXIT_LINK: the link that asks */
     u64 host_sp;               /* stack pointer of code_enter, on the return address that leads back to it */
     u64 code_sp;               /* that of translated code, while it doesn't run */
     u64 stack_base;            /* ... and when no call is open: see include/host.h */
-    JumpEntry *jump_cache;     /* JUMP_CACHE entries */
-    u32 fp_mode;               /* FP_FLUSH | FP_DEFAULT_NAN | FP_ALT_HALF | FP_FLUSH_HALF: what of the guest's FP control MXCSR can't express */
-    u32 fp_status;             /* sticky FP_* flags raised outside MXCSR; the guest's status is both together */
-    u32 saturated;             /* sticky: 1 once a vector op saturated; the guest's status register takes it in */
-    /* Entries of blocks are counted by samples: when this many more have been entered, that block has all since the last
-     * sample to its name. A counter for each block would be a cache line for each, and one that threads fight for. */
-    i32 sample;
     u32 sample_size, sample_mean; /* entries between the last sample and the next one; of such on average */
     u32 sample_seed;
-    _Alignas(64) u8 state[STATE_BYTES];
     _Alignas(16) V128 spill[SPILL_SLOTS];
     V128 rare_arg[3];          /* of code_rare; the first is its result, too */
     u64 rare_rax;              /* what rax has while that has the function */

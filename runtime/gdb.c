@@ -72,9 +72,9 @@ static void describe_frame(Frame *f, u64 code, u64 size)
     /* DW_CFA_def_cfa_expression: DW_OP_breg7 0, const4u, or, lit7, minus, deref, plus_uconst, deref, plus_uconst 8;
      * DW_CFA_offset ra, 1; nops */
     u32 mask = CODE_STACK - 1;
-    static_assert(offsetof(Task, host_sp) < 128, "one byte of LEB128");
+    static_assert(offsetof(Task, host_sp) < 1 << 14, "two bytes of LEB128");
     const u8 ops[] = {0x0f,
-                      16,
+                      17,
                       0x77,
                       0,
                       0x0c,
@@ -87,7 +87,8 @@ static void describe_frame(Frame *f, u64 code, u64 size)
                       0x1c,
                       0x06,
                       0x23,
-                      offsetof(Task, host_sp),
+                      (offsetof(Task, host_sp) & 127) | 128,
+                      offsetof(Task, host_sp) >> 7,
                       0x06,
                       0x23,
                       8,

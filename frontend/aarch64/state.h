@@ -5,11 +5,11 @@
 #include "../../include/task.h"
 
 typedef struct A64State {
-    u64 x[31];
-    u64 sp;
     /* NZCV, lazily: kind is a FlagKind (a u32 that a 64-bit access may not be used on), see include/ir.h. */
     u32 flag_kind, flag_pad;
     u64 flag_a, flag_b;
+    u64 x[31];
+    u64 sp;
     u64 fpcr; /* AHP, DN, FZ, RMode, FZ16 as written; the host's MXCSR holds what it can of them */
     V128 v[32];
     u64 fpsr; /* the cumulative bits but those that are yet in MXCSR, Task.fp_status and Task.saturated (QC) */

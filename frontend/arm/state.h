@@ -5,11 +5,11 @@
 #include "../../include/task.h"
 
 typedef struct ArmState {
-    u64 r[15]; /* zero-extended always: they are host addresses as they stand */
     /* The flags, lazily. N is bit 63 of nz, Z that its low half is 0. C and V are those of the operation flag_kind (a FlagKind,
      * include/ir.h) on flag_a and flag_b; but C is in carry if ARM_CARRY is added to the kind, as a shifter's carry leaves V. */
     u32 flag_kind, flag_pad;
     u64 nz, flag_a, flag_b, carry;
+    u64 r[15]; /* zero-extended always: they are host addresses as they stand */
     u64 q;      /* APSR.Q, 0 or 1 */
     u64 ge;     /* APSR.GE, as a mask of bytes: all ones where the bit is set */
     u64 it;     /* ITSTATE of the instruction at pc */

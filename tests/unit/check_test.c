@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "../../lifter/orc.h"
+#include "../../frontend/aarch64/state.h"
 #include "../../runtime/check.h"
 #include "../../runtime/mem.h"
 
@@ -50,7 +51,7 @@ static Op *op_of(Region *r, OpCode wanted)
 
 static u64 *x(Task *t, u32 n)
 {
-    return (u64 *)t->state + n;
+    return &a64(t)->x[n];
 }
 
 /* Runs the loop with LLVM's code made from `built`; the report, which the caller frees, or NULL if there was none. */
