@@ -717,27 +717,6 @@ static void multiply_high(Gen *g, Val n, const Op *op, int which)
     define_in(g, n, RDX);
 }
 
-/* The op that makes the carry out of the sum that op n is; NO_VAL if it isn't near or there is none. */
-static Val carry_of(const Gen *g, Val n)
-{
-    enum { NEAR = 32 };
-    const Ir *ir = g->ir;
-    const Op *op = &ir->ops[n];
-    u16 wanted = op->code == IR_add32   ? IR_ult32
-                 : op->code == IR_add64 ? IR_ult64
-                 : op->code == IR_adc32 ? IR_adc32_carry
-                                        : IR_adc64_carry;
-    bool with = op->code == IR_adc32 || op->code == IR_adc64;
-    for (Val m = n + 1; m < ir->count && m < n + NEAR; m++) {
-        const Op *o = &ir->ops[m];
-        bool same = with ? o->arg[0] == op->arg[0] && o->arg[1] == op->arg[1] && o->arg[2] == op->arg[2]
-                         : o->arg[0] == n && (o->arg[1] == op->arg[0] || o->arg[1] == op->arg[1]);
-        if (o->code == wanted && same && !g->recs[m].delayed && g->recs[m].left)
-            return m;
-    }
-    return NO_VAL;
-}
-
 /* The host's carry as a value, which is defined before its turn. */
 static void carry_from_host(Gen *g, Val n, int t)
 {
@@ -749,9 +728,10 @@ static void carry_from_host(Gen *g, Val n, int t)
 }
 
 /* A sum with a carry in, out, or both: numbers of many words are added so. */
-static void add_with_carry(Gen *g, Val n, const Op *op, Val out)
+static void add_with_carry(Gen *g, Val n, const Op *op)
 {
     bool with = ir_ops[op->code].nargs == 3;
+    Val out = g->recs[n].carry;
     u32 w = width(ir_ops[op->code].result);
     Val x = operand(g, op, 0), y = operand(g, op, 1), in = with ? operand(g, op, 2) : NO_VAL;
     i32 imm;
@@ -1574,16 +1554,14 @@ static void materialise(Gen *g, Val v)
 static bool by_rule(Gen *g, Val n, const Op *op)
 {
     switch (op->code) {
-    BOTH(add): {
-        Val carry = carry_of(g, n);
-        if (carry == NO_VAL)
+    BOTH(add):
+        if (g->recs[n].carry == NO_VAL)
             arithmetic(g, n, op, ADD);
         else
-            add_with_carry(g, n, op, carry);
+            add_with_carry(g, n, op);
         return true;
-    }
     BOTH(adc):
-        add_with_carry(g, n, op, carry_of(g, n));
+        add_with_carry(g, n, op);
         return true;
     BOTH(sub):
         arithmetic(g, n, op, SUB);
@@ -1821,6 +1799,30 @@ static bool delays(const Ir *ir, const Rec *recs, Val n, Val user, u32 i)
     }
 }
 
+/* The sum whose carry out op n is, or NO_VAL: the one it compares, or for a sum with a carry in, one near of the same operands. */
+static Val sum_of_carry(const Ir *ir, Val n)
+{
+    enum { NEAR = 32 };
+    const Op *op = &ir->ops[n], *sum = &ir->ops[op->arg[0]];
+    switch (op->code) {
+    BOTH(ult): {
+        bool adds = sum->code == (op->code == IR_ult64 ? IR_add64 : IR_add32);
+        return adds && (op->arg[1] == sum->arg[0] || op->arg[1] == sum->arg[1]) ? op->arg[0] : NO_VAL;
+    }
+    case IR_adc32_carry:
+    case IR_adc64_carry:
+        for (Val m = n; m-- > 0 && n - m < NEAR;) {
+            sum = &ir->ops[m];
+            if (sum->code == (op->code == IR_adc64_carry ? IR_adc64 : IR_adc32) && sum->arg[0] == op->arg[0] &&
+                sum->arg[1] == op->arg[1] && sum->arg[2] == op->arg[2])
+                return m;
+        }
+        return NO_VAL;
+    default:
+        return NO_VAL;
+    }
+}
+
 /* Backwards: each op knows its only user's fate, and which pinned register a put that nothing can observe before gives
  * its value to. */
 static void look_ahead(Gen *g)
@@ -1847,6 +1849,9 @@ static void look_ahead(Gen *g)
         for (u32 i = 0; i < info->nargs; i++)
             if (ir->ops[op->arg[i]].uses == 1)
                 g->recs[op->arg[i]].delayed = delays(ir, g->recs, op->arg[i], n, i);
+        Val sum = g->recs[n].left && !g->recs[n].delayed ? sum_of_carry(ir, n) : NO_VAL;
+        if (sum != NO_VAL)
+            g->recs[sum].carry = n;
     }
 }
 
@@ -1928,7 +1933,7 @@ void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *ou
     u32 insns = 0;
     for (Val n = 0; n < ir->count; n++) {
         g.recs[n] = (Rec){
-            .left = ir->ops[n].uses, .home = NO_HOME, .same = n, .next = NO_VAL, .reg = NO_REG, .target = NO_REG};
+            .left = ir->ops[n].uses, .home = NO_HOME, .same = n, .next = NO_VAL, .carry = NO_VAL, .reg = NO_REG, .target = NO_REG};
         insns += ir->ops[n].code == IR_insn;
     }
     u->map = grown(u->map, &out->map_room, insns, sizeof *u->map);

@@ -39,6 +39,7 @@ typedef struct Rec {
     i32 home;    /* offset in Task, or NO_HOME; that of a pinned register means the host register */
     Val same;    /* the value it is another name for (widenings and narrowings that cost nothing), or itself */
     Val next;    /* another value at home in the same unit of state, or NO_VAL */
+    Val carry;   /* of a sum: the value that is its carry out and is made with it, or NO_VAL */
     u64 value;   /* if constant */
 } Rec;
 
