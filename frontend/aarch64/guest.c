@@ -26,31 +26,6 @@ void a64_set_nzcv(A64State *s, u32 nzcv)
     s->flag_b = 0;
 }
 
-/* MXCSR: exception flags 0..5, DAZ 6, masks 7..12, rounding 13..14, FTZ 15. */
-enum {
-    MX_IE = 1, MX_ZE = 4, MX_OE = 8, MX_UE = 16, MX_PE = 32, MX_FLAGS = 63,
-    MX_DAZ = 64, MX_MASKS = 0x1f80, MX_FTZ = 0x8000,
-};
-
-static u32 fpsr_of_mxcsr(u32 mxcsr)
-{
-    return (mxcsr & MX_IE ? FPSR_IOC : 0) | (mxcsr & MX_ZE ? FPSR_DZC : 0) | (mxcsr & MX_OE ? FPSR_OFC : 0) |
-           (mxcsr & MX_UE ? FPSR_UFC : 0) | (mxcsr & MX_PE ? FPSR_IXC : 0);
-}
-
-/* RMode 0..3 is nearest, up, down, zero; the host's is nearest, down, up, zero. */
-static u32 mxcsr_of_fpcr(u32 fpcr)
-{
-    static const u16 rounding[] = {0, 0x4000, 0x2000, 0x6000};
-    return MX_MASKS | rounding[fpcr >> FPCR_RMODE_SHIFT & 3] | (fpcr & FPCR_FZ ? MX_FTZ | MX_DAZ : 0);
-}
-
-static u32 fp_mode_of_fpcr(u32 fpcr)
-{
-    return (fpcr & FPCR_FZ ? FP_FLUSH : 0) | (fpcr & FPCR_DN ? FP_DEFAULT_NAN : 0) |
-           (fpcr & FPCR_AHP ? FP_ALT_HALF : 0) | (fpcr & FPCR_FZ16 ? FP_FLUSH_HALF : 0);
-}
-
 u32 a64_fpsr(Task *t)
 {
     A64State *s = a64(t);

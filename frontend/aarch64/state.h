@@ -2,7 +2,7 @@
 #ifndef DRAGOMAN_A64_STATE_H
 #define DRAGOMAN_A64_STATE_H
 
-#include "../../include/task.h"
+#include "../fpcr.h"
 
 typedef struct A64State {
     /* NZCV, lazily: kind is a FlagKind (a u32 that a 64-bit access may not be used on), see include/ir.h. */
@@ -47,10 +47,8 @@ static inline A64State *a64(Task *t)
 
 /* PSTATE bits as the register of the same name shows them, C5.2. */
 enum { PSTATE_SSBS = 1 << 12, PSTATE_DIT = 1 << 24 };
-/* FPCR fields, Arm ARM C5.2.8. */
-enum { FPCR_FZ16 = 1 << 19, FPCR_RMODE_SHIFT = 22, FPCR_FZ = 1 << 24, FPCR_DN = 1 << 25, FPCR_AHP = 1 << 26, FPCR_MASK = 0x07c80000 };
-/* FPSR fields, C5.2.10. */
-enum { FPSR_IOC = 1, FPSR_DZC = 2, FPSR_OFC = 4, FPSR_UFC = 8, FPSR_IXC = 16, FPSR_IDC = 128, FPSR_QC = 1 << 27 };
+/* What can be written, Arm ARM C5.2.8 and C5.2.10. */
+enum { FPCR_MASK = 0x07c80000 };
 #define FPSR_MASK 0xf800009fu
 
 /* NZCV in bits 31..28, as MRS NZCV and PSTATE show it. */

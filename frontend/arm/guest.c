@@ -62,50 +62,25 @@ u64 arm_set_cpsr(ArmState *s, u32 cpsr)
 
 /* -- floating-point status and control ------------------------------------------------------------------------------- */
 
-/* MXCSR: exception flags 0..5, DAZ 6, masks 7..12, rounding 13..14, FTZ 15. */
-enum {
-    MX_IE = 1, MX_ZE = 4, MX_OE = 8, MX_UE = 16, MX_PE = 32, MX_FLAGS = 63,
-    MX_DAZ = 64, MX_MASKS = 0x1f80, MX_FTZ = 0x8000,
-};
-
-static u32 fpscr_of_mxcsr(u32 mxcsr)
-{
-    return (mxcsr & MX_IE ? FPSCR_IOC : 0) | (mxcsr & MX_ZE ? FPSCR_DZC : 0) | (mxcsr & MX_OE ? FPSCR_OFC : 0) |
-           (mxcsr & MX_UE ? FPSCR_UFC : 0) | (mxcsr & MX_PE ? FPSCR_IXC : 0);
-}
-
-/* RMode 0..3 is nearest, up, down, zero; the host's is nearest, down, up, zero. */
-static u32 mxcsr_of_fpscr(u32 fpscr)
-{
-    static const u16 rounding[] = {0, 0x4000, 0x2000, 0x6000};
-    return MX_MASKS | rounding[fpscr >> FPSCR_RMODE_SHIFT & 3] | (fpscr & FPSCR_FZ ? MX_FTZ | MX_DAZ : 0);
-}
-
-static u32 fp_mode_of_fpscr(u32 fpscr)
-{
-    return (fpscr & FPSCR_FZ ? FP_FLUSH : 0) | (fpscr & FPSCR_DN ? FP_DEFAULT_NAN : 0) |
-           (fpscr & FPSCR_AHP ? FP_ALT_HALF : 0) | (fpscr & FPSCR_FZ16 ? FP_FLUSH_HALF : 0);
-}
-
 enum : u32 {
-    FPSCR_CONTROL = FPSCR_AHP | FPSCR_DN | FPSCR_FZ | 3u << FPSCR_RMODE_SHIFT | FPSCR_FZ16,
+    FPSCR_CONTROL = FPCR_AHP | FPCR_DN | FPCR_FZ | 3u << FPCR_RMODE_SHIFT | FPCR_FZ16,
     FPSCR_SEEN = FPSCR_CONTROL | FPSCR_VECTOR | 0x9f,
 };
 
 u32 arm_fpscr(Task *t)
 {
     ArmState *s = arm_state(t);
-    s->fpscr |= fpscr_of_mxcsr(t->fp_status) | (t->fp_status & FP_DENORMAL ? FPSCR_IDC : 0);
+    s->fpscr |= fpsr_of_mxcsr(t->fp_status) | (t->fp_status & FP_DENORMAL ? FPSR_IDC : 0);
     t->fp_status = 0;
-    return (u32)s->fpscr | (u32)s->fp_nzcv | fpscr_of_mxcsr(_mm_getcsr()) | (t->saturated ? FPSCR_QC : 0);
+    return (u32)s->fpscr | (u32)s->fp_nzcv | fpsr_of_mxcsr(_mm_getcsr()) | (t->saturated ? FPSR_QC : 0);
 }
 
 static void set_fp_mode(Task *t, u32 fpscr)
 {
-    t->fp_mode = fp_mode_of_fpscr(fpscr);
+    t->fp_mode = fp_mode_of_fpcr(fpscr);
     if (t->fp_mode & FP_FLUSH)
         code_flushes_denormals();
-    _mm_setcsr(mxcsr_of_fpscr(fpscr) | (_mm_getcsr() & MX_FLAGS));
+    _mm_setcsr(mxcsr_of_fpcr(fpscr) | (_mm_getcsr() & MX_FLAGS));
 }
 
 void arm_set_fpscr(Task *t, u32 fpscr)
@@ -115,7 +90,7 @@ void arm_set_fpscr(Task *t, u32 fpscr)
     _mm_setcsr(_mm_getcsr() & ~MX_FLAGS);
     s->fpscr = fpscr & FPSCR_SEEN;
     s->fp_nzcv = fpscr & FPSCR_NZCV;
-    t->saturated = !!(fpscr & FPSCR_QC);
+    t->saturated = !!(fpscr & FPSR_QC);
     set_fp_mode(t, fpscr);
 }
 
@@ -143,7 +118,7 @@ static u64 arm_helper_set_fpscr(Task *t, u64 fpscr, u64 b)
 /* Around arithmetic of Advanced SIMD, whose control is the "standard FPSCR value": A2.7.3. */
 static u64 arm_helper_set_standard_fp(Task *t, u64 a, u64 b)
 {
-    set_fp_mode(t, (u32)(arm_state(t)->fpscr & (FPSCR_AHP | FPSCR_FZ16)) | FPSCR_DN | FPSCR_FZ);
+    set_fp_mode(t, (u32)(arm_state(t)->fpscr & (FPCR_AHP | FPCR_FZ16)) | FPCR_DN | FPCR_FZ);
     return 0;
 }
 

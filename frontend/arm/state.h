@@ -2,7 +2,7 @@
 #ifndef DRAGOMAN_ARM_STATE_H
 #define DRAGOMAN_ARM_STATE_H
 
-#include "../../include/task.h"
+#include "../fpcr.h"
 
 typedef struct ArmState {
     /* The flags, lazily. N is bit 63 of nz, Z that its low half is 0. C and V are those of the operation flag_kind (a FlagKind,
@@ -54,14 +54,9 @@ static inline ArmState *arm_state(Task *t)
 #define ARM_CPSR_E (1u << 9)
 #define ARM_CPSR_T (1u << 5)
 enum { ARM_CPSR_GE_SHIFT = 16, ARM_CPSR_USER = 0x10 };
-/* FPSCR fields, A2.5.3 */
+/* Of FPSCR, A2.5.3, what FPCR and FPSR don't have. */
 #define FPSCR_NZCV 0xf0000000u
-#define FPSCR_QC (1u << 27)
-enum {
-    FPSCR_VECTOR = 0x370000, /* length and stride of short vectors, which there aren't */
-    FPSCR_AHP = 1 << 26, FPSCR_DN = 1 << 25, FPSCR_FZ = 1 << 24, FPSCR_RMODE_SHIFT = 22, FPSCR_FZ16 = 1 << 19,
-    FPSCR_IOC = 1, FPSCR_DZC = 2, FPSCR_OFC = 4, FPSCR_UFC = 8, FPSCR_IXC = 16, FPSCR_IDC = 128,
-};
+enum { FPSCR_VECTOR = 0x370000 }; /* length and stride of short vectors, which there aren't */
 
 /* NZCV in bits 31..28. */
 u32 arm_nzcv(const ArmState *s);

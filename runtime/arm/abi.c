@@ -37,7 +37,7 @@ static void clone_regs(Task *child, u64 stack, bool set_tls, u64 tls)
 {
     ArmState *s = arm_state(child);
     /* Status flags live in this host thread's MXCSR; the child's starts clean. */
-    s->fpscr = arm_fpscr(child) & ~(FPSCR_QC | FPSCR_NZCV);
+    s->fpscr = arm_fpscr(child) & ~(FPSR_QC | FPSCR_NZCV);
     s->r[0] = 0;
     if (stack)
         s->r[13] = stack;
