@@ -36,20 +36,6 @@ static void put_stat(void *out, const struct stat *st)
     memcpy(out, &s, sizeof s);
 }
 
-static void epoll_in(struct epoll_event *out, const void *in)
-{
-    A64EpollEvent e;
-    memcpy(&e, in, sizeof e);
-    out->events = e.events;
-    out->data.u64 = e.data;
-}
-
-static void epoll_out(void *out, const struct epoll_event *in)
-{
-    A64EpollEvent e = {.events = in->events, .data = in->data.u64};
-    memcpy(out, &e, sizeof e);
-}
-
 static void semid_in(struct semid_ds *out, const void *in)
 {
     A64SemidDs s;
@@ -74,9 +60,7 @@ const Layout layout_aarch64 = {
     .off_st_mode = offsetof(A64Stat, st_mode),
     .off_st_size = offsetof(A64Stat, st_size),
     .stat = put_stat,
-    .epoll_size = sizeof(A64EpollEvent),
-    .epoll_in = epoll_in,
-    .epoll_out = epoll_out,
+    .epoll_data = 8, /* packed on x86-64 alone */
     .semid_size = sizeof(A64SemidDs),
     .semid_in = semid_in,
     .semid_out = semid_out,

@@ -34,13 +34,6 @@ _Static_assert(sizeof(A64Stat) == 128, "struct stat");
 _Static_assert(offsetof(A64Stat, st_rdev) == 32 && offsetof(A64Stat, st_size) == 48, "struct stat");
 _Static_assert(offsetof(A64Stat, st_blocks) == 64 && offsetof(A64Stat, st_ctime_ns) == 112, "struct stat");
 
-/* Packed on x86-64 alone. */
-typedef struct A64EpollEvent {
-    u32 events, pad;
-    u64 data;
-} A64EpollEvent;
-_Static_assert(sizeof(A64EpollEvent) == 16 && offsetof(A64EpollEvent, data) == 8, "struct epoll_event");
-
 /* asm-generic/ipcbuf.h and sembuf.h */
 typedef struct A64IpcPerm {
     i32 key;

@@ -35,27 +35,6 @@ static void put_stat(void *out, const struct stat *st)
     memcpy(out, &s, sizeof s);
 }
 
-/* Aligned as a double word is. */
-typedef struct ArmEpollEvent {
-    u32 events, pad;
-    u64 data;
-} ArmEpollEvent;
-_Static_assert(sizeof(ArmEpollEvent) == 16 && offsetof(ArmEpollEvent, data) == 8, "struct epoll_event");
-
-static void epoll_in(struct epoll_event *out, const void *in)
-{
-    ArmEpollEvent e;
-    memcpy(&e, in, sizeof e);
-    out->events = e.events;
-    out->data.u64 = e.data;
-}
-
-static void epoll_out(void *out, const struct epoll_event *in)
-{
-    ArmEpollEvent e = {.events = in->events, .data = in->data.u64};
-    memcpy(out, &e, sizeof e);
-}
-
 const Layout layout_arm = {
     .open_flags = open_flags,
     .nopen_flags = LEN(open_flags),
@@ -63,9 +42,7 @@ const Layout layout_arm = {
     .off_st_mode = offsetof(ArmStat64, st_mode),
     .off_st_size = offsetof(ArmStat64, st_size),
     .stat = put_stat,
-    .epoll_size = sizeof(ArmEpollEvent),
-    .epoll_in = epoll_in,
-    .epoll_out = epoll_out,
+    .epoll_data = 8, /* packed on x86-64 alone */
 };
 
 /* -- siginfo_t ------------------------------------------------------------------------------------------------------------ */

@@ -194,9 +194,9 @@ SYSCALL(epoll_ctl)
     u8 guest[32];
     if ((int)b == EPOLL_CTL_DEL)
         return host_syscall(t, __NR_epoll_ctl, a, b, c, 0, 0, 0);
-    if (mem_read(guest, d, t->abi->layout->epoll_size))
+    if (mem_read(guest, d, epoll_size(t->abi->layout)))
         return -EFAULT;
-    t->abi->layout->epoll_in(&event, guest);
+    epoll_in(t->abi->layout, &event, guest);
     return host_syscall(t, __NR_epoll_ctl, a, b, c, (u64)&event, 0, 0);
 }
 
@@ -205,7 +205,7 @@ static i64 wait_epoll(Task *t, long nr, u64 fd, u64 events, u64 max, u64 timeout
     struct epoll_event few[64], *host_events = few;
     const Layout *l = t->abi->layout;
     u64 mask, *host;
-    if ((int)max <= 0 || (u64)(int)max > INT_MAX / l->epoll_size)
+    if ((int)max <= 0 || (u64)(int)max > INT_MAX / epoll_size(l))
         return -EINVAL;
     /* More than these at once are rare: the others are ready the next time. */
     int count = (int)max < 4096 ? (int)max : 4096;
@@ -217,8 +217,8 @@ static i64 wait_epoll(Task *t, long nr, u64 fd, u64 events, u64 max, u64 timeout
     i64 n = host_syscall(t, nr, fd, (u64)host_events, (u64)count, timeout, (u64)host, sizeof mask);
     for (i64 i = 0; i < n; i++) {
         u8 out[32];
-        l->epoll_out(out, host_events + i);
-        if (mem_write(events + (u64)i * l->epoll_size, out, l->epoll_size)) {
+        epoll_out(l, out, host_events + i);
+        if (mem_write(events + (u64)i * epoll_size(l), out, epoll_size(l))) {
             n = -EFAULT;
             break;
         }

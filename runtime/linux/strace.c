@@ -521,9 +521,9 @@ SHOW(epollev)
 {
     u8 guest[32];
     struct epoll_event event;
-    if (!fetch(tr, guest, arg, t->abi->layout->epoll_size))
+    if (!fetch(tr, guest, arg, epoll_size(t->abi->layout)))
         return;
-    t->abi->layout->epoll_in(&event, guest);
+    epoll_in(t->abi->layout, &event, guest);
     put(tr, "{events=");
     put_flags(tr, epollbits_items, event.events, "0");
     put(tr, ", data=%#lx}", event.data.u64);
