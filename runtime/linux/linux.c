@@ -35,6 +35,12 @@ static PathHow at_flags(u64 flags)
         u64 args[6] = {a, b, c, d, e, f};                                                                              \
         return pass_path(t, __NR_##name, args, dir, path, how);                                                        \
     }
+#define THREAD(name, arg, signature)                                                                                   \
+    static SYSCALL(name)                                                                                               \
+    {                                                                                                                  \
+        const u64 args[6] = {a, b, c, d, e, f};                                                                        \
+        return proc_thread_hidden(t, (i32)args[arg]) ? -ESRCH : host_syscall(t, __NR_##name, a, b, c, d, e, f);        \
+    }
 #define NOSYS(name)
 /* Newer than the oldest kernel headers we build with; numbers from 424 on are every architecture's. */
 #ifndef __NR_cachestat
@@ -61,6 +67,7 @@ static PathHow at_flags(u64 flags)
 #undef SYS
 #undef PASS
 #undef PATH
+#undef THREAD
 #undef NOSYS
 
 typedef struct Row {
@@ -74,11 +81,13 @@ static const Row rows[CALL_COUNT] = {
 #define SYS(name, signature) [CALL_##name] = {#name, signature, sys_##name, -1},
 #define PASS(name, signature) [CALL_##name] = {#name, signature, NULL, __NR_##name},
 #define PATH(name, dir, path, how, signature) [CALL_##name] = {#name, signature, sys_##name, -1},
+#define THREAD(name, arg, signature) [CALL_##name] = {#name, signature, sys_##name, -1},
 #define NOSYS(name) [CALL_##name] = {#name, "hex hex hex hex", NULL, -1},
 #include "syscalls.def"
 #undef SYS
 #undef PASS
 #undef PATH
+#undef THREAD
 #undef NOSYS
 };
 

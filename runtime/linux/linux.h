@@ -22,11 +22,13 @@ typedef enum Sys {
 #define SYS(name, signature) CALL_##name,
 #define PASS(name, signature) CALL_##name,
 #define PATH(name, dir, path, how, signature) CALL_##name,
+#define THREAD(name, arg, signature) CALL_##name,
 #define NOSYS(name) CALL_##name,
 #include "syscalls.def"
 #undef SYS
 #undef PASS
 #undef PATH
+#undef THREAD
 #undef NOSYS
     CALL_COUNT
 } Sys;
@@ -38,11 +40,13 @@ typedef i64 SysHandler(Task *t, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 #define SYS(name, signature) SysHandler sys_##name;
 #define PASS(name, signature)
 #define PATH(name, dir, path, how, signature)
+#define THREAD(name, arg, signature)
 #define NOSYS(name)
 #include "syscalls.def"
 #undef SYS
 #undef PASS
 #undef PATH
+#undef THREAD
 #undef NOSYS
 
 /* Runs the system call that t's registers ask for and leaves its result in them. t->pc is the instruction after it. */
@@ -196,8 +200,10 @@ bool proc_is_exe(int dir, const char *name, ProcDir *out);
 bool proc_fd_is_exe(int fd, ProcDir *out);
 /* Is `name` a process's link to its root, which is this one's root, too? */
 bool proc_is_root(int dir, const char *name);
-/* Is it what this process's directory says of a descriptor of the translator's? */
+/* Is it what this process's directory says of a descriptor of the translator's, or a directory of a thread of its? */
 bool proc_is_hidden(Process *p, int dir, const char *name);
+/* Is a thread, of this process or another guest's, the translator's own? */
+bool proc_thread_hidden(const Task *t, i32 tid);
 /* The executable of another guest's process: its name on the host, and one to open it by. -ENOENT if it is no guest's.
  */
 i64 proc_exe_of(const Process *p, const ProcDir *dir, char name[PATH_MAX], char open_name[PATH_MAX]);

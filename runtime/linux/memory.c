@@ -266,6 +266,8 @@ SYSCALL(move_pages)
     enum { CHUNK = 256 };
     u64 pages[CHUNK];
     i64 left = 0;
+    if (proc_thread_hidden(t, (i32)a))
+        return -ESRCH;
     if (!is_self(a) || !c)
         return host_syscall(t, __NR_move_pages, a, b, c, d, e, f);
     for (u64 done = 0; done < b; done += CHUNK) {
@@ -345,6 +347,8 @@ SYSCALL(process_madvise)
  * (copy_to_user_page). */
 SYSCALL(process_vm_writev)
 {
+    if (proc_thread_hidden(t, (i32)a))
+        return -ESRCH;
     i64 n = host_syscall(t, __NR_process_vm_writev, a, b, c, d, e, f);
     struct iovec to;
     u64 left = n > 0 && is_self(a) ? (u64)n : 0;

@@ -180,13 +180,16 @@ static bool new_in_sysroot(Process *p, const char *path, bool within, char *out)
            (int)(PATH_MAX - length);
 }
 
-/* Does a name lead to a descriptor of the translator's, or through one? */
+/* Does a name lead to a descriptor or thread of the translator's, or through one? */
 static bool to_hidden(Process *p, int dir, const char *name)
 {
     char start[PATH_MAX];
     for (const char *at = name, *end; *at; at = end + strspn(end, "/")) {
         end = at + strcspn(at, "/");
-        if (strspn(at, "0123456789") != (size_t)(end - at) || at == end || !fd_hidden(p, (u32)strtoul(at, NULL, 10)))
+        if (strspn(at, "0123456789") != (size_t)(end - at) || at == end)
+            continue;
+        u32 number = (u32)strtoul(at, NULL, 10);
+        if (!fd_hidden(p, number) && !proc_thread_hidden(self, (i32)number))
             continue;
         snprintf(start, sizeof start, "%.*s", (int)(end - name), name);
         if (proc_is_hidden(p, dir, start))

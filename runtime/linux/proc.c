@@ -204,16 +204,22 @@ bool proc_is_root(int dir, const char *name)
 
 bool proc_is_hidden(Process *p, int dir, const char *name)
 {
+    enum { ROOT_INODE = 1 };
     char path[PATH_MAX];
     ProcDir of;
+    struct stat st;
     int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return false;
     bool is = of_kernel(fd) && fd_path(fd, path);
     close(fd);
     const char *number = is ? cut(path) : "", *list = strrchr(path, '/');
-    return is_number(number) && fd_hidden(p, (u32)atoi(number)) && list &&
-           (strcmp(list, "/fd") == 0 || strcmp(list, "/fdinfo") == 0) && proc_dir(path, &of) && of.own;
+    if (!is_number(number) || !list)
+        return false;
+    if (strcmp(list, "/fd") == 0 || strcmp(list, "/fdinfo") == 0)
+        return fd_hidden(p, (u32)atoi(number)) && proc_dir(path, &of) && of.own;
+    bool threads = strcmp(list, "/task") == 0 || (stat(path, &st) == 0 && st.st_ino == ROOT_INODE);
+    return threads && proc_thread_hidden(self, atoi(number));
 }
 
 /* Another guest's executable is the file that is mapped where the kernel was told that its code begins. This may be
@@ -292,6 +298,42 @@ static int cpu_of(const char *name)
     return strncmp(name, "cpu", 3) == 0 && is_number(name + 3) ? atoi(name + 3) : -1;
 }
 
+/* A thread's number in the PID namespace of its process, of which its translator knows it; `dir` is its
+ * directory in some /proc. */
+static i32 inner_tid(const char *dir, i32 tid)
+{
+    char *text = view_file(dir, "status"), *line = text ? strstr(text, "\nNSpid:") : NULL;
+    if (line) {
+        line[1 + strcspn(line + 1, "\n")] = 0;
+        tid = atoi(strrchr(line, '\t') + 1);
+    }
+    free(text);
+    return tid;
+}
+
+bool proc_thread_hidden(const Task *t, i32 tid)
+{
+    Process *p = t->process;
+    if (tid <= 0 || tid == t->tid || tid == getpid())
+        return false;
+    pthread_mutex_lock(&p->lock);
+    const Task *each = p->tasks;
+    while (each && each->tid != tid)
+        each = each->next_task;
+    pthread_mutex_unlock(&p->lock);
+    if (each)
+        return false;
+    if (raw_syscall(__NR_tgkill, (u64)getpid(), (u64)tid, 0, 0, 0, 0) != -ESRCH)
+        return true;
+    View v = {.dir.own = false};
+    snprintf(v.dir.path, sizeof v.dir.path, "/proc/%d", tid);
+    if (raw_syscall(__NR_tgkill, (u64)tid, (u64)tid, 0, 0, 0, 0) != -ESRCH || !view_open(&v, t))
+        return false;
+    bool hidden = !view_thread(&v, inner_tid(v.dir.path, tid));
+    view_close(&v);
+    return hidden;
+}
+
 static bool kept_in(const View *v, Listing what, const char *name)
 {
     u64 start, end;
@@ -301,7 +343,11 @@ static bool kept_in(const View *v, Listing what, const char *name)
         return sscanf(name, "%lx-%lx", &start, &end) != 2 || view_has(v, start, end);
     if (!is_number(name))
         return true;
-    return what == TASK_DIR ? view_thread(v, atoi(name)) : !view_hides(v, atoi(name));
+    if (what == FD_DIR)
+        return !view_hides(v, atoi(name));
+    char dir[PATH_MAX + 64];
+    snprintf(dir, sizeof dir, "%s/task/%s", v->dir.path, name);
+    return view_thread(v, inner_tid(dir, atoi(name)));
 }
 
 /* Behind `size` bytes of entries, of which `like` is one: processors that --cpus has and the host hasn't, as far as there is

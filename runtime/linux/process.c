@@ -1,5 +1,6 @@
 /* System calls about processes: clone, exec, exit. */
 #include <fcntl.h>
+#include <linux/ioprio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -538,3 +539,23 @@ SYSCALL(execveat)
 {
     return do_execveat(t, (int)a, b, c, d, (u32)e);
 }
+
+/* -- calls about other processes and threads ----------------------------------------------------------------------- */
+
+SYSCALL(kcmp)
+{
+    bool hidden = proc_thread_hidden(t, (i32)a) || proc_thread_hidden(t, (i32)b);
+    return hidden ? -ESRCH : host_syscall(t, __NR_kcmp, a, b, c, d, e, 0);
+}
+
+/* Numbers of threads, among others. */
+#define BY_KIND(name, thread)                                                                                          \
+    SYSCALL(name)                                                                                                      \
+    {                                                                                                                  \
+        bool hidden = (int)a == (thread) && proc_thread_hidden(t, (i32)b);                                             \
+        return hidden ? -ESRCH : host_syscall(t, __NR_##name, a, b, c, 0, 0, 0);                                       \
+    }
+BY_KIND(getpriority, PRIO_PROCESS)
+BY_KIND(setpriority, PRIO_PROCESS)
+BY_KIND(ioprio_get, IOPRIO_WHO_PROCESS)
+BY_KIND(ioprio_set, IOPRIO_WHO_PROCESS)

@@ -98,14 +98,14 @@ static i64 read_info(siginfo_t *info, u64 at, int signo)
 SYSCALL(rt_sigqueueinfo)
 {
     siginfo_t info;
-    i64 error = read_info(&info, c, (int)b);
+    i64 error = proc_thread_hidden(t, (i32)a) ? -ESRCH : read_info(&info, c, (int)b);
     return error ? error : host_syscall(t, __NR_rt_sigqueueinfo, a, b, (u64)&info, 0, 0, 0);
 }
 
 SYSCALL(rt_tgsigqueueinfo)
 {
     siginfo_t info;
-    i64 error = read_info(&info, d, (int)c);
+    i64 error = proc_thread_hidden(t, (i32)b) ? -ESRCH : read_info(&info, d, (int)c);
     return error ? error : host_syscall(t, __NR_rt_tgsigqueueinfo, a, b, c, (u64)&info, 0, 0);
 }
 

@@ -246,6 +246,8 @@ SYSCALL(prlimit64)
     Linux *l = linux_state(t->process);
     u32 resource = (u32)b;
     struct rlimit old, new;
+    if (proc_thread_hidden(t, (i32)a))
+        return -ESRCH;
     if (!of_memory(resource) || ((i32)a && (i32)a != (i32)raw_syscall(__NR_getpid, 0, 0, 0, 0, 0, 0)))
         return host_syscall(t, __NR_prlimit64, a, b, c, d, 0, 0);
     old = l->limits[resource];
@@ -360,6 +362,8 @@ SYSCALL(sched_getaffinity)
 {
     Process *p = t->process;
     u64 host[CPU_WORDS] = {0}, guest[CPU_WORDS];
+    if (proc_thread_hidden(t, (i32)a))
+        return -ESRCH;
     if (!p->options.cpus)
         return host_syscall(t, __NR_sched_getaffinity, a, b, c, 0, 0, 0);
     u64 size = ((u64)p->options.cpus + 63) / 64 * 8;
@@ -379,6 +383,8 @@ SYSCALL(sched_setaffinity)
 {
     Process *p = t->process;
     u64 host[CPU_WORDS], guest[CPU_WORDS] = {0};
+    if (proc_thread_hidden(t, (i32)a))
+        return -ESRCH;
     if (!p->options.cpus)
         return host_syscall(t, __NR_sched_setaffinity, a, b, c, 0, 0, 0);
     if (mem_read(guest, c, (u32)b < sizeof guest ? (u32)b : sizeof guest))

@@ -35,6 +35,7 @@ typedef uint64_t u64;
 #define SYS(name, signature) ROW_##name,
 #define PASS(name, signature) ROW_##name,
 #define PATH(name, dir, path, how, signature) ROW_##name,
+#define THREAD(name, arg, signature) ROW_##name,
 #define NOSYS(name) ROW_##name,
 enum {
 #include "../../runtime/linux/syscalls.def"
@@ -43,10 +44,12 @@ enum {
 #undef SYS
 #undef PASS
 #undef PATH
+#undef THREAD
 #undef NOSYS
 #define SYS(name, signature) signature,
 #define PASS(name, signature) signature,
 #define PATH(name, dir, path, how, signature) signature,
+#define THREAD(name, arg, signature) signature,
 #define NOSYS(name) "hex hex hex hex hex hex",
 static const char *const signatures[ROWS] = {
 #include "../../runtime/linux/syscalls.def"
