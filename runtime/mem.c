@@ -57,7 +57,7 @@ extern const char mem_asm_begin[], mem_asm_end[], mem_asm_fault[], mem_fetch_aga
 
 __asm__(".text\n"
         ".balign 16\n"
-        ".globl mem_asm_begin, mem_asm_end, mem_asm_fault, mem_copy_asm, mem_string_asm, mem_strlen_asm, mem_cas_asm\n"
+        ".globl mem_asm_begin, mem_asm_end, mem_asm_fault, mem_copy_asm, mem_string_asm, mem_strlen_asm, mem_cas_asm, host_robust_list_32\n"
         ".globl mem_fetch_asm, mem_fetch_again, mem_fetch_end, mem_fetch_fault\n"
         "mem_fetch_asm:\n" /* rdi = dst, rsi = src, rdx = size; how many could be copied */
         "    mov %rdx, %rcx\n"
@@ -104,7 +104,17 @@ __asm__(".text\n"
         "    inc %rax\n"
         "    jmp 1b\n"
         "2:  ret\n"
+        "1:  int $0x80\n"
+        "    ret\n"
         "mem_asm_end:\n"
+        "host_robust_list_32:\n" /* rdi = head, rsi = size */
+        "    push %rbx\n"
+        "    mov %rdi, %rbx\n"
+        "    mov %rsi, %rcx\n"
+        "    mov $311, %eax\n" /* i386's set_robust_list */
+        "    call 1b\n"
+        "    pop %rbx\n"
+        "    ret\n"
         "mem_asm_fault:\n"
         "    mov $-14, %rax\n" /* -EFAULT */
         "    ret\n");

@@ -115,8 +115,7 @@ static void robust_list_exit(Task *t)
     }
     if (pending)
         futex_death(t, pending + head.offset, head.pending & 1, true);
-    raw_syscall(SYS_set_robust_list, 0, 24, 0, 0, 0, 0);
-    t->robust_list = 0;
+    sys_set_robust_list(t, 0, (t->guest->elf_class == ELFCLASS64 ? sizeof(u64) : sizeof(u32)) * 3, 0, 0, 0, 0);
 }
 
 /* What others wait for, last of all: the guest's memory may be gone after it. */

@@ -1,6 +1,8 @@
 /* 32-bit Arm's struct layouts, see layout.h. */
 #include "layout.h"
 
+#include "words.h"
+
 #include <fcntl.h>
 #include <string.h>
 
@@ -15,7 +17,7 @@ static void put_stat(void *out, const struct stat *st)
 {
     ArmStat64 s = {
         .st_dev = st->st_dev,
-        .ino32 = (u32)st->st_ino,
+        .ino32 = (u32)arm_inode(st->st_ino),
         .st_mode = st->st_mode,
         .st_nlink = (u32)st->st_nlink,
         .st_uid = st->st_uid,
@@ -30,9 +32,22 @@ static void put_stat(void *out, const struct stat *st)
         .st_mtime_ns = (u32)st->st_mtim.tv_nsec,
         .st_ctime_sec = (u32)st->st_ctim.tv_sec,
         .st_ctime_ns = (u32)st->st_ctim.tv_nsec,
-        .st_ino = st->st_ino,
+        .st_ino = arm_inode(st->st_ino),
     };
     memcpy(out, &s, sizeof s);
+}
+
+/* asm-generic/sembuf.h: times' halves are apart where words have 32 bits; x86-64 has room behind them, too. */
+#define SEMID "6i2h2l2i8x2i8x3l"
+
+static void semid_in(struct semid_ds *out, const void *in)
+{
+    words_widen(out, in, SEMID);
+}
+
+static void semid_out(void *out, const struct semid_ds *in)
+{
+    words_narrow(out, in, SEMID);
 }
 
 const Layout layout_arm = {
@@ -43,6 +58,9 @@ const Layout layout_arm = {
     .off_st_size = offsetof(ArmStat64, st_size),
     .stat = put_stat,
     .epoll_data = 8, /* packed on x86-64 alone */
+    .semid_size = 64,
+    .semid_in = semid_in,
+    .semid_out = semid_out,
 };
 
 /* -- siginfo_t ------------------------------------------------------------------------------------------------------------ */

@@ -120,17 +120,22 @@ static bool names_hidden(Task *t, const Row *row, const u64 args[6])
     return false;
 }
 
+static i64 unimplemented(u32 number, const Row *row)
+{
+    if (log_on(unimp) && row == rows + CALL_none)
+        log_printf("system call %u isn't implemented\n", number);
+    else if (log_on(unimp))
+        log_printf("system call %s (%u) isn't implemented\n", row->name, number);
+    return -ENOSYS;
+}
+
 static i64 run_row(Task *t, u32 number, const Row *row, const u64 args[6])
 {
     if (row->run)
         return row->run(t, args[0], args[1], args[2], args[3], args[4], args[5]);
     if (row->nr >= 0)
         return host_syscall(t, row->nr, args[0], args[1], args[2], args[3], args[4], args[5]);
-    if (log_on(unimp) && row == rows + CALL_none)
-        log_printf("system call %u isn't implemented\n", number);
-    else if (log_on(unimp))
-        log_printf("system call %s (%u) isn't implemented\n", row->name, number);
-    return -ENOSYS;
+    return unimplemented(number, row);
 }
 
 static i64 run(Task *t, u32 number, Sys call, const u64 args[6])
@@ -188,6 +193,8 @@ static __attribute__((noinline)) i64 run_converted(Task *t, u32 number, Sys call
     mem_own_arguments(true);
     if (!result)
         result = run_or_trace(t, number, call, args);
+    else if (result == -ENOSYS)
+        unimplemented(number, rows + call);
     mem_own_arguments(false);
     return abi->convert_back(t, &conversion, result);
 }

@@ -90,6 +90,7 @@ typedef struct Linux {
     pthread_mutex_t files_lock;        /* protects: */
     ProcFile *files;                   /* the others that are in use */
     bool memory_open; /* a file of /proc that is a process's memory has been opened for writing */
+    bool wide_positions; /* a directory has had positions that an ABI of 32 bits has no room for */
     u64 seed;  /* state of the generator behind -seed's getrandom */
 } Linux;
 /* The process's, made at its first use, when there is one thread. */
@@ -291,18 +292,12 @@ bool next_argument(const char **signature, ArgKind *kind);
 
 /* -- Abi.convert ----------------------------------------------------------------------------------------------------- */
 
-/* What a call will have filled: kind is the ABI's own. */
-typedef struct Filled {
-    char kind;
-    u64 guest;
-    void *host;
-} Filled;
-
 /* Structures of a call's arguments in the form of the host. */
 typedef struct Conversion {
-    u32 used, nlarge, nout;
-    void *large[4]; /* malloc'd, what bytes has no room for */
-    Filled out[4];
+    u32 used;     /* of bytes */
+    char result;  /* what the result is, the ABI's own; 0 for a number */
+    void *large;  /* what bytes has no room for: a list, malloc'd */
+    void *filled; /* what the guest will get, the ABI's own list */
     _Alignas(16) u8 bytes[2048];
 } Conversion;
 

@@ -56,7 +56,7 @@ static void flags(void)
     for (int i = 0; i < 2; i++)
         wait(&status[i]);
     printf("CLONE_PARENT: %x %x\n", status[0], status[1]);
-    unsigned long args[8] = {CLONE_PARENT, 0, 0, 0, SIGCHLD};
+    unsigned long long args[8] = {CLONE_PARENT, 0, 0, 0, SIGCHLD};
     long result = syscall(SYS_clone3, args, sizeof args);
     printf("clone3 with CLONE_PARENT and a signal: %s\n", result < 0 ? strerrorname_np(errno) : "made");
     unsigned long thread = CLONE_THREAD | CLONE_VM | CLONE_SIGHAND;
@@ -123,7 +123,7 @@ static void nested(void)
             if (!third)
                 _exit(14);
             int status = status_of(third, 0);
-            volatile long sum = 0;
+            volatile long long sum = 0;
             for (long i = 0; i < 3000000; i++) /* hot */
                 sum += i;
             _exit(result && sum > 0 ? status : 2);
@@ -226,7 +226,7 @@ int main(void)
         r = syscall(SYS_clone, bad[i], 0, 0, 0, 0);
         printf("bad flags: %d %s\n", r, strerror(errno));
     }
-    struct { unsigned long v[16]; } args = {{0}};
+    struct { unsigned long long v[16]; } args = {{0}};
     r = syscall(SYS_clone3, &args, 8);
     printf("clone3, short: %d %s\n", r, strerror(errno));
     args.v[14] = 1;

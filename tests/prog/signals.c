@@ -218,18 +218,24 @@ static void stacks(void)
     CHECK(sigaltstack(&st, NULL) == 0);
 }
 
-static void *nag(void *main_thread)
+struct nagged {
+    pthread_t main;
+    int w;
+};
+
+static void *nag(void *of)
 {
+    const struct nagged *a = of;
     usleep(50000);
-    pthread_kill(*(pthread_t *)main_thread, SIGUSR1);
+    pthread_kill(a->main, SIGUSR1);
     usleep(50000);
-    write(((int *)main_thread)[3], "x", 1);
+    write(a->w, "x", 1);
     return NULL;
 }
 
 static void restarts(void)
 {
-    struct { pthread_t main; int r, w, result; } a = {pthread_self()};
+    struct nagged a = {pthread_self()};
     int pipefd[2];
     char c;
     pthread_t helper;
