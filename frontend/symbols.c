@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../include/guest.h"
+
 struct Symbols {
     Function *functions; /* by offset; names are owned */
     size_t n, cap;
@@ -69,7 +71,7 @@ static bool vaddr_to_offset(Elf *elf, u64 vaddr, u64 *offset)
     return false;
 }
 
-static void add(Symbols *s, u64 offset, u64 size, const char *name)
+static void add(Symbols *s, u64 offset, u64 size, u64 mode, const char *name)
 {
     if (s->n == s->cap) {
         size_t cap = s->cap ? 2 * s->cap : 256;
@@ -81,11 +83,22 @@ static void add(Symbols *s, u64 offset, u64 size, const char *name)
     }
     char *copy = strdup(name);
     if (copy)
-        s->functions[s->n++] = (Function){offset, size, copy};
+        s->functions[s->n++] = (Function){offset, size, mode, copy};
+}
+
+/* The bits of a function's value that are its address. */
+static u64 address_mask(Elf *elf)
+{
+    GElf_Ehdr h;
+    for (size_t i = 0; gelf_getehdr(elf, &h) && i < nguests; i++)
+        if (guests[i]->elf_machine == h.e_machine)
+            return guests[i]->code_mask;
+    return UINT64_MAX;
 }
 
 static void read_table(Symbols *s, Elf *elf, Elf_Scn *section, const GElf_Shdr *sh)
 {
+    u64 mask = address_mask(elf);
     Elf_Data *data = elf_getdata(section, NULL);
     if (!data || !sh->sh_entsize)
         return;
@@ -95,8 +108,8 @@ static void read_table(Symbols *s, Elf *elf, Elf_Scn *section, const GElf_Shdr *
         if (!gelf_getsym(data, (int)i, &sym))
             break;
         const char *name = GELF_ST_TYPE(sym.st_info) == STT_FUNC ? elf_strptr(elf, sh->sh_link, sym.st_name) : NULL;
-        if (name && sym.st_size && vaddr_to_offset(elf, sym.st_value, &offset))
-            add(s, offset, sym.st_size, name);
+        if (name && sym.st_size && vaddr_to_offset(elf, sym.st_value & mask, &offset))
+            add(s, offset, sym.st_size, sym.st_value & ~mask, name);
     }
 }
 

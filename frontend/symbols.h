@@ -25,6 +25,7 @@ void symbols_free(Symbols *s);
 /* Functions in the order of their places in the file; aliases are functions, too. */
 typedef struct Function {
     u64 offset, size; /* in the file */
+    u64 mode;         /* what its pcs say besides the address (Guest.code_mask) */
     char *name;
 } Function;
 const Function *symbols_all(const Symbols *s, size_t *n);

@@ -56,15 +56,16 @@ static void add_instruction(Report *r, Task *t)
 {
     u8 bytes[16];
     char text[128];
-    size_t size = t->guest->insn_align;
-    if (mem_read(bytes, t->pc, size))
+    cache_lock();
+    size_t size = dump_guest_insn(t->guest, t->pc, sizeof bytes, text, sizeof text);
+    cache_unlock();
+    if (!size)
+        size = t->guest->insn_align;
+    if (mem_read(bytes, code_address(t->guest, t->pc), size))
         return;
     add(r, "  instruction ");
     for (size_t i = size; i-- > 0;)
         add(r, "%02x", bytes[i]);
-    cache_lock();
-    dump_guest_insn(t->guest, t->pc, size, text, sizeof text);
-    cache_unlock();
     add(r, " %s\n", text);
 }
 
@@ -130,8 +131,9 @@ void crash_guest(Task *t, const siginfo_t *info)
     const char *why = meaning(info);
     add(&r, "dragoman: %s: %s (SIG%s), pid %d, thread %d\n", t->process->guest_exe ? t->process->guest_exe : "guest",
         strsignal(info->si_signo), sigabbrev_np(info->si_signo), getpid(), gettid());
-    add(&r, "  pc    0x%lx", t->pc);
-    add_module(&r, t->pc, true);
+    u64 pc = code_address(t->guest, t->pc);
+    add(&r, "  pc    0x%lx", pc);
+    add_module(&r, pc, true);
     add(&r, "\n");
     if (info->si_code > 0 && info->si_code != SI_KERNEL && (info->si_signo == SIGSEGV || info->si_signo == SIGBUS))
         add(&r, "  address 0x%lx%s%s\n", (u64)info->si_addr, why ? ": " : "", why ? why : "");
@@ -153,8 +155,9 @@ void crash_guest(Task *t, const siginfo_t *info)
 static void add_context(Report *r, Task *t)
 {
     if (t && t->guest) {
-        add(r, "  guest pc 0x%lx", t->pc);
-        add_module(r, t->pc, false);
+        u64 pc = code_address(t->guest, t->pc);
+        add(r, "  guest pc 0x%lx", pc);
+        add_module(r, pc, false);
         add(r, "\n");
     }
     add_command(r);

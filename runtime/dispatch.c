@@ -135,12 +135,6 @@ static u32 first_limit(const Task *t)
     return t->process->options.tier == TIER_BASELINE ? 0 : tier_first_limit();
 }
 
-/* Where a block is kept. A file's record says where in the file code is, and nothing of what else a pc may say. */
-static StorePlace place_of(const Task *t, const Mapping *map, u64 pc)
-{
-    return pc == code_address(t->guest, pc) ? store_place(map, pc) : (StorePlace){.pc = pc};
-}
-
 /* The block from the disk, or NULL. */
 static Block *place_kept(const Task *t, const StorePlace *place, UnitBuffer *buffer)
 {
@@ -148,6 +142,8 @@ static Block *place_kept(const Task *t, const StorePlace *place, UnitBuffer *buf
     Unit found;
     Block *b = store_find(place, buffer, &found) ? unit_place(&found, place->pc, first_limit(t)) : NULL;
     if (b) {
+        b->low = place->address;
+        b->end = b->low + found.guest_size;
         count(units, 1);
         count(units_ns, log_clock() - start);
         cache_insert(b);
@@ -165,8 +161,8 @@ static void place_following(const Task *t, Block *first, const Mapping *map, Uni
         for (u32 k = 0; k < blocks[i]->nlinks; k++) {
             Link *link = &blocks[i]->links[k];
             Block *to = cache_lookup(link->pc);
-            if (!to && n < MOST && link->pc >= map->start && link->pc < map->end) {
-                StorePlace place = place_of(t, map, link->pc);
+            if (!to && n < MOST && code_address(t->guest, link->pc) - map->start < map->end - map->start) {
+                StorePlace place = store_place(t->guest, map, link->pc);
                 if ((to = place_kept(t, &place, buffer)))
                     blocks[n++] = to;
             }
@@ -191,7 +187,7 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     if (!ir)
         ir = ir_new();
     int tier = t->process->options.tier;
-    StorePlace place = place_of(t, map, pc);
+    StorePlace place = store_place(t->guest, map, pc);
     Block *b = place_kept(t, &place, &buffer);
     if (b && chains(tier))
         place_following(t, b, map, &buffer);

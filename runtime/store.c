@@ -196,18 +196,29 @@ void store_file(int fd)
     cache_unlock();
 }
 
-StorePlace store_place(const Mapping *map, u64 pc)
+/* The bits of a pc that aren't an address, below and above it, in an offset's that files have no use for. */
+static u64 mode_of(u64 pc, u64 address)
+{
+    enum { UP = 16 };
+    u64 mode = pc ^ address;
+    return (u32)mode | mode >> 32 << (32 + UP);
+}
+
+StorePlace store_place(const Guest *guest, const Mapping *map, u64 pc)
 {
     bool may = store.files && !store.stopped && map->ino && !(map->kind & MEM_SHARED);
-    return (StorePlace){
-        .file = may ? file_of(map->dev, map->ino) : NULL, .offset = map->offset + (pc - map->start), .pc = pc};
+    u64 address = code_address(guest, pc);
+    return (StorePlace){.file = may ? file_of(map->dev, map->ino) : NULL,
+                        .offset = (map->offset + (address - map->start)) | mode_of(pc, address),
+                        .pc = pc,
+                        .address = address};
 }
 
 /* -- units ------------------------------------------------------------------------------------------------------------------- */
 
 bool store_find(const StorePlace *where, UnitBuffer *scratch, Unit *out)
 {
-    return where->file && unitfile_find(&where->file->file, where->offset, where->pc, scratch, out);
+    return where->file && unitfile_find(&where->file->file, where->offset, where->pc, where->address, scratch, out);
 }
 
 /* True if something was written. */

@@ -22,10 +22,10 @@ void store_file(int fd);
 /* With the translation lock held. Guest code at pc, which is in a mapping: which file it is of, if it may be kept. */
 typedef struct StorePlace {
     struct StoreFile *file; /* NULL: of none */
-    u64 offset;             /* in it */
-    u64 pc;
+    u64 offset;             /* in it; and what the pc says besides, see code_address */
+    u64 pc, address;
 } StorePlace;
-StorePlace store_place(const Mapping *map, u64 pc);
+StorePlace store_place(const Guest *guest, const Mapping *map, u64 pc);
 /* The unit there; its memory is `scratch`'s. */
 bool store_find(const StorePlace *where, UnitBuffer *scratch, Unit *out);
 /* Keeps the unit that was made from the code there, of which `guest` is the copy that was translated. */

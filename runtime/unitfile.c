@@ -212,7 +212,7 @@ static Record *fetch(const UnitFile *f, u64 at, const Record *head, UnitBuffer *
     return r->units == head->units && record_size(r) == size && r->check == record_check(r) ? r : NULL;
 }
 
-bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, UnitBuffer *scratch, Unit *out)
+bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, u64 address, UnitBuffer *scratch, Unit *out)
 {
     enum { PAGE = 4096 };
     u8 now[PAGE];
@@ -227,7 +227,7 @@ bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, UnitBuffer *scratch, U
         Reloc *relocs = (Reloc *)(r + 1);
         const Row *rows = (const Row *)(relocs + r->nrelocs);
         const u8 *guest = (const u8 *)(rows + r->nmap);
-        if (code_read(now, pc, r->guest_size) != r->guest_size || memcmp(now, guest, r->guest_size) != 0)
+        if (code_read(now, address, r->guest_size) != r->guest_size || memcmp(now, guest, r->guest_size) != 0)
             continue;
         PcMap *map = room_for(scratch->unit.map, &scratch->map_room, r->nmap, sizeof *map);
         if (r->nmap && !map)

@@ -45,7 +45,7 @@ void unitfile_close(UnitFile *f);
 
 /* The unit of guest code at this offset of the guest's file, which is mapped at pc: true if there is one, and it was
  * made from what the guest has there now. It lies in `scratch`, which is overwritten by the next. */
-bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, UnitBuffer *scratch, Unit *out);
+bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, u64 address, UnitBuffer *scratch, Unit *out);
 
 /* Adds a unit made from the guest code at pc, whose bytes are `guest`, to the stage. False if there is no room for it:
  * it can be written then and is empty again. */

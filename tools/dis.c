@@ -23,6 +23,7 @@ enum { EXIT_USAGE = 2, PAGE = 4096, MAX_NEAR = 8 };
 /* Where position-independent files are mapped: far from everything, and a file's own address is easily seen in the sum.
  */
 #define BIAS 0x5500000000u
+#define NARROW_BIAS 0x40000000u /* for 32-bit guests */
 
 typedef struct Dis {
     const char *path;
@@ -37,7 +38,7 @@ typedef struct Dis {
 
 /* What to show: [lo, hi), from lo on; `whole` if it is a function rather than an address. */
 typedef struct Extent {
-    u64 lo, hi;
+    u64 lo, hi, mode; /* mode: what pcs say besides the address */
     const char *name; /* of the function, or NULL */
     bool whole;
 } Extent;
@@ -63,7 +64,8 @@ static void open_file(Dis *d)
         fail("%s: %s", d->path, strerror(errno));
     if (image_open(&d->image, fd, d->path, why, sizeof why))
         fail("%s", why);
-    d->bias = d->image.pie ? BIAS : 0;
+    u64 bias = d->image.guest->address_end ? NARROW_BIAS : BIAS;
+    d->bias = d->image.pie ? bias : 0;
     for (size_t i = 0; i < d->image.nsegments; i++) {
         const Segment *s = &d->image.segments[i];
         u64 from = s->vaddr & -(u64)PAGE, skew = s->vaddr - from;
@@ -103,7 +105,7 @@ static const Segment *code_at(const Dis *d, u64 addr)
 
 static void check_code(const Dis *d, u64 addr)
 {
-    if (code_address(d->image.guest, addr) & (d->image.guest->insn_align - 1u))
+    if (addr & (d->image.guest->insn_align - 1u))
         fail("0x%" PRIx64 " isn't a multiple of %u, as instructions' addresses are", addr, d->image.guest->insn_align);
     if (code_at(d, addr))
         return;
@@ -117,17 +119,19 @@ static void check_code(const Dis *d, u64 addr)
 }
 
 /* An address, shown to the end of the function that holds it, if that is known, else of the segment. */
-static Extent extent_at(const Dis *d, u64 addr)
+static Extent extent_at(const Dis *d, u64 pc)
 {
+    u64 addr = code_address(d->image.guest, pc);
     check_code(d, addr);
     const Segment *s = code_at(d, addr);
-    Extent e = {.lo = addr, .hi = s->vaddr + s->filesz + d->bias};
+    Extent e = {.lo = addr, .hi = s->vaddr + s->filesz + d->bias, .mode = pc ^ addr};
     u64 offset = addr - d->bias - s->vaddr + s->offset;
     size_t n = 0;
     const Function *f = d->symbols ? symbols_all(d->symbols, &n) : NULL;
     for (size_t i = 0; i < n; i++) {
         if (offset - f[i].offset < f[i].size) {
             e.name = f[i].name;
+            e.mode = f[i].mode;
             e.hi = addr + f[i].size - (offset - f[i].offset);
             e.whole = offset == f[i].offset;
         }
@@ -184,7 +188,7 @@ static Extent find(const Dis *d, const char *what)
     }
     u64 addr = strtoull(what, &end, 16);
     if (!strncmp(what, "0x", 2) && !*end)
-        return extent_at(d, d->bias && addr < BIAS ? addr + d->bias : addr);
+        return extent_at(d, d->bias && addr < d->bias ? addr + d->bias : addr);
     size_t n = 0;
     const Function *f = d->symbols ? symbols_all(d->symbols, &n) : NULL;
     for (size_t i = 0; i < n; i++) {
@@ -192,7 +196,7 @@ static Extent find(const Dis *d, const char *what)
         if (!at)
             continue;
         check_code(d, at);
-        return (Extent){.lo = at, .hi = at + f[i].size, .name = f[i].name, .whole = true};
+        return (Extent){.lo = at, .hi = at + f[i].size, .mode = f[i].mode, .name = f[i].name, .whole = true};
     }
     no_symbol(d, what);
 }
@@ -202,12 +206,14 @@ static Extent find(const Dis *d, const char *what)
 /* Code that has been shown, as far as a function is concerned: a bit for every instruction. */
 typedef struct Shown {
     Extent e;
+    const Guest *guest;
     u32 step;
     bool *done;
 } Shown;
 
 static bool *done_at(const Shown *s, u64 pc)
 {
+    pc = code_address(s->guest, pc);
     return pc >= s->e.lo && pc < s->e.hi ? &s->done[(pc - s->e.lo) / s->step] : NULL;
 }
 
@@ -260,16 +266,16 @@ static void show_region(const Dis *d, Region *r)
  * address that isn't a function's start is shown as far as its region goes. */
 static void show(const Dis *d, Extent e)
 {
-    Shown shown = {.e = e, .step = d->image.guest->insn_align};
+    Shown shown = {.e = e, .guest = d->image.guest, .step = d->image.guest->insn_align};
     shown.done = calloc((e.hi - e.lo) / shown.step + 1, sizeof *shown.done);
     if (!shown.done)
         fail("out of memory");
-    log_printf("%s, %s%s0x%" PRIx64 "..0x%" PRIx64 "%s\n", d->path, e.name ? e.name : "", e.name ? " " : "", e.lo, e.hi,
-               d->bias ? " (the file's addresses + 0x5500000000)" : "");
+    log_printf("%s, %s%s0x%" PRIx64 "..0x%" PRIx64, d->path, e.name ? e.name : "", e.name ? " " : "", e.lo, e.hi);
+    log_printf(d->bias ? " (the file's addresses + 0x%" PRIx64 ")\n" : "\n", d->bias);
     for (u64 pc = e.lo; pc < e.hi; pc += shown.step) {
         if (*done_at(&shown, pc))
             continue;
-        Region *r = region_form(d->image.guest, pc, admits, &shown);
+        Region *r = region_form(d->image.guest, pc | e.mode, admits, &shown);
         if (!r)
             fail("out of memory");
         r->exact = d->exact;
