@@ -326,6 +326,8 @@ _Noreturn void task_loop(Task *t)
     for (;;) {
         if (unlikely(atomic_load_explicit(&t->attention, memory_order_relaxed) == ATTENTION)) {
             atomic_store(&t->attention, t->stack_limit);
+            if (unlikely(t->process->overwritten) && atomic_exchange(&t->process->overwritten, false))
+                cache_flush(t, cache_flushes(), FLUSH_ALL);
             signal_deliver(t);
             from = NULL;
             fill = false;

@@ -89,6 +89,7 @@ struct Process {
     pthread_mutex_t brk_lock; /* protects brk; the map's and the cache's locks are taken under it */
     Task *tasks;           /* linked by Task.next_task */
     _Atomic bool exiting;
+    _Atomic bool overwritten; /* by another process, which may have written code (proc_written) */
     _Atomic int leader_status; /* the first thread's, as wait tells it, if it has ended */
     struct Linux *kernel;  /* runtime/linux's own */
 };

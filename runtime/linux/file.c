@@ -44,6 +44,19 @@ static i64 open_host(Task *t, const Path *path, const struct open_how *how, u64 
                     : host_syscall(t, __NR_openat, (u64)path->dir, (u64)path->name, how->flags, how->mode, 0, 0);
 }
 
+i64 file_busy(const Task *t, const Path *path, bool follow)
+{
+    struct stat st;
+    if (fstatat(path->dir, path->name, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) || !st.st_size ||
+        !(st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) || !proc_executes(t, st.st_dev, st.st_ino))
+        return 0;
+    int fd = openat(path->dir, path->name, O_WRONLY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+    if (fd < 0)
+        return -errno;
+    close(fd);
+    return -ETXTBSY;
+}
+
 /* openat and openat2 (whose resolve flags keep a lookup out of the sysroot: they're about the caller's own tree). */
 static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64 how_size)
 {
@@ -53,10 +66,10 @@ static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64
     if (length < 0)
         return length;
     PathHow follow = how->flags & O_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW;
-    bool create = how->flags & O_CREAT;
+    bool create = how->flags & O_CREAT, write = (how->flags & O_ACCMODE) != O_RDONLY || how->flags & O_TRUNC;
     if (how->resolve) {
         path.name = name;
-    } else if (!create && !(how_size && how->mode)) {
+    } else if (!create && !write && !(how_size && how->mode)) {
         i64 fd = path_open(t, dir, name, how->flags);
         if (fd >= 0 || fd == -RESTART_SYS || fd == -RESTART_NOINTR)
             return fd;
@@ -69,6 +82,9 @@ static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64
         if (create && !path_exists(path.dir, path.name, follow == PATH_FOLLOW))
             path_find(t->process, dir, name, PATH_CREATE, &path);
     }
+    i64 busy = write && !(how->flags & (O_PATH | O_EXCL)) ? file_busy(t, &path, follow == PATH_FOLLOW) : 0;
+    if (busy)
+        return busy;
     i64 fd = open_host(t, &path, how, how_size);
     struct stat st;
     Path other;

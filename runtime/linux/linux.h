@@ -142,6 +142,12 @@ bool path_in_sysroot(const Process *p, const char *path);
 /* The guest's name for a host path, in place: without the sysroot if it is inside. Returns its length. */
 size_t path_to_guest(Process *p, char *path);
 
+/* -- file.c -------------------------------------------------------------------------------------------------------- */
+
+/* A program that is being executed can't be written: -ETXTBSY, if it could be otherwise, as the host's kernel has it for its own
+ * programs; 0 for other files. */
+i64 file_busy(const Task *t, const Path *path, bool follow);
+
 /* -- fd.c: descriptors of our own, out of the guest's sight -------------------------------------------------------- */
 
 /* Moves fd, if it isn't -1, out of the guest's way, close-on-exec, and keeps its calls off it. The new one; -1 if there
@@ -199,6 +205,10 @@ i64 proc_text(Task *t, int fd, char **text, size_t *size);
 bool proc_is_exe(int dir, const char *name, ProcDir *out);
 /* Is that what fd (O_PATH) has open? */
 bool proc_fd_is_exe(int fd, ProcDir *out);
+/* Is it a process's memory? */
+bool proc_is_memory(int fd, ProcDir *out);
+/* Another process's memory has been written to: if that is a guest, it drops all its translations. */
+void proc_written(const Task *t, const ProcDir *dir);
 /* Is `name` a process's link to its root, which is this one's root, too? */
 bool proc_is_root(int dir, const char *name);
 /* Is it what this process's directory says of a descriptor of the translator's, or a directory of a thread of its? */
@@ -208,6 +218,8 @@ bool proc_thread_hidden(const Task *t, i32 tid);
 /* The executable of another guest's process: its name on the host, and one to open it by. -ENOENT if it is no guest's.
  */
 i64 proc_exe_of(const Process *p, const ProcDir *dir, char name[PATH_MAX], char open_name[PATH_MAX]);
+/* Does a guest execute the file? Of others' processes, only those are known that may be looked at. */
+bool proc_executes(const Task *t, dev_t dev, ino_t ino);
 /* Number of processors the guest sees (--cpus, else the host's online ones). */
 int proc_cpus(Process *p);
 /* Makes what getdents64 gave, `size` bytes in a buffer of `room`, the guest's: takes the translator's threads,

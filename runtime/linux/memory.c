@@ -1,7 +1,6 @@
 /* System calls on memory: runtime/mem.c does the work of those that map. Others take a range, and what isn't the guest's of it, the
  * translator's included, is to them as if nothing were mapped there. */
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <stdio.h>
@@ -343,7 +342,7 @@ SYSCALL(process_madvise)
     return (i64)done;
 }
 
-/* What a process writes into its own memory by the kernel's hand may be code, and the kernel sees to it that it runs
+/* What the kernel writes into a process's memory on behalf of another may be code, and the kernel sees to it that it runs
  * (copy_to_user_page). */
 SYSCALL(process_vm_writev)
 {
@@ -351,6 +350,11 @@ SYSCALL(process_vm_writev)
         return -ESRCH;
     i64 n = host_syscall(t, __NR_process_vm_writev, a, b, c, d, e, f);
     struct iovec to;
+    ProcDir other = {.own = false};
+    if (n > 0 && !is_self(a)) {
+        snprintf(other.path, sizeof other.path, "/proc/%d", (i32)a);
+        proc_written(t, &other);
+    }
     u64 left = n > 0 && is_self(a) ? (u64)n : 0;
     for (u64 i = 0; i < e && left && !mem_peek(&to, d + i * sizeof to, sizeof to); i++) {
         u64 size = to.iov_len < left ? to.iov_len : left;
@@ -360,40 +364,27 @@ SYSCALL(process_vm_writev)
     return n;
 }
 
-static bool in_proc(int fd)
-{
-    struct statfs fs;
-    return !raw_syscall(__NR_fstatfs, (u64)fd, (u64)&fs, 0, 0, 0, 0) && fs.f_type == PROC_SUPER_MAGIC;
-}
-
-/* Whether a file is a process's memory. */
-static bool is_memory(int fd)
-{
-    char link[64], target[64];
-    if (!in_proc(fd))
-        return false;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, target, sizeof target);
-    return n > 4 && n < (ssize_t)sizeof target && memcmp(target + n - 4, "/mem", 4) == 0;
-}
-
 void memory_opened(Task *t, int fd)
 {
     Linux *l = linux_state(t->process);
-    if (!l->memory_open && is_memory(fd))
+    ProcDir of;
+    if (!l->memory_open && proc_is_memory(fd, &of))
         l->memory_open = true;
 }
 
-/* write or its like, of `size` bytes at `pos` (-1: where the file stands): what is written into memory must be the guest's. */
+/* write or its like, of `size` bytes at `pos` (-1: where the file stands): what is written into this process's must be the guest's. */
 static i64 write_memory(Task *t, long nr, const u64 args[6], u64 size, i64 pos)
 {
-    if (size && is_memory((int)args[0])) {
+    ProcDir of;
+    if (size && proc_is_memory((int)args[0], &of)) {
         u64 at = pos >= 0 ? (u64)pos : (u64)raw_syscall(__NR_lseek, args[0], 0, SEEK_CUR, 0, 0, 0);
-        if (at + size > at && !whole(t, at, at + size))
+        if (of.own && at + size > at && !whole(t, at, at + size))
             return -EIO;
         i64 n = host_syscall(t, nr, args[0], args[1], args[2], args[3], args[4], args[5]);
-        if (n > 0)
+        if (n > 0 && of.own)
             forget_code(t, at, at + (u64)n);
+        else if (n > 0)
+            proc_written(t, &of);
         return n;
     }
     return host_syscall(t, nr, args[0], args[1], args[2], args[3], args[4], args[5]);
@@ -442,6 +433,9 @@ SYSCALL(truncate)
 {
     Path path;
     i64 error = path_lookup(t, AT_FDCWD, a, PATH_FOLLOW, &path);
+    if (error)
+        return error;
+    error = path.name ? file_busy(t, &path, true) : 0;
     if (error)
         return error;
     error = host_syscall(t, __NR_truncate, (u64)path.name, b, 0, 0, 0, 0);

@@ -194,6 +194,26 @@ bool proc_fd_is_exe(int fd, ProcDir *out)
     return is_entry(fd, "exe", out);
 }
 
+bool proc_is_memory(int fd, ProcDir *out)
+{
+    return is_entry(fd, "mem", out);
+}
+
+/* Its translator is the same program as ours, and does as if one of its own threads had told it. */
+void proc_written(const Task *t, const ProcDir *dir)
+{
+    const bool overwritten = true;
+    const u64 attention = ATTENTION;
+    View v = {.dir = *dir};
+    if (!view_peek(&v, t, O_RDWR))
+        return;
+    if (pwrite(v.mem, &overwritten, sizeof overwritten, (off_t)(v.at + offsetof(Process, overwritten))) == sizeof overwritten)
+        for (u64 task = 0, n = 0; n < MOST_TASKS && (task = view_next_task(&v, task)); n++)
+            if (pwrite(v.mem, &attention, sizeof attention, (off_t)(task + offsetof(Task, attention))) < 0)
+                break;
+    view_close(&v);
+}
+
 bool proc_is_root(int dir, const char *name)
 {
     ProcDir of;
@@ -260,6 +280,36 @@ i64 proc_exe_of(const Process *p, const ProcDir *dir, char name[PATH_MAX], char 
         usleep(WAIT);
     }
     return -ENOENT;
+}
+
+/* The program is the file that its translator keeps open. */
+static bool executes(const Task *t, const char *pid, dev_t dev, ino_t ino)
+{
+    View v;
+    struct stat st;
+    char name[PATH_MAX + 64];
+    snprintf(v.dir.path, sizeof v.dir.path, "/proc/%s", pid);
+    v.dir.own = false;
+    if (!view_peek(&v, t, O_RDONLY))
+        return false;
+    snprintf(name, sizeof name, "%s/fd/%d", v.dir.path, v.process.exe_fd);
+    bool same = v.process.exe_fd >= 0 && stat(name, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+    view_close(&v);
+    return same;
+}
+
+bool proc_executes(const Task *t, dev_t dev, ino_t ino)
+{
+    struct stat st;
+    if (t->process->exe_fd >= 0 && fstat(t->process->exe_fd, &st) == 0 && st.st_dev == dev && st.st_ino == ino)
+        return true;
+    DIR *all = opendir("/proc");
+    bool found = false;
+    for (struct dirent *e; all && !found && (e = readdir(all));)
+        found = is_number(e->d_name) && executes(t, e->d_name, dev, ino);
+    if (all)
+        closedir(all);
+    return found;
 }
 
 /* -- directories that list threads, descriptors or mappings, some of which are the translator's --------------- */

@@ -12,6 +12,7 @@
 typedef struct View {
     ProcDir dir;
     int mem; /* the process's memory, if it is another's */
+    u64 at;  /* where in it its Process is: */
     Process process;
     Linux kernel;
     Mapping *maps;
@@ -23,6 +24,11 @@ typedef struct View {
 
 /* What is known about the process of v->dir, which is filled in; false if it is no guest's, or may not be looked at. */
 bool view_open(View *v, const Task *t);
+/* The same of v->process and v->kernel alone, of another process, whose memory is opened with these flags. */
+bool view_peek(View *v, const Task *t, int flags);
+enum { MOST_TASKS = 1 << 16 }; /* that are believed */
+/* The next task after the one at `task`, the first after 0; 0 at the end. */
+u64 view_next_task(View *v, u64 task);
 void view_close(View *v);
 /* Copies from the process's memory, its translator's included. A MemReader. */
 int view_read(void *view, void *dst, u64 src, size_t size);

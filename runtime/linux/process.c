@@ -18,6 +18,10 @@
 #include "../thread.h"
 #include "linux.h"
 
+#ifndef AT_EXECVE_CHECK
+#define AT_EXECVE_CHECK 0x10000
+#endif
+
 SYSCALL(clone)
 {
     CloneArgs args = {
@@ -90,7 +94,7 @@ typedef struct Exec {
     bool closed;         /* which the exec makes void: by a close-on-exec descriptor */
     char **argv;         /* [0] is free for what goes before the guest's arguments from [FRONT] on */
     size_t argc;
-    u64 envp;
+    u64 guest_argv, envp;
     bool ours;           /* what is executed is this program, which does what the guest's kernel would */
     bool raised;         /* the limit of descriptors is, for ours */
     FdLimit limit;       /* what it is for the program */
@@ -120,10 +124,10 @@ static i64 read_strings(Exec *x, u64 list, size_t at, size_t *count)
 }
 
 /* The guest's argv; its environment, too, if the strings in that may have addresses that the host's kernel refuses. */
-static i64 read_argv(Exec *x, u64 argv)
+static i64 read_argv(Exec *x)
 {
     size_t n;
-    i64 error = read_strings(x, argv, FRONT, &x->argc);
+    i64 error = read_strings(x, x->guest_argv, FRONT, &x->argc);
     if (error || !x->t->tagged_addresses)
         return error;
     size_t at = FRONT + x->argc + 2; /* exec_guest needs one more */
@@ -465,10 +469,29 @@ static i64 exec_script(Exec *x, const Script *s)
     }
 }
 
+/* What the kernel says of executing the open file (Linux 6.14; EINVAL before). */
+static i64 ask_kernel(const Exec *x)
+{
+    const char *const argv[] = {x->name, NULL};
+    return raw_syscall(__NR_execveat, (u64)x->fd, (u64)"", (u64)argv, (u64)(argv + 1), AT_EMPTY_PATH | AT_EXECVE_CHECK, 0);
+}
+
+/* The open file, whose first `n` bytes these are. */
+static i64 exec_open(Exec *x, const char *head, size_t n)
+{
+    Script s;
+    switch (program_kind(head, n, &s)) {
+    case PROGRAM_GUEST: return exec_checked(x);
+    case PROGRAM_OTHER: return exec_file(x);
+    case PROGRAM_SCRIPT: break;
+    }
+    return x->closed ? -ENOENT : exec_script(x, &s);
+}
+
+/* The errors come in the order of fs/exec.c: the file's before those of the arguments, and these before those of its contents. */
 static i64 exec(Exec *x)
 {
     char head[SCRIPT_LINE];
-    Script s;
     struct stat st;
     Path other;
     x->fd = open_program(x->file.dir, x->file.name, x->flags);
@@ -481,15 +504,13 @@ static i64 exec(Exec *x)
         x->fd = open_program(x->file.dir, x->file.name, x->flags);
     }
     i64 n = x->fd < 0 ? x->fd : look(x->fd, head);
-    if (n == -EACCES && (n = exec_file(x)) == -ENOEXEC) /* the kernel may open what can be executed but not read */
+    if (n >= 0 && ask_kernel(x) == -ETXTBSY) /* somebody may be writing it */
+        n = -ETXTBSY;
+    i64 error = n >= 0 || n == -EACCES ? read_argv(x) : 0;
+    if (n == -EACCES && !error && (n = exec_file(x)) == -ENOEXEC) /* the kernel may open what can be executed but not read */
         n = -EACCES;
-    if (n >= 0) {
-        switch (program_kind(head, (size_t)n, &s)) {
-        case PROGRAM_GUEST: n = exec_checked(x); break;
-        case PROGRAM_OTHER: n = exec_file(x); break;
-        case PROGRAM_SCRIPT: n = x->closed ? -ENOENT : exec_script(x, &s); break;
-        }
-    }
+    if (n >= 0)
+        n = error ? error : x->flags & AT_EXECVE_CHECK ? ask_kernel(x) : exec_open(x, head, (size_t)n);
     if (x->fd >= 0)
         close(x->fd);
     return n;
@@ -506,21 +527,21 @@ static void fd_name(Exec *x, int dir)
 
 static i64 do_execveat(Task *t, int dir, u64 path, u64 argv, u64 envp, u64 flags)
 {
-    if (flags & ~(u64)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-        return -EINVAL;
-    Exec exec_state = {.t = t, .flags = flags, .envp = envp}, *x = &exec_state;
+    Exec exec_state = {.t = t, .flags = flags, .guest_argv = argv, .envp = envp}, *x = &exec_state;
     i64 error = mem_string(x->name, path, sizeof x->name);
-    if (error >= 0)
-        error = !*x->name && !(flags & AT_EMPTY_PATH) ? -ENOENT : read_argv(x, argv);
-    if (!error && !*x->name)
+    if (error < 0)
+        return error;
+    if (!*x->name && !(flags & AT_EMPTY_PATH))
+        return -ENOENT;
+    if (flags & ~(u64)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_EXECVE_CHECK))
+        return -EINVAL;
+    if (!*x->name)
         x->file = (Path){.dir = dir, .name = x->file.buf};
-    else if (!error)
-        error =
-            path_find(t->process, dir, x->name, flags & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW, &x->file);
-    if (!error && dir != AT_FDCWD && *x->name != '/')
+    else if ((error = path_find(t->process, dir, x->name, flags & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW, &x->file)))
+        return error;
+    if (dir != AT_FDCWD && *x->name != '/')
         fd_name(x, dir);
-    if (!error)
-        error = exec(x);
+    error = exec(x);
     if (error == -EMFILE && (x->raised = fd_raise_limit(&x->limit))) { /* the kernel's exec needs none */
         error = exec(x);
         fd_lower_limit(&x->limit);

@@ -24,28 +24,30 @@ void view_close(View *v)
     free(v->tids);
 }
 
+u64 view_next_task(View *v, u64 task)
+{
+    u64 next;
+    if (!task)
+        return (u64)v->process.tasks;
+    return view_read(v, &next, task + offsetof(Task, next_task), sizeof next) ? 0 : next;
+}
+
 /* The guest's threads: not a vfork child, which is a process of its own, among its parent's tasks. */
 static bool view_tasks(View *v, bool vfork_child)
 {
-    enum { MAX = 1 << 16 };
     size_t cap = 0;
-    u64 at = (u64)v->process.tasks;
-    while (at && v->ntids < MAX) {
+    for (u64 at = 0; (at = view_next_task(v, at)) && v->ntids < MOST_TASKS;) {
         struct {
             i32 tid;
             bool vfork_child;
-            Task *next;
         } task;
         if (view_read(v, &task.tid, at + offsetof(Task, tid), sizeof task.tid) ||
-            view_read(v, &task.vfork_child, at + offsetof(Task, vfork_child), sizeof task.vfork_child) ||
-            view_read(v, &task.next, at + offsetof(Task, next_task), sizeof task.next))
+            view_read(v, &task.vfork_child, at + offsetof(Task, vfork_child), sizeof task.vfork_child))
             return false;
-        u64 here = at;
-        at = (u64)task.next;
         if (task.vfork_child != vfork_child)
             continue;
         if (!v->ntids)
-            v->task = here;
+            v->task = at;
         if (v->ntids == cap) {
             i32 *more = realloc(v->tids, (cap = cap ? 2 * cap : 16) * sizeof *more);
             if (!more)
@@ -59,7 +61,7 @@ static bool view_tasks(View *v, bool vfork_child)
 
 /* Opens the memory of another guest process. One that is about to become a guest, right after an exec, is waited for,
  * because to the guest it has been one since the exec. */
-static bool view_other(View *v, const Task *t)
+static bool view_other(View *v, const Task *t, int flags)
 {
     enum { TRIES = 50, WAIT = 1000 }; /* microseconds */
     char name[PATH_MAX + 16];
@@ -70,14 +72,13 @@ static bool view_other(View *v, const Task *t)
         return false;
     snprintf(name, sizeof name, "%s/mem", v->dir.path);
     for (int i = 0; i < TRIES; i++) {
-        u64 at;
         if (v->mem >= 0)
             close(v->mem); /* it may be of what there was before the exec */
-        v->mem = open(name, O_RDONLY | O_CLOEXEC);
+        v->mem = open(name, flags | O_CLOEXEC);
         if (v->mem < 0)
             return false;
-        if (view_read(v, &at, (u64)&the_process, sizeof at) == 0 && at &&
-            view_read(v, &v->process, at, sizeof v->process) == 0 && v->process.loaded)
+        if (view_read(v, &v->at, (u64)&the_process, sizeof v->at) == 0 && v->at &&
+            view_read(v, &v->process, v->at, sizeof v->process) == 0 && v->process.loaded)
             return v->process.abi == t->abi && view_read(v, &v->kernel, (u64)v->process.kernel, sizeof v->kernel) == 0;
         usleep(WAIT);
     }
@@ -209,13 +210,27 @@ static void see_growth(View *v)
     free(maps);
 }
 
-bool view_open(View *v, const Task *t)
+static void view_clear(View *v)
 {
     v->mem = -1;
     v->maps = NULL;
     v->tids = NULL;
     v->nmaps = v->ntids = 0;
     v->task = 0;
+}
+
+bool view_peek(View *v, const Task *t, int flags)
+{
+    view_clear(v);
+    bool ok = view_other(v, t, flags);
+    if (!ok)
+        view_close(v);
+    return ok;
+}
+
+bool view_open(View *v, const Task *t)
+{
+    view_clear(v);
     bool ok = true;
     if (v->dir.own) {
         Process *p = t->process;
@@ -227,7 +242,7 @@ bool view_open(View *v, const Task *t)
         ok = v->maps && view_tasks(v, t->vfork_child);
         pthread_mutex_unlock(&p->lock);
     } else {
-        ok = view_other(v, t) && (v->maps = mem_copy(v->process.mem, view_read, v, &v->nmaps)) && view_tasks(v, false);
+        ok = view_other(v, t, O_RDONLY) && (v->maps = mem_copy(v->process.mem, view_read, v, &v->nmaps)) && view_tasks(v, false);
         if (ok)
             see_growth(v);
     }
