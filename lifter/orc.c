@@ -172,8 +172,13 @@ static bool make_jit(Orc *orc, char *why, size_t size)
     return !failed(LLVMOrcCreateLLJIT(&orc->jit, builder), why, size);
 }
 
+/* std::set_terminate: the C++ library's own handler says what hasn't been caught (LLVM lets std::bad_alloc through), which is no news for
+ * the guest's user; what abort then does with it is orc_aborted's affair. */
+void (*set_terminate(void (*handler)(void)))(void) __asm__("_ZSt13set_terminatePFvvE");
+
 static Orc *orc_new(char *why, size_t size)
 {
+    set_terminate(abort);
     state.starting = true;
     llvm_init();
     state.starting = false;
