@@ -62,9 +62,11 @@ Code signal_stub;     /* Task.pc = where to go on: EXIT_SIGNAL */
 Code hot_stub;        /* Task.pc = the block's: EXIT_HOT */
 Code exit_stub;       /* Task.exit and Task.pc set */
 Code state_stub;      /* the same, and Task.state has the pinned registers */
-/* Of a region: a call through or (if indirect) with a frame of the Link, and a return, as assembler text. The text's
- * size. */
-int code_call_text(char *text, size_t size, const Link *link, bool indirect);
+/* Of a region: a call through or (if indirect) with a frame of a Link, whose address is an assembler's expression, and
+ * a return, as assembler text. The text's size. What of the translator's it names is called by HOST_SYMBOL and the
+ * address. */
+int code_call_text(char *text, size_t size, const char *link, bool indirect);
+#define HOST_SYMBOL "host_"
 #define CODE_RETURN_TEXT "ret\n"
 Code return_miss;     /* a = target of a return to a caller that has popped its frame and doesn't go on there */
 /* Not Code: called with the function in rax, which gets the Task and Task.rare_arg, and has its result there. All registers keep

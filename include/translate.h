@@ -119,10 +119,8 @@ typedef struct Region {
     int opt;          /* 1: the short pipeline, 2: O2 */
 } Region;
 
-
-/* Compiles a region and returns a Block for each entry, chained by `sibling` (tier LLVM, links unconnected, not yet in the index;
- * the first one has the links), or NULL with one line in `why`. Called from a compile thread or, under --tier=llvm, from the guest's thread; takes no lock of the runtime's but
- * the arena's. */
+/* Compiles a region and places it (include/unit.h has the two steps): its Blocks, not yet in the index, or NULL with
+ * one line in `why`. */
 Block *orc_compile(const Region *r, char *why, size_t size);
 
 /* -- runtime/arena.c: memory for code and for the data that code names with 32-bit addresses ----------------------------- */
@@ -140,15 +138,18 @@ void *arena_data(size_t size);
 bool arena_is_own(const u8 *code);
 /* Changes 32 bits of baseline code, which other threads may be running (jump_set). The caller holds the translation lock. */
 void arena_patch(u8 *code, i32 value);
-/* True if arena_data or arena_object lacked room that a reset would make. */
+/* True if arena_data or arena_region_code lacked room that a reset would make. */
 bool arena_is_full(void);
 /* Whether another process may have pages of baseline code in common with this one: since a fork, until all code is dropped. */
 bool arena_is_common(void);
 /* True if the host address is inside code. */
 bool arena_is_code(u64 host);
-/* Memory for objects ORC links: readable and writable until arena_object_seal makes code executable and read-only. */
-u8 *arena_object(size_t size, bool code);
-bool arena_object_seal(void);
+/* The same for a region's code, which is freed with all regions. */
+enum { REGION_ALIGN = 64 };
+u8 *arena_region_code(size_t size, u8 **write);
+/* Memory where ORC links what is then copied to its place: it must be as near to all that code names. NULL if there is
+ * none. */
+u8 *arena_scratch(size_t size);
 /* Whoever keeps pointers into the arena while holding no translation lock (a compile thread) says so around it. */
 void arena_use(void);
 void arena_unuse(void);
@@ -160,17 +161,16 @@ void arena_reset_end(bool regions);
 /* Around fork. In the child the shared code pages are the parent's to fill: it continues in fresh ones. */
 void arena_before_fork(void);
 void arena_after_fork(bool child);
-/* Memory of the arena that holds objects and data: what of it is in use, and how it is to be mapped. */
+/* Memory of the arena that holds regions' code and data: what of it is in use, and how it is to be mapped. */
 typedef struct ArenaPart {
     u64 address, size; /* whole pages */
     u64 offset;        /* where the bytes are, for who keeps them elsewhere */
     int prot;          /* PROT_* when complete */
 } ArenaPart;
-enum { ARENA_PARTS = 3 };
-/* For one of `n` processes whose arenas shall not overlap: number k takes its share. Objects are packed, since nothing is
- * run there. Before anything is in it. */
+enum { ARENA_PARTS = 2 };
+/* For one of `n` processes whose arenas shall not overlap: number k takes its share. Before anything is in it. */
 void arena_share(u32 k, u32 n);
-/* What objects and data occupy; returns how many extents (those that are empty left out). */
+/* What those occupy; returns how many extents (those that are empty left out). */
 size_t arena_parts(ArenaPart out[ARENA_PARTS]);
 /* The caller is about to map a part that another process's arena made: false if the memory isn't free. What comes
  * into the arena from now on lies above it; emptying the arena leaves it alone. */

@@ -186,10 +186,10 @@ static void dump_host(const Guest *guest, const Block *b, const u8 *code, size_t
 }
 
 /* The number behind `before` in a line; false if there is none but 0. */
-static bool number_after(const char *line, size_t n, const char *before, u64 *number)
+static bool number_after(const char *line, size_t n, const char *before, int base, u64 *number)
 {
     const char *at = memmem(line, n, before, strlen(before));
-    *number = at ? strtoull(at + strlen(before), NULL, 10) : 0;
+    *number = at ? strtoull(at + strlen(before), NULL, base) : 0;
     return *number;
 }
 
@@ -201,9 +201,9 @@ void dump_module(const Guest *guest, const char *title, const char *text)
         char note[160] = "";
         size_t n = strcspn(line, "\n");
         u64 number;
-        if (number_after(line, n, "inttoptr (i64 ", &number))
+        if (number_after(line, n, "@" HOST_SYMBOL, 16, &number))
             name_function(number, note, sizeof note);
-        else if (number_after(line, n, "ptr %task, i64 ", &number))
+        else if (number_after(line, n, "ptr %task, i64 ", 10, &number))
             name_task_field(guest, number, note, sizeof note);
         log_printf(note[0] ? "%.*s    ; %s\n" : "%.*s\n", (int)n, line, note);
         line += n + (line[n] == '\n');

@@ -42,9 +42,38 @@ static LLVMValueRef const32(Gen *g, u32 v)
     return LLVMConstInt(g->i32, v, false);
 }
 
+/* Something that the module doesn't have, which is near enough for 32 bits of distance. */
+static LLVMValueRef outside(Gen *g, const char *name, LLVMTypeRef type)
+{
+    LLVMValueRef v = LLVMGetNamedGlobal(g->mod, name);
+    if (!v) {
+        v = LLVMAddGlobal(g->mod, type, name);
+        LLVMSetVisibility(v, LLVMHiddenVisibility);
+    }
+    return v;
+}
+
 LLVMValueRef llvm_address(Gen *g, const void *p)
 {
-    return LLVMConstIntToPtr(const64(g, (u64)p), g->ptr);
+    char name[32];
+    snprintf(name, sizeof name, HOST_SYMBOL "%lx", (u64)p);
+    return outside(g, name, g->i8);
+}
+
+/* A program's own addresses are constants where it is linked to run; elsewhere they are sums. Symbols for them would be
+ * fields of 64 bits and what LLVM folds with them wrong. */
+LLVMValueRef llvm_guest_address(Gen *g, u64 address)
+{
+    if (g->out->unit.fixed)
+        return const64(g, address);
+    return LLVMBuildAdd(g->b, g->pc_base, const64(g, address - g->region->pc), "");
+}
+
+/* The address of the unit's Link number n. */
+static LLVMValueRef link_address(Gen *g, u32 n)
+{
+    LLVMValueRef at = const64(g, unit_link_at(llvm_entries(g->region), n));
+    return LLVMConstPtrToInt(LLVMConstGEP2(g->i8, g->blocks, &at, 1), g->i64);
 }
 
 LLVMValueRef llvm_intrinsic(Gen *g, const char *name, LLVMTypeRef overload, LLVMValueRef *args, unsigned nargs)
@@ -250,7 +279,7 @@ static void store_state(Gen *g)
 static void flush_state(Gen *g)
 {
     store_set(g, &g->dirty);
-    store_field(g, offsetof(Task, pc), const64(g, g->pc));
+    store_field(g, offsetof(Task, pc), llvm_guest_address(g, g->pc));
     g->dirty = (Set){0};
 }
 
@@ -416,10 +445,7 @@ static LLVMValueRef call_helper(Gen *g, const Op *op)
 static void exit_direct(Gen *g, u64 target)
 {
     store_state(g);
-    Link *link = g->exits.links;
-    while (link->pc != target)
-        link++;
-    LLVMValueRef v = const64(g, (u64)link);
+    LLVMValueRef v = link_address(g, flow_exit(g, target));
     LLVMBasicBlockRef from = LLVMGetInsertBlock(g->b);
     LLVMAddIncoming(g->link_phi, &v, &from, 1);
     LLVMBuildBr(g->b, g->link_bb);
@@ -449,9 +475,8 @@ static void exit_indirect(Gen *g, LLVMValueRef pc)
 /* Code of a few instructions beside the function: `name`.kind or, if there are several, with a number. */
 static LLVMValueRef piece_of_code(Gen *g, const char *kind, u32 n)
 {
-    char name[96];
-    size_t size;
-    snprintf(name, sizeof name, "%s.%s%u", LLVMGetValueName2(g->fn, &size), kind, n);
+    char name[32];
+    snprintf(name, sizeof name, "%s%u", kind, n);
     LLVMValueRef f = LLVMGetNamedFunction(g->mod, name);
     if (!f) {
         f = LLVMAddFunction(g->mod, name, g->code_type);
@@ -491,7 +516,7 @@ static void leave_if(Gen *g, LLVMValueRef cond, u64 pc)
 
     LLVMPositionBuilderAtEnd(g->b, leave);
     store_state(g);
-    store_field(g, offsetof(Task, pc), const64(g, pc));
+    store_field(g, offsetof(Task, pc), llvm_guest_address(g, pc));
     tail_call(g, llvm_address(g, (const void *)signal_stub), NULL, NULL);
     LLVMPositionBuilderAtEnd(g->b, stay);
 }
@@ -598,7 +623,7 @@ static void return_(Gen *g, LLVMValueRef target)
     const Edges *e = &g->edges[g->block];
     for (u32 k = 0; k < e->n; k++) {
         LLVMBasicBlockRef yes = new_bb(g), no = new_bb(g);
-        LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntEQ, target, const64(g, e->target[k]), ""), yes, no);
+        LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntEQ, target, llvm_guest_address(g, e->target[k]), ""), yes, no);
         LLVMPositionBuilderAtEnd(g->b, yes);
         Set dirty = g->dirty, valid = g->valid;
         bool fp_unsure = g->fp_unsure;
@@ -615,7 +640,7 @@ static void exit_to_dispatcher(Gen *g, const Op *op)
 {
     store_state(g);
     store_field(g, offsetof(Task, exit), const32(g, (u32)op->imm));
-    store_field(g, offsetof(Task, pc), const64(g, op->imm2));
+    store_field(g, offsetof(Task, pc), llvm_guest_address(g, op->imm2));
     tail_call(g, llvm_address(g, (const void *)exit_stub), NULL, NULL);
 }
 
@@ -722,8 +747,9 @@ static LLVMValueRef build_op(Gen *g, Val v, const Op *op)
     case IR_const32:
         return const32(g, (u32)op->imm);
     case IR_const64:
-    case IR_addr64:
         return const64(g, (u64)op->imm);
+    case IR_addr64:
+        return llvm_guest_address(g, (u64)op->imm);
     case IR_get32:
         if (op->imm == g->region->guest->off_flag_kind && g->kind >= 0)
             return const32(g, (u32)g->kind);
@@ -920,9 +946,9 @@ static void find_types(Gen *g)
     g->rare = LLVMMetadataAsValue(g->ctx, LLVMMDNodeInContext2(g->ctx, weights, 3));
 }
 
-static void new_function(Gen *g, const char *name)
+static void new_function(Gen *g)
 {
-    g->fn = LLVMAddFunction(g->mod, name, g->code_type);
+    g->fn = LLVMAddFunction(g->mod, REGION_SYMBOL, g->code_type);
     g->task = LLVMGetParam(g->fn, CODE_TASK);
     LLVMSetValueName2(g->task, "task", 4);
     LLVMSetFunctionCallConv(g->fn, CC_PRESERVE_NONE);
@@ -971,31 +997,41 @@ static void build_entry_switch(Gen *g)
 
 /* An entry in assembly: its number to a's register, then the function. As functions of LLVM's own
  * they would cost more to compile than some regions. */
-static void build_thunks(Gen *g, const char *name)
+static void build_thunks(Gen *g)
 {
     for (size_t i = 0; i < g->region->nentries && g->region->nentries > 1; i++) {
         char text[256];
-        int size = snprintf(text, sizeof text, ".p2align 4\n.globl %s.%zu\n%s.%zu:\nmovl $%zu, %%edx\njmp %s\n", name,
-                            i, name, i, i, name);
+        int size = snprintf(text, sizeof text,
+                            ".p2align 4\n" ENTRY_SYMBOL "%zu:\nmovl $%zu, %%edx\njmp " REGION_SYMBOL "\n", i, i);
         LLVMAppendModuleInlineAsm(g->mod, text, (size_t)size);
     }
 }
 
 /* The code that calls and returns leave through, behind the function. */
-static void build_calls(Gen *g, const char *name)
+static void build_calls(Gen *g)
 {
-    char text[1024];
+    char text[1024], link[64];
     for (u32 i = 0; i < g->region->nblocks; i++) {
         const Ir *ir = g->region->blocks[i];
         if (!flow_calls_out(g->region, i))
             continue;
-        int n = snprintf(text, sizeof text, ".text 1\n%s.call%u:\n", name, i);
-        n += code_call_text(text + n, sizeof text - (size_t)n, &g->exits.links[(i64)(i32)g->call_link[i]],
-                            ir->ops[ir->count - 1].code == IR_calli);
+        i64 at = (i64)unit_link_at(llvm_entries(g->region), 0) + (i64)(i32)g->call_link[i] * (i64)sizeof(Link);
+        snprintf(link, sizeof link, BLOCKS_SYMBOL "+%ld", at);
+        int n = snprintf(text, sizeof text, ".text 1\ncall%u:\n", i);
+        n += code_call_text(text + n, sizeof text - (size_t)n, link, ir->ops[ir->count - 1].code == IR_calli);
         LLVMAppendModuleInlineAsm(g->mod, text, (size_t)n);
     }
-    int n = snprintf(text, sizeof text, ".text 1\n%s.return0:\n" CODE_RETURN_TEXT ".text\n", name);
+    int n = snprintf(text, sizeof text, ".text 1\nreturn0:\n" CODE_RETURN_TEXT ".text\n");
     LLVMAppendModuleInlineAsm(g->mod, text, (size_t)n);
+}
+
+/* The first Block's pc. It is the same as long as the code is there. */
+static void load_pc_base(Gen *g)
+{
+    LLVMValueRef at = const64(g, offsetof(Block, pc));
+    g->pc_base = LLVMBuildLoad2(g->b, g->i64, LLVMConstGEP2(g->i8, g->blocks, &at, 1), "pc");
+    LLVMSetMetadata(g->pc_base, LLVMGetMDKindIDInContext(g->ctx, "invariant.load", 14),
+                    LLVMMetadataAsValue(g->ctx, LLVMMDNodeInContext2(g->ctx, NULL, 0)));
 }
 
 static void build_entry(Gen *g)
@@ -1022,17 +1058,21 @@ static void build_entry(Gen *g)
     g->return_phi = LLVMBuildPhi(g->b, g->i64, "");
 
     LLVMPositionBuilderAtEnd(g->b, entry);
+    if (!g->out->unit.fixed)
+        load_pc_base(g);
     if (g->region->nentries > 1)
         build_entry_switch(g);
     else
         enter(g, 0);
 }
 
-static bool build_function(Gen *g, const char *name)
+static bool build_function(Gen *g)
 {
-    build_thunks(g, name);
-    build_calls(g, name);
-    new_function(g, name);
+    size_t size = unit_link_at(REGION_BLOCKS, g->out->unit.nlinks);
+    g->blocks = outside(g, BLOCKS_SYMBOL, LLVMArrayType2(g->i8, size));
+    build_thunks(g);
+    build_calls(g);
+    new_function(g);
     build_entry(g);
     for (u32 i = 0; i < g->region->nblocks; i++)
         if (!build_block(g, i))
@@ -1049,18 +1089,25 @@ static bool build_function(Gen *g, const char *name)
     return true;
 }
 
-LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *host, const char *name, Exits *exits,
-                         char *why, size_t size)
+/* Whether the code is where it was linked to run: that needs no table of relocations, and addresses take few bytes. */
+static bool is_fixed(const Region *r)
+{
+    return r->pc <= UINT32_MAX && !r->guest->address_end;
+}
+
+LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *host, UnitBuffer *out, char *why,
+                         size_t size)
 {
     assert(r->nblocks && r->nblocks <= REGION_BLOCKS && r->blocks[0]->pc == r->pc);
-    Gen g = {.ctx = ctx, .region = r, .host = host};
+    Gen g = {.ctx = ctx, .region = r, .host = host, .out = out};
+    out->unit.fixed = is_fixed(r);
     size_t n = r->nblocks;
     g.live_in = calloc(n, sizeof *g.live_in);
     g.dirty_in = calloc(n, sizeof *g.dirty_in);
     g.kind_in = calloc(n, sizeof *g.kind_in);
     g.bb = calloc(n, sizeof *g.bb);
     g.is_entry = calloc(n, sizeof *g.is_entry);
-    g.mod = LLVMModuleCreateWithNameInContext(name, ctx);
+    g.mod = LLVMModuleCreateWithNameInContext(REGION_SYMBOL, ctx);
     g.b = LLVMCreateBuilderInContext(ctx);
     /* Before anything else: without a layout, i64 accesses come out with the wrong alignment. */
     LLVMSetTarget(g.mod, host->triple);
@@ -1069,7 +1116,7 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     bool ok = g.live_in && g.dirty_in && g.kind_in && g.bb && g.is_entry;
     if (ok) {
         find_types(&g);
-        ok = flow_analyse(&g) && build_function(&g, name);
+        ok = flow_analyse(&g) && build_function(&g);
     }
     if (!ok)
         snprintf(why, size, "out of memory");
@@ -1081,7 +1128,6 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     }
     LLVMDisposeMessage(message);
 #endif
-    *exits = g.exits;
     LLVMDisposeBuilder(g.b);
     free(g.live_in);
     free(g.dirty_in);

@@ -6,7 +6,7 @@
 #include <llvm-c/Core.h>
 #include <stdio.h>
 
-#include "../include/translate.h"
+#include "../include/unit.h"
 #include "ops.h"
 
 enum {
@@ -27,12 +27,6 @@ typedef struct HostInfo {
         *pair_products, /* intrinsic: pairs of products of 16-bit lanes added */
         *byte_shuffle; /* intrinsic: bytes of the first operand by the second's low 4 bits, 0 for bit 7; or NULL */
 } HostInfo;
-
-/* Exits of a region to guest addresses outside it: jumps' and branches' by target, then those of calls. */
-typedef struct Exits {
-    Link *links; /* in arena_data */
-    u32 count;
-} Exits;
 
 /* A set of state components (see Component). */
 typedef struct Set {
@@ -97,7 +91,10 @@ typedef struct Gen {
     LLVMTypeRef code_type;                                   /* Code */
     const Region *region;
     const HostInfo *host;
-    Exits exits;
+    UnitBuffer *out; /* its links are the exits to guest addresses outside the region: jumps' and branches' by target,
+                        then those of calls */
+    LLVMValueRef blocks;  /* symbol: where the unit's Blocks and Links will be */
+    LLVMValueRef pc_base; /* i64: the region's pc, where it isn't known yet */
 
     Component comps[STATE_BYTES / 4];
     u32 ncomps;
@@ -114,8 +111,7 @@ typedef struct Gen {
     bool *is_entry;                /* one per block */
     Edges edges[REGION_BLOCKS];    /* one per block */
 
-    u32 call_link[REGION_BLOCKS]; /* one per block that ends in a call to the outside: the frame's Link in exits.links
-                                   */
+    u32 call_link[REGION_BLOCKS]; /* one per block that ends in a call to the outside: the number of the frame's Link */
     LLVMBasicBlockRef link_bb, return_bb;
     LLVMValueRef link_phi, return_phi;
     LLVMValueRef fp_flush; /* alloca: i1, FP_FLUSH is set; in regions with floating point that `flushes` */
@@ -140,11 +136,20 @@ typedef struct Gen {
     u32 nopen, nopen_puts;
 } Gen;
 
-/* Builds the module for a region: a function `name` of type Code and, if it has several entries, a symbol `name.N` for
- * each, in this order and in front of the function. exits says which links it leaves through (allocated in arena_data;
- * contents set up but for what the cache fills). NULL with a line in `why` if the region can't be built. */
-LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *host, const char *name, Exits *exits,
-                         char *why, size_t size);
+/* Builds the module for a region: a function REGION_SYMBOL of type Code and, if it has several entries, a symbol
+ * ENTRY_SYMBOL with its number for each, in this order and in front of the function. What it names outside of it is
+ * BLOCKS_SYMBOL, the first of the unit's Blocks, and what has a HOST_SYMBOL. Into out->unit go the links and `fixed`.
+ * NULL with a line in `why` if the region can't be built. */
+LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *host, UnitBuffer *out, char *why,
+                         size_t size);
+/* How many Blocks the region's unit will have. */
+static inline u32 llvm_entries(const Region *r)
+{
+    return r->nentries > 1 ? (u32)r->nentries : 1;
+}
+#define REGION_SYMBOL "region"
+#define ENTRY_SYMBOL "entry"
+#define BLOCKS_SYMBOL "blocks"
 
 /* A value op (a VALUE row) as LLVM IR: inline where llvm_value.c has a rule, else a call of dg_NAME. */
 LLVMValueRef llvm_value(Gen *g, Val v, const Op *op);
@@ -182,8 +187,10 @@ void llvm_open_before(Gen *g, const Op *op);
 /* llvm.c: v becomes the value of a component's variable. */
 void llvm_write_component(Gen *g, u32 component, LLVMValueRef v);
 
-/* Host address as a pointer constant. */
+/* The address of something of the translator's. */
 LLVMValueRef llvm_address(Gen *g, const void *p);
+/* A guest address, as an i64. */
+LLVMValueRef llvm_guest_address(Gen *g, u64 address);
 /* Call of intrinsic `name` with one overloaded type (NULL for none). */
 LLVMValueRef llvm_intrinsic(Gen *g, const char *name, LLVMTypeRef overload, LLVMValueRef *args, unsigned nargs);
 LLVMTypeRef llvm_type(Gen *g, Type t);
@@ -192,13 +199,15 @@ LLVMTypeRef llvm_type(Gen *g, Type t);
 
 enum { KIND_UNSEEN = -2, KIND_UNKNOWN = -1 }; /* for a FlagKind */
 
-/* Fills in Gen's parts on the region as a whole, exits included. False without memory. */
+/* Fills in Gen's parts on the region as a whole, and the unit's links. False without memory. */
 bool flow_analyse(Gen *g);
 /* Bytes of state that a get or put is about; 0 for other ops. */
 u32 flow_state_bytes(u16 code);
 bool flow_is_put(u16 code);
 /* The component that an op reads or writes as its operand or result; -1 for none. */
 int flow_component(const Gen *g, const Op *op);
+/* The number of the unit's first link to an address outside the region. */
+u32 flow_exit(const Gen *g, u64 target);
 /* Index of the region's block at pc, or -1. */
 int flow_block_at(const Region *r, u64 pc);
 /* Whether the block ends in a call to the outside of the region. */

@@ -440,42 +440,37 @@ static void find_kinds(Gen *g)
 
 /* One link for each guest address outside the region that a block's jump or branch names, and those of each call to the
  * outside, which belong together. */
+static bool add_exit(Gen *g, u64 pc, bool back)
+{
+    return unit_add_link(g->out, (i64)(pc - g->region->pc), back, false);
+}
+
+u32 flow_exit(const Gen *g, u64 target)
+{
+    const Unit *u = &g->out->unit;
+    u32 n = 0;
+    while (n < u->nlinks && g->region->pc + (u64)u->links[n].to != target)
+        n++;
+    return n;
+}
+
 static bool find_exits(Gen *g)
 {
-    u64 *pc = malloc(2 * g->region->nblocks * sizeof *pc);
-    u32 n = 0;
-    if (!pc)
-        return false;
+    bool ok = true;
     for (size_t i = 0; i < g->region->nblocks; i++) {
         const Edges *e = &g->edges[i];
-        for (u32 k = 0; k < e->n; k++) {
-            u32 at = 0;
-            while (at < n && pc[at] != e->target[k])
-                at++;
-            if (at == n && flow_block_at(g->region, e->target[k]) < 0)
-                pc[n++] = e->target[k];
-        }
+        for (u32 k = 0; ok && k < e->n; k++)
+            if (flow_block_at(g->region, e->target[k]) < 0 && flow_exit(g, e->target[k]) == g->out->unit.nlinks)
+                ok = add_exit(g, e->target[k], false);
     }
-    for (size_t i = 0; i < g->region->nblocks; i++) {
+    for (size_t i = 0; ok && i < g->region->nblocks; i++) {
         const Op *op = last_op(g->region, i);
         if (!flow_calls_out(g->region, i))
             continue;
-        g->call_link[i] = op->code == IR_call ? n : n - 1;
-        if (op->code == IR_call)
-            pc[n++] = (u64)op->imm;
-        pc[n++] = op->imm2;
+        /* What is behind the frame's Link is where the function returns to. */
+        g->call_link[i] = op->code == IR_call ? g->out->unit.nlinks : g->out->unit.nlinks - 1;
+        ok = (op->code != IR_call || add_exit(g, (u64)op->imm, false)) && add_exit(g, op->imm2, true);
     }
-    g->exits.count = n;
-    g->exits.links = n ? arena_data(n * sizeof(Link)) : NULL;
-    bool ok = !n || g->exits.links;
-    for (size_t i = 0; ok && i < g->region->nblocks; i++)
-        if (flow_calls_out(g->region, i))
-            g->exits.links[g->call_link[i] + 1].back = true;
-    for (u32 i = 0; ok && i < n; i++) {
-        g->exits.links[i].pc = pc[i];
-        g->exits.links[i].code = link_fresh(&g->exits.links[i]);
-    }
-    free(pc);
     return ok;
 }
 

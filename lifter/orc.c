@@ -1,11 +1,11 @@
-/* LLVM behind a small door: one LLJIT, one target machine, a memory manager that puts what ORC links into the arena.
+/* LLVM behind a small door: one LLJIT, one target machine, a memory manager that has ORC link into scratch memory.
  *
- * A compilation is: build the module (llvm.c), run passes, generate an object, let ORC link it. Each has its own
- * LLVMContext, so that nothing of it stays. The lock makes compilations one at a time; after a fork the child forgets
- * all of this and starts afresh when it first needs to, since what another thread was doing in LLVM at that moment
- * stays undone. */
+ * A compilation is: build the module (llvm.c), run passes, generate an object, let ORC link it, and take what it has
+ * linked, with the relocations that its place decides, for a unit (include/unit.h). Each has its own LLVMContext, so
+ * that nothing of it stays. The lock makes compilations one at a time; after a fork the child forgets all of this and
+ * starts afresh when it first needs to, since what another thread was doing in LLVM at that moment stays undone. */
 #include <assert.h>
-#include <inttypes.h>
+#include <libelf.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/ErrorHandling.h>
 #include <llvm-c/LLJIT.h>
@@ -20,25 +20,24 @@
 #include <xmmintrin.h>
 
 #include "../include/log.h"
+#include "../include/unit.h"
 #include "dump.h"
 #include "host.h"
 #include "llvm.h"
 #include "llvm_init.h"
 #include "orc.h"
 
-/* What the memory manager saw of the object being linked. */
-typedef struct Placed {
-    u8 *code;
-    size_t code_size;
-} Placed;
+/* Where ORC links: a region's code at `text`, what it reads below, and all that nobody will need above. */
+typedef struct Scratch {
+    u8 *text, *low, *high;
+} Scratch;
 
 typedef struct Orc {
     LLVMOrcLLJITRef jit;
     LLVMTargetMachineRef machine;
     LLVMPassBuilderOptionsRef pass_options;
     HostInfo host;
-    Placed placed;
-    u64 serial; /* makes symbol names unique */
+    Scratch scratch;
 } Orc;
 
 static struct {
@@ -96,38 +95,46 @@ static void notify_terminating(void *orc)
 {
 }
 
-static u8 *place(size_t size, unsigned align, bool code)
-{
-    if (align < 16)
-        align = 16;
-    u8 *p = arena_object(size + align, code);
-    return p ? (u8 *)(((u64)p + align - 1) & -(u64)align) : NULL;
-}
+enum {
+    SCRATCH = 4 << 20,
+    SCRATCH_LOW = 1 << 20,
+    SCRATCH_TEXT = 2 << 20
+}; /* bytes; of them, for Scratch.low and for text */
+static_assert(SCRATCH_LOW % REGION_ALIGN == 0, "code is aligned in the unit as it is there");
 
 static u8 *allocate_code(void *opaque, uintptr_t size, unsigned align, unsigned id, const char *name)
 {
     Orc *orc = opaque;
-    u8 *p = place(size, align, true);
-    if (size > orc->placed.code_size)
-        orc->placed = (Placed){p, size};
-    return p;
+    return size <= SCRATCH_TEXT && align <= REGION_ALIGN && !strcmp(name, ".text") ? orc->scratch.text : NULL;
+}
+
+/* Constants are part of the unit. */
+static bool is_constant(const char *section)
+{
+    return !strncmp(section, ".rodata", 7);
 }
 
 static u8 *allocate_data(void *opaque, uintptr_t size, unsigned align, unsigned id, const char *name,
                          LLVMBool read_only)
 {
-    return place(size, align, false);
+    Scratch *s = &((Orc *)opaque)->scratch;
+    const u8 *begin = s->text - SCRATCH_LOW, *end = begin + SCRATCH;
+    align = align < 16 ? 16 : align;
+    if (align > REGION_ALIGN || size + align > (u64)(is_constant(name) ? s->low - begin : end - s->high))
+        return NULL;
+    if (is_constant(name))
+        return s->low = (u8 *)((u64)(s->low - size) & -(u64)align);
+    u8 *p = (u8 *)(((u64)s->high + align - 1) & -(u64)align);
+    s->high = p + size;
+    return p;
 }
 
+/* Nothing is run there. */
 static LLVMBool finalize(void *opaque, char **error)
 {
-    if (arena_object_seal())
-        return false;
-    *error = strdup("the code's pages could not be made executable");
-    return true;
+    return false;
 }
 
-/* The arena is never freed in pieces. */
 static void destroy(void *opaque)
 {
 }
@@ -136,6 +143,29 @@ static LLVMOrcObjectLayerRef make_object_layer(void *orc, LLVMOrcExecutionSessio
 {
     return LLVMOrcCreateRTDyldObjectLinkingLayerWithMCJITMemoryManagerLikeCallbacks(
         session, orc, create_context, notify_terminating, allocate_code, allocate_data, finalize, destroy);
+}
+
+/* Defines what code names: BLOCKS_SYMBOL, which is anywhere, since a unit's relocations say where it really is, and
+ * things of the translator's, whose names say where they are. */
+static LLVMErrorRef define(LLVMOrcDefinitionGeneratorRef generator, void *opaque, LLVMOrcLookupStateRef *lookup,
+                           LLVMOrcLookupKind kind, LLVMOrcJITDylibRef dylib, LLVMOrcJITDylibLookupFlags flags,
+                           LLVMOrcCLookupSet names, size_t n)
+{
+    const Orc *orc = opaque;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = LLVMOrcSymbolStringPoolEntryStr(names[i].Name);
+        u64 address = (u64)orc->scratch.text;
+        if (!strncmp(name, HOST_SYMBOL, strlen(HOST_SYMBOL)))
+            address = strtoull(name + strlen(HOST_SYMBOL), NULL, 16);
+        else if (strcmp(name, BLOCKS_SYMBOL) != 0)
+            continue;
+        LLVMOrcRetainSymbolStringPoolEntry(names[i].Name);
+        LLVMOrcCSymbolMapPair pair = {names[i].Name, {address, {LLVMJITSymbolGenericFlagsExported, 0}}};
+        LLVMErrorRef error = LLVMOrcJITDylibDefine(dylib, LLVMOrcAbsoluteSymbols(&pair, 1));
+        if (error)
+            return error;
+    }
+    return LLVMErrorSuccess;
 }
 
 /* -- set-up ------------------------------------------------------------------------------------------------- */
@@ -169,7 +199,21 @@ static bool make_jit(Orc *orc, char *why, size_t size)
     LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(
                                                                make_machine(orc->host.triple, "", "", why, size)));
     LLVMOrcLLJITBuilderSetObjectLinkingLayerCreator(builder, make_object_layer, orc);
-    return !failed(LLVMOrcCreateLLJIT(&orc->jit, builder), why, size);
+    if (failed(LLVMOrcCreateLLJIT(&orc->jit, builder), why, size))
+        return false;
+    LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(orc->jit),
+                                LLVMOrcCreateCustomCAPIDefinitionGenerator(define, orc, NULL));
+    return true;
+}
+
+static bool make_scratch(Orc *orc, char *why, size_t size)
+{
+    u8 *p = arena_scratch(SCRATCH);
+    if (p)
+        orc->scratch.text = p + SCRATCH_LOW;
+    else
+        snprintf(why, size, "out of memory");
+    return p;
 }
 
 /* std::set_terminate: the C++ library's own handler says what hasn't been caught (LLVM lets std::bad_alloc through), which is no news for
@@ -208,7 +252,7 @@ static Orc *orc_new(char *why, size_t size)
         orc->host.layout = LLVMCopyStringRepOfTargetData(layout);
         LLVMDisposeTargetData(layout);
         orc->pass_options = LLVMCreatePassBuilderOptions();
-        if (make_jit(orc, why, size))
+        if (make_scratch(orc, why, size) && make_jit(orc, why, size))
             return orc;
     }
     free(orc);
@@ -232,72 +276,144 @@ static bool optimise(Orc *orc, LLVMModuleRef mod, const Region *r, char *why, si
     return !failed(LLVMRunPasses(mod, r->opt > 1 ? "default<O2>" : quick, orc->machine, orc->pass_options), why, size);
 }
 
-/* Hands the object to ORC, which links it into the arena, and what it keeps of it belongs to `tracker`; returns the address of
- * `name`. */
-static u64 link_object(Orc *orc, LLVMOrcResourceTrackerRef tracker, LLVMMemoryBufferRef object, const char *name, char *why,
-                       size_t size)
+/* Has ORC link the object into the scratch memory; what it keeps of it belongs to `tracker`. */
+static bool link_object(Orc *orc, LLVMOrcResourceTrackerRef tracker, LLVMMemoryBufferRef object, char *why, size_t size)
 {
-    LLVMOrcExecutorAddress address = 0;
-    orc->placed = (Placed){0};
-    if (failed(LLVMOrcLLJITAddObjectFileWithRT(orc->jit, tracker, object), why, size) ||
-        failed(LLVMOrcLLJITLookup(orc->jit, &address, name), why, size))
-        return 0;
-    return address;
+    LLVMOrcExecutorAddress address;
+    orc->scratch.low = orc->scratch.text;
+    orc->scratch.high = orc->scratch.text + SCRATCH_TEXT;
+    return !failed(LLVMOrcLLJITAddObjectFileWithRT(orc->jit, tracker, object), why, size) &&
+           !failed(LLVMOrcLLJITLookup(orc->jit, &address, REGION_SYMBOL), why, size);
 }
 
-/* One entry's Block. */
-static Block *make_block(const Region *r, u64 pc, u64 code)
+/* -- from an object to a unit ------------------------------------------------------------------------------- */
+
+/* An object of LLVM's, in the file format that the linker reads. */
+typedef struct Object {
+    Elf *elf;
+    size_t names; /* section of the sections' names */
+    Elf64_Shdr text;
+    size_t text_index;
+    Elf_Data *relocs; /* of the text; NULL: none */
+    Elf_Data *symbols;
+    size_t strings; /* section of their names */
+} Object;
+
+static const char *section_name(const Object *o, const Elf64_Shdr *h)
 {
-    Block *b = arena_data(sizeof *b);
-    if (!b)
-        return NULL;
-    b->tier = r->ahead ? TIER_STATIC : TIER_LLVM;
-    b->code = (const void *)code;
-    b->pc = pc;
-    b->low = code_address(r->guest, r->pc);
-    for (size_t i = 0; i < r->nblocks; i++) {
+    const char *name = elf_strptr(o->elf, o->names, h->sh_name);
+    return name ? name : "";
+}
+
+/* False if it has relocations where there should be none: in what else than the text goes into the unit. */
+static bool read_object(Object *o, const void *bytes, size_t size)
+{
+    elf_version(EV_CURRENT);
+    o->elf = elf_memory((char *)bytes, size);
+    if (!o->elf || elf_getshdrstrndx(o->elf, &o->names))
+        return false;
+    for (Elf_Scn *s = NULL; (s = elf_nextscn(o->elf, s));) {
+        const Elf64_Shdr *h = elf64_getshdr(s);
+        if (h && !strcmp(section_name(o, h), ".text")) {
+            o->text = *h;
+            o->text_index = elf_ndxscn(s);
+        }
+        if (h && h->sh_type == SHT_SYMTAB) {
+            o->symbols = elf_getdata(s, NULL);
+            o->strings = h->sh_link;
+        }
+    }
+    for (Elf_Scn *s = NULL; (s = elf_nextscn(o->elf, s));) {
+        const Elf64_Shdr *h = elf64_getshdr(s);
+        if (h && h->sh_type == SHT_RELA && h->sh_info == o->text_index)
+            o->relocs = elf_getdata(s, NULL);
+    }
+    return o->text_index && o->symbols;
+}
+
+static const Elf64_Sym *symbol_of(const Object *o, size_t i, const char **name)
+{
+    const Elf64_Sym *s = &((const Elf64_Sym *)o->symbols->d_buf)[i];
+    const char *n = elf_strptr(o->elf, o->strings, s->st_name);
+    *name = n ? n : "";
+    return s;
+}
+
+/* The unit's relocation for one of the object's; `text` is where the text is in the unit. Nothing for those within it,
+ * which ORC has seen to. */
+static bool take_reloc(const Object *o, const Elf64_Rela *r, u32 text, UnitBuffer *out)
+{
+    const char *name;
+    const Elf64_Sym *s = symbol_of(o, ELF64_R_SYM(r->r_info), &name);
+    u32 at = text + (u32)r->r_offset, type = ELF64_R_TYPE(r->r_info);
+    if (s->st_shndx == o->text_index)
+        return true;
+    if (s->st_shndx != SHN_UNDEF) {
+        const Elf64_Shdr *h = elf64_getshdr(elf_getscn(o->elf, s->st_shndx));
+        return h && is_constant(section_name(o, h));
+    }
+    if (type != R_X86_64_PC32 && type != R_X86_64_PLT32)
+        return false;
+    bool host = !strncmp(name, HOST_SYMBOL, strlen(HOST_SYMBOL));
+    u64 to = host ? strtoull(name + strlen(HOST_SYMBOL), NULL, 16) : 0;
+    i32 value = (i32)(to + (u64)r->r_addend - at);
+    memcpy(out->unit.code + at, &value, sizeof value);
+    return (host || !strcmp(name, BLOCKS_SYMBOL)) && unit_add_reloc(out, host ? RELOC_HOST : RELOC_BLOCK, at);
+}
+
+/* The entries' places: their numbers' symbols, or the function. */
+static bool take_entries(const Object *o, const Region *r, u32 text, UnitBuffer *out)
+{
+    for (u32 i = 0; i < llvm_entries(r); i++)
+        if (!unit_add_entry(out, i ? (i64)(r->entries[i] - r->pc) : 0, 0))
+            return false;
+    u32 found = 0;
+    for (size_t i = 0; i < o->symbols->d_size / sizeof(Elf64_Sym); i++) {
+        const char *name;
+        const Elf64_Sym *s = symbol_of(o, i, &name);
+        bool several = llvm_entries(r) > 1, is = !strncmp(name, ENTRY_SYMBOL, strlen(ENTRY_SYMBOL));
+        u32 n = several && is ? (u32)strtoul(name + strlen(ENTRY_SYMBOL), NULL, 10) : 0;
+        if (s->st_shndx == o->text_index && n < llvm_entries(r) && (several ? is : !strcmp(name, REGION_SYMBOL))) {
+            out->unit.entries[n].code = text + (u32)s->st_value;
+            found++;
+        }
+    }
+    return found == llvm_entries(r);
+}
+
+static bool take_ranges(const Region *r, UnitBuffer *out)
+{
+    u64 from = code_address(r->guest, r->pc);
+    bool ok = true;
+    for (size_t i = 0; ok && i < r->nblocks; i++) {
         const Ir *ir = r->blocks[i];
-        u64 low = code_address(r->guest, ir->pc), end = low + (ir->end - ir->pc);
-        b->low = low < b->low ? low : b->low;
-        b->end = end > b->end ? end : b->end;
+        ok = unit_add_range(out, (i64)(code_address(r->guest, ir->pc) - from), (u32)(ir->end - ir->pc));
+        out->unit.insns += ir->insns;
     }
-    return b;
+    return ok;
 }
 
-/* The entries' Blocks, in the order of their code: each owns its thunk, and the last one the function behind it, too.
- */
-static Block *make_blocks(Orc *orc, const Region *r, const Exits *exits, const char *name, u64 code, char *why,
-                          size_t size)
+/* What has been linked, as a unit. */
+static bool take_unit(const Orc *orc, const Region *r, const void *bytes, size_t size, UnitBuffer *out)
 {
-    u64 end = (u64)orc->placed.code + orc->placed.code_size;
-    Block *first = NULL, *last = NULL;
-    for (size_t i = 0; i == 0 || i < r->nentries; i++) {
-        LLVMOrcExecutorAddress entry = code;
-        if (r->nentries > 1) {
-            char thunk[80];
-            snprintf(thunk, sizeof thunk, "%s.%zu", name, i);
-            if (failed(LLVMOrcLLJITLookup(orc->jit, &entry, thunk), why, size))
-                return NULL;
-        }
-        Block *b = make_block(r, i ? r->entries[i] : r->pc, entry);
-        if (!b) {
-            snprintf(why, size, "the arena is full");
-            return NULL;
-        }
-        if (last) {
-            last->sibling = b;
-            last->code_size = (u32)(entry - (u64)last->code);
-        } else {
-            first = b;
-        }
-        last = b;
+    Object o = {0};
+    const u8 *low = (const u8 *)((u64)orc->scratch.low & -(u64)REGION_ALIGN);
+    u32 text = (u32)(orc->scratch.text - low);
+    bool ok = read_object(&o, bytes, size);
+    Unit *u = &out->unit;
+    u->tier = r->ahead ? TIER_STATIC : TIER_LLVM;
+    u->exact = r->exact;
+    u->flushes = r->flushes;
+    u->code_size = text + (u32)o.text.sh_size;
+    u8 *code = ok ? unit_room(u->code, &out->code_room, u->code_size, 1) : NULL;
+    if (code) {
+        u->code = memcpy(code, low, u->code_size);
+        for (size_t i = 0; ok && o.relocs && i < o.relocs->d_size / sizeof(Elf64_Rela); i++)
+            ok = take_reloc(&o, &((const Elf64_Rela *)o.relocs->d_buf)[i], text, out);
+        ok = ok && take_entries(&o, r, text, out) && take_ranges(r, out);
     }
-    last->code_size = (u32)(end - (u64)last->code);
-    first->links = exits->links;
-    first->nlinks = (u16)exits->count;
-    for (size_t i = 0; i < r->nblocks; i++)
-        first->insns += r->blocks[i]->insns;
-    return first;
+    elf_end(o.elf);
+    return ok && code;
 }
 
 /* Has ORC forget an object's symbols and sections: nobody asks for them again, and there may be many. The code stays in the
@@ -311,15 +427,12 @@ static void forget_object(Orc *orc, LLVMOrcResourceTrackerRef tracker)
     LLVMOrcSymbolStringPoolClearDeadEntries(LLVMOrcExecutionSessionGetSymbolStringPool(session));
 }
 
-static Block *compile(Orc *orc, LLVMContextRef ctx, const Region *r, char *why, size_t size)
+static bool compile(Orc *orc, LLVMContextRef ctx, const Region *r, UnitBuffer *out, char *why, size_t size)
 {
-    char name[64];
-    snprintf(name, sizeof name, "r%" PRIx64 "_%" PRIu64, r->pc, orc->serial++);
     u64 t0 = log_clock();
-    Exits exits;
-    LLVMModuleRef mod = llvm_build(ctx, r, &orc->host, name, &exits, why, size);
+    LLVMModuleRef mod = llvm_build(ctx, r, &orc->host, out, why, size);
     if (!mod)
-        return NULL;
+        return false;
     u64 t1 = log_clock();
     if (log_on(llvm))
         log_module(r, mod, "LLVM IR");
@@ -337,16 +450,26 @@ static Block *compile(Orc *orc, LLVMContextRef ctx, const Region *r, char *why, 
     }
     LLVMDisposeModule(mod);
     u64 t3 = log_clock();
-    LLVMOrcResourceTrackerRef tracker = LLVMOrcJITDylibCreateResourceTracker(LLVMOrcLLJITGetMainJITDylib(orc->jit));
-    u64 code = ok ? link_object(orc, tracker, object, name, why, size) : 0;
-    Block *b = code ? make_blocks(orc, r, &exits, name, code, why, size) : NULL;
-    forget_object(orc, tracker);
+    if (ok) {
+        /* ORC takes its own. */
+        const char *bytes = LLVMGetBufferStart(object);
+        size_t bytes_size = LLVMGetBufferSize(object);
+        LLVMMemoryBufferRef copy = LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes, bytes_size, REGION_SYMBOL);
+        LLVMOrcResourceTrackerRef tracker = LLVMOrcJITDylibCreateResourceTracker(LLVMOrcLLJITGetMainJITDylib(orc->jit));
+        ok = link_object(orc, tracker, copy, why, size);
+        forget_object(orc, tracker);
+        if (ok && !take_unit(orc, r, bytes, bytes_size, out)) {
+            snprintf(why, size, "its object has what no unit can have");
+            ok = false;
+        }
+        LLVMDisposeMemoryBuffer(object);
+    }
     u64 t4 = log_clock();
     count(llvm_ir_ns, t1 - t0);
     count(llvm_opt_ns, t2 - t1);
     count(llvm_codegen_ns, t3 - t2);
     count(llvm_link_ns, t4 - t3);
-    return b;
+    return ok;
 }
 
 static void on_diagnostic(LLVMDiagnosticInfoRef info, void *unused)
@@ -358,14 +481,15 @@ static void on_diagnostic(LLVMDiagnosticInfoRef info, void *unused)
         siglongjmp(*rescue, 1);
 }
 
-Block *orc_compile(const Region *r, char *why, size_t size)
+bool orc_unit(const Region *r, UnitBuffer *out, char *why, size_t size)
 {
     /* The guest's rounding and status may be in MXCSR: LLVM computes too, and must neither see nor change them. */
     u32 mxcsr = _mm_getcsr();
     _mm_setcsr(0x1f80);
     pthread_mutex_lock(&state.lock);
-    Block *b = NULL;
+    volatile bool ok = false;
     sigjmp_buf here;
+    unit_buffer_begin(out);
     if (sigsetjmp(here, 0)) {
         /* LLVM was left in the middle of something, perhaps with its locks held: never to be used again. */
         snprintf(why, size, "%s", fatal_message);
@@ -381,23 +505,33 @@ Block *orc_compile(const Region *r, char *why, size_t size)
             LLVMContextSetDiscardValueNames(ctx, !(log_on(llvm) || log_on(op_opt)));
             LLVMContextSetDiagnosticHandler(ctx, on_diagnostic, NULL);
             dump_region(r);
-            b = compile(state.orc, ctx, r, why, size);
+            ok = compile(state.orc, ctx, r, out, why, size);
             LLVMContextDispose(ctx);
         }
     }
     rescue = NULL;
     state.warm = true;
-    if (b) {
+    if (ok) {
         count(regions, 1);
-        count(region_insns, b->insns);
-        count(region_bytes, state.orc->placed.code_size);
-        if (log_on(out_asm))
-            dump_region_code(r->guest, b);
+        count(region_insns, out->unit.insns);
+        count(region_bytes, out->unit.code_size);
     } else {
         count(regions_failed, 1);
     }
     pthread_mutex_unlock(&state.lock);
     _mm_setcsr(mxcsr);
+    return ok;
+}
+
+Block *orc_compile(const Region *r, char *why, size_t size)
+{
+    UnitBuffer buffer = {0};
+    Block *b = NULL;
+    if (orc_unit(r, &buffer, why, size) && !(b = unit_place(r->guest, &buffer.unit, r->pc, 0)))
+        snprintf(why, size, "the arena is full");
+    unit_buffer_free(&buffer);
+    if (b && log_on(out_asm))
+        dump_region_code(r->guest, b);
     return b;
 }
 

@@ -1,16 +1,14 @@
 /* Memory for translated code, and for the data that code names.
  *
- * Everything lies in the 2 GiB of the translator's zone that its executable is in, so that 32 bits of distance lead from code to the
- * translator, to links and to counters. Nothing is reserved ahead (a reservation would count against
+ * Everything lies in the 2 GiB of the translator's zone that its executable is in, so that 32 bits of distance lead
+ * from code to the translator, to links and to counters. Nothing is reserved ahead (a reservation would count against
  * the guest's RLIMIT_AS): chunks are mapped one after another where the address space is still free.
  *
- * No page is ever writable and executable at once. Baseline code is written through a second mapping of the same shared
+ * No page is ever writable and executable at once. Code is written through a second mapping of the same shared
  * pages, because other threads run in a chunk while it fills. A forked child shares those pages with its parent: it may
- * run them, since nothing in a chunk that both have is overwritten, and continues in chunks of its own; whoever must change
- * a jump that both have makes a copy of the chunk first. (A guest that overwrites them by
- * intention changes the other process's code: before one of them has less rights, it parts with them, see
- * runtime/linux/rights.c.) Objects that ORC links are private pages, written first and made executable when they are
- * complete. */
+ * run them, since nothing in a chunk that both have is overwritten, and continues in chunks of its own; whoever must
+ * change a jump that both have makes a copy of the chunk first. (A guest that overwrites them by intention changes the
+ * other process's code: before one of them has less rights, it parts with them, see runtime/linux/rights.c.) */
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -25,17 +23,16 @@
 enum : u64 {
     CODE_LO = ZONE_LO + 0x50000000,
     CODE_HI = ZONE_LO + 0x58000000,
-    BLOCK_DATA_LO = ZONE_LO + 0x58000000,
-    BLOCK_DATA_HI = ZONE_LO + 0x60000000,
-    OBJECT_CODE_LO = ZONE_LO + 0x60000000,
-    OBJECT_CODE_HI = ZONE_LO + 0x68000000,
-    OBJECT_DATA_LO = ZONE_LO + 0x68000000,
-    OBJECT_DATA_HI = ZONE_LO + 0x6a000000,
+    REGION_CODE_LO = ZONE_LO + 0x58000000,
+    REGION_CODE_HI = ZONE_LO + 0x60000000,
+    BLOCK_DATA_LO = ZONE_LO + 0x60000000,
+    BLOCK_DATA_HI = ZONE_LO + 0x68000000,
+    SCRATCH_LO = ZONE_LO + 0x68000000,
+    SCRATCH_HI = ZONE_LO + 0x6a000000,
     DATA_LO = ZONE_LO + 0x6a000000,
     DATA_HI = ZONE_LO + 0x6f000000,
     CODE_CHUNK = 1 << 18,
     DATA_CHUNK = 1 << 18,
-    OBJECT_CHUNK = 1 << 16,
     AHEAD = 1 << 17, /* bytes of code or data that get their pages at once: one by one each would cost a fault */
     PAGE = 4096,
 };
@@ -45,7 +42,6 @@ typedef struct Range {
     u64 lo, hi;
     u64 next;      /* where the next chunk may begin */
     u64 at, end;   /* free part of the current chunk */
-    u64 sealed;    /* objects: everything below is executable already */
     u64 paged;     /* code and data: everything of the current chunk below has its pages */
     bool full;     /* it was used up */
 } Range;
@@ -53,12 +49,11 @@ typedef struct Range {
 static struct Arena {
     pthread_mutex_t lock;
     Range code, block_data;               /* of the baseline */
-    Range object_code, object_data, data; /* of regions */
+    Range region_code, data;              /* of regions */
     struct CodeChunk {
         u8 *twin; /* the writable view */
         u64 own;  /* all from here on is in no other process */
-    } chunks[(CODE_HI - CODE_LO) / CODE_CHUNK];
-    bool shared;      /* see arena_share: what is linked is not run here */
+    } chunks[(REGION_CODE_HI - CODE_LO) / CODE_CHUNK];
     _Atomic bool common; /* some code chunks are another process's, too */
     pthread_rwlock_t in_use; /* read: somebody keeps pointers into the arena; written: it is being emptied */
 } arena = {
@@ -66,8 +61,7 @@ static struct Arena {
     .in_use = PTHREAD_RWLOCK_INITIALIZER,
     .code = {.lo = CODE_LO, .hi = CODE_HI, .next = CODE_LO},
     .block_data = {.lo = BLOCK_DATA_LO, .hi = BLOCK_DATA_HI, .next = BLOCK_DATA_LO},
-    .object_code = {.lo = OBJECT_CODE_LO, .hi = OBJECT_CODE_HI, .next = OBJECT_CODE_LO, .sealed = OBJECT_CODE_LO},
-    .object_data = {.lo = OBJECT_DATA_LO, .hi = OBJECT_DATA_HI, .next = OBJECT_DATA_LO},
+    .region_code = {.lo = REGION_CODE_LO, .hi = REGION_CODE_HI, .next = REGION_CODE_LO},
     .data = {.lo = DATA_LO, .hi = DATA_HI, .next = DATA_LO},
 };
 
@@ -91,7 +85,7 @@ static u64 map_chunk(Range *r, u64 size, int flags)
 void arena_limit(u64 size)
 {
     size = (size + CODE_CHUNK - 1) & ~(u64)(CODE_CHUNK - 1);
-    Range *limited[] = {&arena.code, &arena.object_code};
+    Range *limited[] = {&arena.code, &arena.region_code};
     for (size_t i = 0; i < LEN(limited); i++)
         if (size < limited[i]->hi - limited[i]->lo)
             limited[i]->hi = limited[i]->lo + size;
@@ -145,9 +139,9 @@ static u8 *second_view(void *chunk)
     return NULL;
 }
 
-static bool new_code_chunk(void)
+static bool new_code_chunk(Range *r)
 {
-    u64 run = map_chunk(&arena.code, CODE_CHUNK, MAP_SHARED | MAP_NORESERVE);
+    u64 run = map_chunk(r, CODE_CHUNK, MAP_SHARED | MAP_NORESERVE);
     if (!run)
         return false;
     u8 *write = second_view((void *)run);
@@ -156,8 +150,8 @@ static bool new_code_chunk(void)
         return false;
     }
     *chunk_of(run) = (struct CodeChunk){.twin = write, .own = run};
-    arena.code.at = run;
-    arena.code.end = run + CODE_CHUNK;
+    r->at = run;
+    r->end = run + CODE_CHUNK;
     return true;
 }
 
@@ -200,20 +194,47 @@ void arena_patch(u8 *code, i32 value)
     jump_set(code + write_offset((u64)code), value);
 }
 
-u8 *arena_code(size_t size, u8 **write)
+/* A flush helps if the range is what was too small, not if the process may have no more memory. */
+static void note_full(Range *r)
 {
-    size = (size + 15) & ~(size_t)15;
+    r->full |= r->next - r->lo >= (r->hi - r->lo) / 2;
+}
+
+/* Room in one of the ranges of code, which are handed out in multiples of `align`. */
+static u8 *code(Range *r, size_t size, size_t align, u8 **write)
+{
+    size = (size + align - 1) & -align;
     u8 *run = NULL;
     pthread_mutex_lock(&arena.lock);
-    if (size <= CODE_CHUNK && (size <= arena.code.end - arena.code.at || new_code_chunk())) {
-        i64 offset = write_offset(arena.code.at);
-        add_pages(&arena.code, size, offset);
-        run = (u8 *)arena.code.at;
+    if (size <= CODE_CHUNK && (size <= r->end - r->at || new_code_chunk(r))) {
+        i64 offset = write_offset(r->at);
+        add_pages(r, size, offset);
+        run = (u8 *)r->at;
         *write = run + offset;
-        arena.code.at += size;
+        r->at += size;
+    } else if (size <= CODE_CHUNK) {
+        note_full(r);
     }
     pthread_mutex_unlock(&arena.lock);
     return run;
+}
+
+u8 *arena_code(size_t size, u8 **write)
+{
+    return code(&arena.code, size, 16, write);
+}
+
+u8 *arena_region_code(size_t size, u8 **write)
+{
+    return code(&arena.region_code, size, REGION_ALIGN, write);
+}
+
+u8 *arena_scratch(size_t size)
+{
+    assert(size <= SCRATCH_HI - SCRATCH_LO);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    void *p = mmap((void *)SCRATCH_LO, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    return p == (void *)SCRATCH_LO || (p == MAP_FAILED && errno == EEXIST) ? (u8 *)SCRATCH_LO : NULL;
 }
 
 /* Room in a private range, growing it by whole chunks; contiguous chunks continue one another. */
@@ -223,8 +244,7 @@ static u64 bump(Range *r, u64 size, u64 chunk)
         u64 want = (size + chunk - 1) / chunk * chunk;
         u64 p = map_chunk(r, want, MAP_PRIVATE | MAP_NORESERVE);
         if (!p) {
-            /* A flush helps if the range is what was too small, not if the process may have no more memory. */
-            r->full |= r->next - r->lo >= (r->hi - r->lo) / 2;
+            note_full(r);
             return 0;
         }
         if (p != r->end)
@@ -236,10 +256,10 @@ static u64 bump(Range *r, u64 size, u64 chunk)
     return p;
 }
 
-/* The range that holds objects or data at an address. */
+/* The range of regions' code or data that has an address. */
 static Range *range_of(u64 address)
 {
-    Range *all[] = {&arena.object_code, &arena.object_data, &arena.data};
+    Range *all[] = {&arena.region_code, &arena.data};
     for (size_t i = 0; i < LEN(all); i++)
         if (address >= all[i]->lo && address < all[i]->hi)
             return all[i];
@@ -248,18 +268,17 @@ static Range *range_of(u64 address)
 
 void arena_share(u32 k, u32 n)
 {
-    Range *all[] = {&arena.object_code, &arena.object_data, &arena.data};
+    Range *all[] = {&arena.region_code, &arena.data};
     for (size_t i = 0; i < LEN(all); i++) {
         u64 part = (all[i]->hi - all[i]->lo) / n / CODE_CHUNK * CODE_CHUNK, lo = all[i]->lo + k * part;
-        *all[i] = (Range){.lo = lo, .hi = lo + part, .next = lo, .sealed = lo};
+        *all[i] = (Range){.lo = lo, .hi = lo + part, .next = lo};
     }
-    arena.shared = true;
 }
 
 size_t arena_parts(ArenaPart out[ARENA_PARTS])
 {
-    const Range *all[] = {&arena.object_code, &arena.object_data, &arena.data};
-    static const int prot[] = {PROT_READ | PROT_EXEC, PROT_READ, PROT_READ | PROT_WRITE};
+    const Range *all[] = {&arena.region_code, &arena.data};
+    static const int prot[] = {PROT_READ | PROT_EXEC, PROT_READ | PROT_WRITE};
     size_t n = 0;
     static_assert(LEN(all) == ARENA_PARTS, "one extent a range");
     for (size_t i = 0; i < LEN(all); i++) {
@@ -279,9 +298,9 @@ bool arena_keep(const ArenaPart *e)
     void *p = mmap((void *)e->address, e->size, PROT_NONE, flags, -1, 0);
     if (p != (void *)e->address)
         return false;
-    u64 end = (e->address + e->size + OBJECT_CHUNK - 1) & ~(u64)(OBJECT_CHUNK - 1);
+    u64 end = (e->address + e->size + CODE_CHUNK - 1) & ~(u64)(CODE_CHUNK - 1);
     if (end > r->lo)
-        *r = (Range){.lo = end, .hi = r->hi, .next = end, .sealed = end};
+        *r = (Range){.lo = end, .hi = r->hi, .next = end};
     return true;
 }
 
@@ -309,7 +328,7 @@ void *arena_block_data(size_t size)
 bool arena_is_full(void)
 {
     pthread_mutex_lock(&arena.lock);
-    bool full = arena.object_code.full || arena.object_data.full || arena.data.full;
+    bool full = arena.region_code.full || arena.data.full;
     pthread_mutex_unlock(&arena.lock);
     return full;
 }
@@ -321,30 +340,7 @@ bool arena_is_common(void)
 
 bool arena_is_code(u64 host)
 {
-    return (host >= CODE_LO && host < CODE_HI) || (host >= OBJECT_CODE_LO && host < OBJECT_CODE_HI);
-}
-
-u8 *arena_object(size_t size, bool code)
-{
-    Range *r = code ? &arena.object_code : &arena.object_data;
-    pthread_mutex_lock(&arena.lock);
-    u64 unit = code && !arena.shared ? PAGE : 16;
-    u64 p = bump(r, (size + unit - 1) & -unit, OBJECT_CHUNK);
-    pthread_mutex_unlock(&arena.lock);
-    return (u8 *)p;
-}
-
-bool arena_object_seal(void)
-{
-    pthread_mutex_lock(&arena.lock);
-    Range *r = &arena.object_code;
-    bool ok = true;
-    if (r->sealed < r->at && !arena.shared) {
-        ok = !mprotect((void *)r->sealed, r->at - r->sealed, PROT_READ | PROT_EXEC);
-        r->sealed = r->at;
-    }
-    pthread_mutex_unlock(&arena.lock);
-    return ok;
+    return (host >= CODE_LO && host < CODE_HI) || (host >= REGION_CODE_LO && host < REGION_CODE_HI);
 }
 
 void arena_use(void)
@@ -360,9 +356,18 @@ void arena_unuse(void)
 static void empty(Range *r)
 {
     munmap((void *)r->lo, r->next - r->lo);
-    r->next = r->sealed = r->lo;
+    r->next = r->lo;
     r->at = r->end = r->paged = 0;
     r->full = false;
+}
+
+static void empty_code(Range *r)
+{
+    for (u64 run = r->lo; run < r->next; run += CODE_CHUNK) {
+        munmap(chunk_of(run)->twin, CODE_CHUNK);
+        *chunk_of(run) = (struct CodeChunk){0};
+    }
+    empty(r);
 }
 
 void arena_reset_begin(void)
@@ -378,20 +383,14 @@ void arena_reset_cancel(void)
 void arena_reset_end(bool regions)
 {
     pthread_mutex_lock(&arena.lock);
-    for (size_t i = 0; i < LEN(arena.chunks); i++) {
-        if (arena.chunks[i].twin)
-            munmap(arena.chunks[i].twin, CODE_CHUNK);
-        arena.chunks[i] = (struct CodeChunk){0};
-    }
     /* Fresh pages rather than the old ones: a forked child may still run what lies in those. */
-    empty(&arena.code);
+    empty_code(&arena.code);
     empty(&arena.block_data);
     if (regions) {
-        empty(&arena.object_code);
-        empty(&arena.object_data);
+        empty_code(&arena.region_code);
         empty(&arena.data);
+        atomic_store(&arena.common, false);
     }
-    atomic_store(&arena.common, false);
     pthread_mutex_unlock(&arena.lock);
     pthread_rwlock_unlock(&arena.in_use);
 }
@@ -403,12 +402,12 @@ void arena_before_fork(void)
 
 void arena_after_fork(bool child)
 {
-    atomic_store(&arena.common, arena.code.next > arena.code.lo);
+    atomic_store(&arena.common, arena.code.next > arena.code.lo || arena.region_code.next > arena.region_code.lo);
     for (u64 run = arena.code.lo; run < arena.code.next; run += CODE_CHUNK)
         chunk_of(run)->own = !child && run + CODE_CHUNK == arena.code.end ? arena.code.at : run + CODE_CHUNK;
     if (child) {
-        /* The open chunk is the parent's to fill. */
-        arena.code.at = arena.code.end = 0;
+        /* The open chunks are the parent's to fill. */
+        arena.code.at = arena.code.end = arena.region_code.at = arena.region_code.end = 0;
         /* So is the compile thread, which may be using the arena. */
         pthread_rwlock_init(&arena.in_use, NULL);
     }

@@ -142,8 +142,7 @@ static u64 bytes_of(const Block *b)
 {
     if (b->tier == TIER_STATIC)
         return 0;
-    u64 code = b->tier == TIER_LLVM ? (b->code_size | ((1u << PAGE_BITS) - 1)) + 1 : b->code_size; /* objects are whole pages */
-    return sizeof *b + code + b->nlinks * sizeof(Link) + b->nmap * sizeof *b->map;
+    return sizeof *b + b->code_size + b->nlinks * sizeof(Link) + b->nmap * sizeof *b->map;
 }
 
 static bool wasteful(bool regions)

@@ -109,7 +109,7 @@ __attribute__((preserve_none)) static void interp_entry(CODE_PARAMS)
     [[clang::musttail]] return state_stub(CODE_ARGS);
 }
 
-static Block *make_interp_block(const Ir *ir)
+static Block *make_interp_block(const Guest *guest, const Ir *ir)
 {
     Block *b = arena_block_data(sizeof *b);
     Ir *copy = ir_new();
@@ -122,7 +122,8 @@ static Block *make_interp_block(const Ir *ir)
     copy->count = copy->cap = ir->count;
     b->tier = TIER_INTERP;
     b->pc = ir->pc;
-    b->end = ir->end;
+    b->low = code_address(guest, ir->pc);
+    b->end = b->low + (ir->end - ir->pc);
     b->insns = ir->insns;
     b->ir = copy;
     b->code = (const void *)interp_entry;
@@ -140,7 +141,7 @@ static Block *place_kept(const Task *t, const StorePlace *place, UnitBuffer *buf
 {
     u64 start = log_clock();
     Unit found;
-    Block *b = store_find(place, buffer, &found) ? unit_place(&found, place->pc, first_limit(t)) : NULL;
+    Block *b = store_find(place, buffer, &found) ? unit_place(t->guest, &found, place->pc, first_limit(t)) : NULL;
     if (b) {
         b->low = place->address;
         b->end = b->low + found.guest_size;
@@ -199,16 +200,14 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
         return NULL;
     u64 lifted = log_clock();
     if (tier == TIER_INTERP) {
-        b = make_interp_block(ir);
+        b = make_interp_block(t->guest, ir);
     } else {
         baseline_unit(t->guest, ir, first_limit(t) > 0, &buffer);
-        b = unit_place(&buffer.unit, pc, first_limit(t));
+        b = unit_place(t->guest, &buffer.unit, pc, first_limit(t));
         store_add(&place, &buffer.unit, ir->code);
     }
     if (!b)
         return NULL;
-    b->low = code_address(t->guest, pc);
-    b->end = b->low + (ir->end - ir->pc);
     count(lift_ns, lifted - start);
     count(baseline_ns, log_clock() - lifted);
     count(blocks, 1);

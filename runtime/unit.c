@@ -4,6 +4,84 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* -- making
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+void *unit_room(void *array, u32 *room, u64 n, size_t size)
+{
+    if (array && *room >= n)
+        return array;
+    void *more = n <= UINT32_MAX / 2 ? realloc(array, 2 * n * size) : NULL;
+    if (more)
+        *room = (u32)(2 * n);
+    return more;
+}
+
+/* Room in the unit's array of that name for one more element. */
+#define MORE(b, array, count, room)                                                                                    \
+    ({                                                                                                                 \
+        void *more_ = unit_room((b)->unit.array, &(b)->room, (b)->unit.count + 1, sizeof *(b)->unit.array);            \
+        (b)->unit.array = more_ ? more_ : (b)->unit.array;                                                             \
+        more_ ? &(b)->unit.array[(b)->unit.count++] : NULL;                                                            \
+    })
+
+bool unit_add_reloc(UnitBuffer *b, RelocKind kind, u32 at)
+{
+    Reloc *r = MORE(b, relocs, nrelocs, reloc_room);
+    if (r)
+        *r = (Reloc){.at = at, .kind = kind};
+    return r;
+}
+
+bool unit_add_link(UnitBuffer *b, i64 to, bool back, bool forward)
+{
+    UnitLink *l = MORE(b, links, nlinks, link_room);
+    if (l)
+        *l = (UnitLink){.to = to, .back = back, .forward = forward};
+    return l;
+}
+
+bool unit_add_entry(UnitBuffer *b, i64 pc, u32 code)
+{
+    UnitEntry *e = MORE(b, entries, nentries, entry_room);
+    if (e)
+        *e = (UnitEntry){.pc = pc, .code = code};
+    return e;
+}
+
+bool unit_add_range(UnitBuffer *b, i64 at, u32 size)
+{
+    UnitRange *r = MORE(b, ranges, nranges, range_room);
+    if (r)
+        *r = (UnitRange){.at = at, .size = size};
+    return r;
+}
+
+void unit_buffer_begin(UnitBuffer *b)
+{
+    Unit *u = &b->unit;
+    *u = (Unit){.code = u->code,
+                .relocs = u->relocs,
+                .map = u->map,
+                .links = u->links,
+                .entries = u->entries,
+                .ranges = u->ranges};
+}
+
+void unit_buffer_free(UnitBuffer *b)
+{
+    free(b->unit.code);
+    free(b->unit.relocs);
+    free(b->unit.map);
+    free(b->unit.links);
+    free(b->unit.entries);
+    free(b->unit.ranges);
+    *b = (UnitBuffer){0};
+}
+
+/* -- placing
+ * ----------------------------------------------------------------------------------------------------------------- */
+
 static void relocate(u8 *code, const Unit *u, u64 run, u64 block, u64 pc)
 {
     for (u32 i = 0; i < u->nrelocs; i++) {
@@ -17,46 +95,65 @@ static void relocate(u8 *code, const Unit *u, u64 run, u64 block, u64 pc)
     }
 }
 
-Block *unit_place(const Unit *u, u64 pc, u32 limit)
+/* The hull of the guest code. */
+static void find_range(const Unit *u, u64 address, u64 *low, u64 *end)
 {
-    u8 *write, *run;
-    size_t links = u->nlinks * sizeof(Link), map = u->nmap * sizeof(PcMap);
-    Block *b = arena_block_data(sizeof *b + links + map);
-    if (!b || !(run = arena_code(u->code_size, &write)))
-        return NULL;
-    *b = (Block){
-        .limit = limit,
-        .tier = TIER_BASELINE,
-        .skip = u->skip,
-        .past = u->past,
-        .nlinks = u->nlinks,
-        .code = run + u->entry,
-        .code_size = u->code_size - u->entry,
-        .nmap = u->nmap,
-        .map = (PcMap *)((u8 *)(b + 1) + links),
-        .pc = pc,
-        .low = pc,
-        .end = pc + u->guest_size,
-        .insns = u->insns,
-        .links = (Link *)(b + 1),
-    };
+    *low = UINT64_MAX;
+    *end = 0;
+    for (u32 i = 0; i < u->nranges; i++) {
+        u64 lo = address + (u64)u->ranges[i].at, hi = lo + u->ranges[i].size;
+        *low = lo < *low ? lo : *low;
+        *end = hi > *end ? hi : *end;
+    }
+}
+
+static void place_links(const Unit *u, Link *links, u64 pc, u8 *run)
+{
     for (u32 i = 0; i < u->nlinks; i++) {
         const UnitLink *l = &u->links[i];
-        Link *link = &b->links[i];
-        *link = (Link){.pc = pc + (u64)l->to, .jump = run + l->jump, .back = l->back, .forward = l->forward};
-        memcpy(&link->apart, u->code + l->jump, sizeof link->apart);
-        link->code = link_fresh(link);
+        links[i] = (Link){.pc = pc + (u64)l->to, .back = l->back, .forward = l->forward};
+        if (l->jump) {
+            links[i].jump = run + l->jump;
+            memcpy(&links[i].apart, u->code + l->jump, sizeof links[i].apart);
+        }
+        links[i].code = link_fresh(&links[i]);
     }
-    memcpy(b->map, u->map, map);
+}
+
+Block *unit_place(const Guest *guest, const Unit *u, u64 pc, u32 limit)
+{
+    bool region = u->tier != TIER_BASELINE;
+    u8 *write, *run;
+    size_t front = unit_link_at(u->nentries, u->nlinks), map = u->nmap * sizeof(PcMap);
+    Block *b = region ? arena_data(front + map) : arena_block_data(front + map);
+    if (!b || !(run = region ? arena_region_code(u->code_size, &write) : arena_code(u->code_size, &write)))
+        return NULL;
+    u64 low, end;
+    find_range(u, code_address(guest, pc), &low, &end);
+    for (u32 i = 0; i < u->nentries; i++) {
+        u32 next = i + 1 < u->nentries ? u->entries[i + 1].code : u->code_size;
+        b[i] = (Block){
+            .tier = u->tier,
+            .code = run + u->entries[i].code,
+            .code_size = next - u->entries[i].code,
+            .pc = pc + (u64)u->entries[i].pc,
+            .low = low,
+            .end = end,
+            .sibling = i + 1 < u->nentries ? &b[i + 1] : NULL,
+        };
+    }
+    b->limit = limit;
+    b->skip = u->skip;
+    b->past = u->past;
+    b->insns = u->insns;
+    b->nlinks = (u16)u->nlinks;
+    b->links = (Link *)(b + u->nentries);
+    b->nmap = u->nmap;
+    b->map = (PcMap *)((u8 *)b + front);
+    place_links(u, b->links, pc, run);
+    if (map)
+        memcpy(b->map, u->map, map);
     memcpy(write, u->code, u->code_size);
     relocate(write, u, (u64)run, (u64)b, pc);
     return b;
-}
-
-void unit_buffer_free(UnitBuffer *b)
-{
-    free(b->unit.code);
-    free(b->unit.relocs);
-    free(b->unit.map);
-    *b = (UnitBuffer){0};
 }

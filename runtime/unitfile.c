@@ -18,6 +18,7 @@
 #include "runtime.h"
 
 enum {
+    LINKS = 2,
     UNIT = 8,         /* records, and all that counts in them, are multiples of this */
     PROBES = 64,      /* slots that are looked at */
     USED_STEP = 3600, /* seconds: a file's time says when it was used, about */
@@ -51,14 +52,14 @@ typedef struct Record {
     u64 check; /* of all that follows */
     u64 offset;
     u64 pc; /* which it is good for; 0: any */
-    i32 to[UNIT_LINKS];
+    i32 to[LINKS];
     u32 code_size, nrelocs, nmap, guest_size;
-    u16 jump[UNIT_LINKS];
+    u16 jump[LINKS];
     u8 entry, skip, nlinks, how; /* how: a LINK_ for each link, LINK_BITS apart; then `past` less `skip` */
 } Record;
 _Static_assert(sizeof(Record) % UNIT == 0 && sizeof(Header) % UNIT == 0, "what follows is aligned");
 
-enum { LINK_BACK = 1, LINK_FORWARD = 2, LINK_BITS = 2, PAST_AT = UNIT_LINKS * LINK_BITS }; /* as in UnitLink */
+enum { LINK_BACK = 1, LINK_FORWARD = 2, LINK_BITS = 2, PAST_AT = LINKS * LINK_BITS }; /* as in UnitLink */
 
 /* A row of the map, as it is kept. */
 typedef struct Row {
@@ -186,23 +187,11 @@ static bool next_record(const UnitFile *f, u64 offset, Search *s, Record *r, u64
     }
 }
 
-/* The buffer's array, with room for at least n elements of this size; NULL if there is no memory: the old one stays
- * then. */
-static void *room_for(void *array, u32 *room, u64 n, size_t size)
-{
-    if (*room >= n)
-        return array;
-    void *more = n <= UINT32_MAX / 2 ? realloc(array, 2 * n * size) : NULL;
-    if (more)
-        *room = (u32)(2 * n);
-    return more;
-}
-
 /* The whole record into the buffer's code. */
 static Record *fetch(const UnitFile *f, u64 at, const Record *head, UnitBuffer *scratch)
 {
     u64 size = (u64)head->units * UNIT;
-    u8 *room = size == record_size(head) ? room_for(scratch->unit.code, &scratch->code_room, size, 1) : NULL;
+    u8 *room = size == record_size(head) ? unit_room(scratch->unit.code, &scratch->code_room, size, 1) : NULL;
     if (!room)
         return NULL;
     scratch->unit.code = room;
@@ -222,36 +211,45 @@ bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, u64 address, UnitBuffe
         if ((head.pc && head.pc != pc) || head.guest_size > sizeof now)
             continue;
         const Record *r = fetch(f, at, &head, scratch);
-        if (!r || r->nlinks > UNIT_LINKS)
+        if (!r || r->nlinks > LINKS)
             continue;
         Reloc *relocs = (Reloc *)(r + 1);
         const Row *rows = (const Row *)(relocs + r->nrelocs);
         const u8 *guest = (const u8 *)(rows + r->nmap);
         if (code_read(now, address, r->guest_size) != r->guest_size || memcmp(now, guest, r->guest_size) != 0)
             continue;
-        PcMap *map = room_for(scratch->unit.map, &scratch->map_room, r->nmap, sizeof *map);
+        PcMap *map = unit_room(scratch->unit.map, &scratch->map_room, r->nmap, sizeof *map);
         if (r->nmap && !map)
             return false;
         scratch->unit.map = map;
         for (u32 i = 0; i < r->nmap; i++)
             map[i] = (PcMap){.host = rows[i].host, .guest = rows[i].guest};
+        scratch->unit.nlinks = scratch->unit.nentries = scratch->unit.nranges = 0;
+        if (!unit_add_entry(scratch, 0, r->entry) || !unit_add_range(scratch, 0, r->guest_size))
+            return false;
+        for (u32 i = 0, how = r->how; i < r->nlinks; i++, how >>= LINK_BITS) {
+            if (!unit_add_link(scratch, r->to[i], how & LINK_BACK, how & LINK_FORWARD))
+                return false;
+            scratch->unit.links[i].jump = r->jump[i];
+        }
         *out = (Unit){
             .code = (u8 *)guest + r->guest_size,
             .relocs = relocs,
             .map = map,
+            .links = scratch->unit.links,
+            .entries = scratch->unit.entries,
+            .ranges = scratch->unit.ranges,
+            .nentries = 1,
+            .nranges = 1,
+            .tier = TIER_BASELINE,
             .code_size = r->code_size,
             .nrelocs = r->nrelocs,
             .nmap = r->nmap,
-            .entry = r->entry,
-            .guest_size = r->guest_size,
             .insns = r->insns,
             .skip = r->skip,
             .past = (u8)(r->skip + (r->how >> PAST_AT)),
             .nlinks = r->nlinks,
         };
-        for (u32 i = 0, how = r->how; i < r->nlinks; i++, how >>= LINK_BITS)
-            out->links[i] = (UnitLink){
-                .to = r->to[i], .jump = r->jump[i], .back = how & LINK_BACK, .forward = how & LINK_FORWARD};
         return true;
     }
     return false;
@@ -303,11 +301,11 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
         .code_size = u->code_size,
         .nrelocs = u->nrelocs,
         .nmap = u->nmap,
-        .guest_size = u->guest_size,
+        .guest_size = u->ranges[0].size,
         .insns = u->insns,
-        .entry = (u8)u->entry,
+        .entry = (u8)u->entries[0].code,
         .skip = u->skip,
-        .nlinks = u->nlinks,
+        .nlinks = (u8)u->nlinks,
         .how = (u8)((u->past - u->skip) << PAST_AT),
     };
     if (u->code_size > UINT16_MAX) /* and what a record can't say isn't kept */
@@ -330,7 +328,7 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
     p = mempcpy(p, u->relocs, u->nrelocs * sizeof *u->relocs);
     for (u32 i = 0; i < u->nmap; i++)
         p = mempcpy(p, &(Row){(u16)u->map[i].host, (u16)u->map[i].guest}, sizeof(Row));
-    p = mempcpy(p, guest, u->guest_size);
+    p = mempcpy(p, guest, r.guest_size);
     memcpy(p, u->code, u->code_size);
     memcpy(start, &r, sizeof r);
     ((Record *)start)->check = record_check((Record *)start);

@@ -15,15 +15,16 @@
 #include "../../lifter/ops.h"
 #include "../../lifter/orc.h"
 
-enum {
+enum : u64 {
     OFF_X = 0, /* 32 of 8 bytes */
     OFF_KIND = 256,
     OFF_A = 264,
     OFF_B = 272,
     OFF_V = 512, /* 32 of 16 bytes */
     MEMORY = 4096,
-    BASE_PC = 0x10000,
-    OUTSIDE = 0x90000,
+    BASE_PC = 0x550000010000, /* above 4 GiB, where a unit's guest addresses are relative to its pc; instruction tests
+                                 are below */
+    OUTSIDE = 0x550000090000,
 };
 
 typedef struct Rng {

@@ -25,34 +25,28 @@
 static const i8 param_reg[CODE_NPARAMS] = {R12, R13, R14, R15, RDI, RSI, RDX, RCX, R8, R9, R11};
 _Static_assert(CODE_TASK == 1 && CODE_A == 6 && CODE_B == 7, "TASK, A and B");
 
+static void need(bool ok)
+{
+    if (!ok)
+        out_of_memory("a block");
+}
+
 void *must(void *p)
 {
-    if (!p)
-        out_of_memory("a block");
+    need(p);
     return p;
 }
 
 /* -- code ---------------------------------------------------------------------------------------------------------- */
 
-/* An array for at least n elements of this size. */
-static void *grown(void *array, u32 *room, u32 n, size_t size)
-{
-    if (*room >= n)
-        return array;
-    *room = 2 * *room + n;
-    return must(realloc(array, *room * size));
-}
-
 void make_room(Gen *g, u32 bytes)
 {
-    g->as.code = g->out->unit.code = grown(g->out->unit.code, &g->out->code_room, g->as.at + bytes, 1);
+    g->as.code = g->out->unit.code = must(unit_room(g->out->unit.code, &g->out->code_room, g->as.at + bytes, 1));
 }
 
 static void add_reloc(Gen *g, RelocKind kind, u32 at)
 {
-    Unit *u = &g->out->unit;
-    u->relocs = grown(u->relocs, &g->out->reloc_room, u->nrelocs + 1, sizeof *u->relocs);
-    u->relocs[u->nrelocs++] = (Reloc){.at = at, .kind = kind};
+    need(unit_add_reloc(g->out, kind, at));
 }
 
 /* A distance as a 32-bit field that ends the instruction. */
@@ -1857,8 +1851,7 @@ static void look_ahead(Gen *g)
 
 static void add_link(const Gen *g, u64 to, bool call, bool back)
 {
-    Unit *u = &g->out->unit;
-    u->links[u->nlinks++] = (UnitLink){.to = (i64)(to - g->ir->pc), .back = back, .forward = to > g->ir->pc && !call};
+    need(unit_add_link(g->out, (i64)(to - g->ir->pc), back, to > g->ir->pc && !call));
 }
 
 static void add_links(const Gen *g)
@@ -1910,16 +1903,12 @@ static void entry(Gen *g, bool counts)
 void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *out)
 {
     Unit *u = &out->unit;
-    *u = (Unit){
-        .code = u->code,
-        .relocs = u->relocs,
-        .map = u->map,
-        .entry = ENTRY_AT,
-        .guest_size = (u32)(ir->end - ir->pc),
-        .insns = ir->insns,
-        .skip = ENTRY_SAFEPOINT,
-        .past = ENTRY_SAFEPOINT + (counts ? ENTRY_COUNTER : 0),
-    };
+    unit_buffer_begin(out);
+    u->tier = TIER_BASELINE;
+    u->insns = ir->insns;
+    u->skip = ENTRY_SAFEPOINT;
+    u->past = ENTRY_SAFEPOINT + (counts ? ENTRY_COUNTER : 0);
+    need(unit_add_entry(out, 0, ENTRY_AT) && unit_add_range(out, 0, (u32)(ir->end - ir->pc)));
     Gen g = {.out = out, .ir = ir, .guest = guest, .pc = ir->pc};
     g.integers.temps = TEMPS;
     g.vectors.temps = VECTOR_TEMPS;
@@ -1936,7 +1925,8 @@ void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *ou
             .left = ir->ops[n].uses, .home = NO_HOME, .same = n, .next = NO_VAL, .carry = NO_VAL, .reg = NO_REG, .target = NO_REG};
         insns += ir->ops[n].code == IR_insn;
     }
-    u->map = grown(u->map, &out->map_room, insns, sizeof *u->map);
+    if (insns)
+        u->map = must(unit_room(u->map, &out->map_room, insns, sizeof *u->map));
     look_ahead(&g);
     make_room(&g, 16 * ir->count + 2 * OP_ROOM);
     add_links(&g);
@@ -1957,7 +1947,7 @@ Block *baseline_compile(const Guest *guest, const Ir *ir, u32 limit)
 {
     UnitBuffer buffer = {0};
     baseline_unit(guest, ir, limit > 0, &buffer);
-    Block *b = unit_place(&buffer.unit, ir->pc, limit);
+    Block *b = unit_place(guest, &buffer.unit, ir->pc, limit);
     unit_buffer_free(&buffer);
     return b;
 }

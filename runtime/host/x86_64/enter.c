@@ -125,20 +125,19 @@ __attribute__((naked)) static void return_base(void)
 const JumpEntry no_entry = {.code = (const void *)lookup_stub};
 
 /* As the baseline's call_direct and call_indirect. */
-int code_call_text(char *text, size_t size, const Link *link, bool indirect)
+int code_call_text(char *text, size_t size, const char *link, bool indirect)
 {
     int n = 0;
     if (indirect)
         n = snprintf(text, size,
                      "movq %%rdx, %%rax\nshrq $%d, %%rax\nxorl %%edx, %%eax\nshll $2, %%eax\nandl $%zu, %%eax\n"
-                     "addq %zu(%%r13), %%rax\ncmpq (%%rax), %%rdx\nje 1f\nmovabsq $%p, %%rax\n1:\n",
-                     JUMP_CACHE_BITS, (JUMP_CACHE - 1) * sizeof(JumpEntry), offsetof(Task, jump_cache),
-                     (const void *)&no_entry);
+                     "addq %zu(%%r13), %%rax\ncmpq (%%rax), %%rdx\nje 1f\nleaq " HOST_SYMBOL "%lx(%%rip), %%rax\n1:\n",
+                     JUMP_CACHE_BITS, (JUMP_CACHE - 1) * sizeof(JumpEntry), offsetof(Task, jump_cache), (u64)&no_entry);
     n += snprintf(text + n, size - (size_t)n,
-                  "movabsq $%p, %%rcx\npushq %%rcx\ncallq *%s\npopq %%rcx\ncmpq %%rdx, %zu(%%rcx)\n"
-                  "jne 1f\njmpq *%zu(%%rcx)\n1: movabsq $%p, %%rax\njmpq *%%rax\n",
-                  (const void *)link, indirect ? "8(%rax)" : "(%rcx)", offsetof(Link, pc) + sizeof(Link), sizeof(Link),
-                  (const void *)return_miss);
+                  "leaq %s(%%rip), %%rcx\npushq %%rcx\ncallq *%s\npopq %%rcx\ncmpq %%rdx, %zu(%%rcx)\n"
+                  "jne " HOST_SYMBOL "%lx\njmpq *%zu(%%rcx)\n",
+                  link, indirect ? "8(%rax)" : "(%rcx)", offsetof(Link, pc) + sizeof(Link), (u64)return_miss,
+                  sizeof(Link));
     return n;
 }
 _Static_assert(offsetof(JumpEntry, code) == 8, "code_call_text");
