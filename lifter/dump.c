@@ -245,7 +245,7 @@ void dump_block(const Guest *guest, const Ir *ir, const Block *b)
         log_printf("block 0x%" PRIx64 "..0x%" PRIx64 " %u insns, host %p %u bytes\n", b->pc, b->end, b->insns, b->code,
                    b->code_size);
     if (log_on(in_asm))
-        dump_guest(guest, b->pc, b->end);
+        dump_guest(guest, b->pc, ir->end);
     if (log_on(op))
         dump_ir(guest, ir);
     if (log_on(out_asm) && b->code_size) {
@@ -360,7 +360,7 @@ void dump_side_by_side(const Guest *guest, const Ir *ir, const Block *b, u32 ite
         if (ir->ops[n].code == IR_insn) {
             u64 pc = (u64)ir->ops[n].imm;
             char text[128];
-            dump_guest_insn(guest, pc, b->end - pc, text, sizeof text);
+            dump_guest_insn(guest, pc, ir->end - pc, text, sizeof text);
             fprintf(f[0], "%" PRIx64 "  %s\n", pc, text);
             n++;
             row++;

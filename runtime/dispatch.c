@@ -143,8 +143,6 @@ static Block *place_kept(const Task *t, const StorePlace *place, UnitBuffer *buf
     Unit found;
     Block *b = store_find(place, buffer, &found) ? unit_place(t->guest, &found, place->pc, first_limit(t)) : NULL;
     if (b) {
-        b->low = place->address;
-        b->end = b->low + found.guest_size;
         count(units, 1);
         count(units_ns, log_clock() - start);
         cache_insert(b);
