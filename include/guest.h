@@ -79,7 +79,7 @@ struct Guest {
     void (*reset)(Task *t, u64 entry, u64 sp);
 };
 
-extern const Guest guest_aarch64, guest_arm;
+extern const Guest guest_aarch64, guest_arm, guest_x86_64;
 
 /* Where in memory the instruction at a pc is. */
 static inline u64 code_address(const Guest *guest, u64 pc)

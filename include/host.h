@@ -13,6 +13,7 @@
 typedef struct Task Task;
 typedef struct Link Link;
 
+enum { HOST_MACHINE = 62 }; /* EM_X86_64: what the host's own programs are for */
 enum { PINNED = 8 }; /* guest registers of 64 bits, at offsets Guest.pinned of Task.state, the most used first */
 
 /* Parameters of translated code, in the order of the convention's registers: r12, r13 (the Task), r14, r15, rdi, rsi,

@@ -154,6 +154,8 @@ void end_exit(Lift *l, Exit why, u64 pc);
 #define BUILD_tXi BUILD1i
 #define BUILD_WXXi BUILD3i
 #define BUILD_tWX BUILD2
+#define BUILD_tQW BUILD2
+#define BUILD_tQX BUILD2
 #define VALUE(name, result, sig, fx) BUILD_##sig(name)
 #include "ir.def"
 

@@ -5,6 +5,7 @@
 #include "../include/guest.h"
 #include "../include/translate.h"
 #include "ops_int.h"
+#include "ops_native.h"
 #include "ops_vec.h"
 #include "ops_crypto.h"
 #include "ops_host.h"
@@ -75,6 +76,8 @@ static void *host(u64 addr)
 #define INTERP_tXi (t, A(0).x, (u64)op->imm)
 #define INTERP_WXXi (A(0).w, A(1).x, A(2).x, (u64)op->imm)
 #define INTERP_tWX (t, A(0).w, A(1).x)
+#define INTERP_tQW (t, A(0).q, A(1).w)
+#define INTERP_tQX (t, A(0).q, A(1).x)
 
 #define RESULT_W(expr) v[n].w = expr
 #define RESULT_X(expr) v[n].x = expr

@@ -158,6 +158,8 @@ LLVMValueRef llvm_value(Gen *g, Val v, const Op *op);
 LLVMValueRef llvm_vector(Gen *g, const Op *op, const LLVMValueRef *arg);
 /* And for the ops of host.def; NULL if this host has no instruction for it. */
 LLVMValueRef llvm_host(Gen *g, const Op *op, const LLVMValueRef *arg);
+/* The native op's instruction; NULL if op isn't one. */
+LLVMValueRef llvm_native(Gen *g, const Op *op, const LLVMValueRef *arg);
 
 /* The same for any value op, but conditions; given its operands. */
 LLVMValueRef llvm_op_value(Gen *g, Val v, const Op *op, const LLVMValueRef *arg);

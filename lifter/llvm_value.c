@@ -1050,6 +1050,8 @@ LLVMValueRef llvm_op_value(Gen *g, Val v, const Op *op, const LLVMValueRef *arg)
         result = llvm_vector(g, op, arg);
     if (!result)
         result = llvm_host(g, op, arg);
+    if (!result)
+        result = llvm_native(g, op, arg);
     return result ? result : llvm_call_body(g, op, arg, false);
 }
 

@@ -6,6 +6,7 @@
 #include "ops_half.h"
 #include "ops_host.h"
 #include "ops_int.h"
+#include "ops_native.h"
 #include "ops_vec.h"
 
 #define VALUE(name, result, sig, fx) \

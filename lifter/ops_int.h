@@ -265,6 +265,22 @@ static inline u32 nzcv_and64(u64 r)
     return (u32)(r >> 63) << 31 | (u32)(r == 0) << 30;
 }
 
+static inline u64 op_bits_gather64(u64 a, u64 mask)
+{
+    u64 r = 0;
+    for (u32 n = 0; mask; n++, mask &= mask - 1)
+        r |= (a >> __builtin_ctzll(mask) & 1) << n;
+    return r;
+}
+
+static inline u64 op_bits_scatter64(u64 a, u64 mask)
+{
+    u64 r = 0;
+    for (u32 n = 0; mask; n++, mask &= mask - 1)
+        r |= (a >> n & 1) << __builtin_ctzll(mask);
+    return r;
+}
+
 static inline u32 op_nzcv(u32 kind, u64 a, u64 b)
 {
     switch ((FlagKind)kind) {

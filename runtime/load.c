@@ -142,6 +142,13 @@ ProgramKind program_kind(const char *head, size_t size, Script *s)
     return PROGRAM_OTHER;
 }
 
+ProgramKind program_kind_for(const Process *p, const char *head, size_t size, Script *s)
+{
+    ProgramKind kind = program_kind(head, size, s);
+    bool hosts = kind == PROGRAM_GUEST && (u8)head[18] == HOST_MACHINE && head[19] == 0;
+    return hosts && !p->options.translate_host && !(p->guest && p->guest->elf_machine == HOST_MACHINE) ? PROGRAM_OTHER : kind;
+}
+
 /* Replaces argv[0] by the interpreter, its argument and the script's path. */
 static bool script_argv(Process *p, const Script *s, const char *path)
 {
@@ -720,7 +727,7 @@ int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
         }
         Script s;
         size_t n = read_head(fd, head);
-        switch (program_kind(head, n, &s)) {
+        switch (depth ? program_kind_for(p, head, n, &s) : program_kind(head, n, &s)) {
         case PROGRAM_SCRIPT:
             close(fd);
             if (depth >= SCRIPT_DEPTH)

@@ -25,6 +25,8 @@ int script_parse(const char *head, size_t size, Script *s);
 /* What kind of program a file is, by its first bytes. */
 typedef enum ProgramKind { PROGRAM_GUEST, PROGRAM_SCRIPT, PROGRAM_OTHER } ProgramKind;
 ProgramKind program_kind(const char *head, size_t size, Script *s);
+/* The same for what p executes: a program of the host's own machine is a guest only to such a guest, and by --translate-host. */
+ProgramKind program_kind_for(const Process *p, const char *head, size_t size, Script *s);
 
 /* The Abi that belongs to a guest. */
 const Abi *abi_of(const Guest *guest);

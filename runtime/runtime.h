@@ -29,6 +29,7 @@ typedef struct Options {
     const char *dfilter;       /* -dfilter, for the programs that are executed; NULL for none */
     int hot;                   /* --hot: entries of a block until LLVM gets it, -1 for the default */
     bool strace;
+    bool translate_host;       /* --translate-host: programs of the host that a guest executes are translated, too */
     int perf;                  /* --perf, --jitdump, --gdb-names: PERF_* bits */
     const char *cache;         /* --cache: directory of translations kept; NULL for the default */
     u64 cache_size;            /* --cache-size, bytes; 0: STORE_SIZE */
@@ -115,10 +116,12 @@ struct Abi {
     u32 audit_arch;               /* AUDIT_ARCH_*, for seccomp */
     const struct Layout *layout;  /* how its structs differ */
     u16 off_sysno, off_args[6], off_ret; /* Task.state offsets of 64-bit registers */
-    /* For an ABI whose system calls don't have the arguments of syscalls.def's rows, else NULL. own_call runs those that have no
-     * row at all, or is false. convert makes a row's arguments of the guest's, in place, 0 or -errno; convert_back comes after the
-     * call in any case, and gives its result. */
+    /* Runs calls that have no row at all, or is false; NULL if there are none. */
     bool (*own_call)(Task *t, u32 number, const u64 args[6], i64 *result);
+    /* Puts the arguments of an old call, whose row is the call that took its place, in that one's order; or NULL. */
+    void (*arrange)(u32 number, u64 args[6]);
+    /* For an ABI whose system calls don't have the arguments of syscalls.def's rows, else NULL. convert makes a row's arguments of the guest's, in place, 0 or -errno; convert_back comes after the
+     * call in any case, and gives its result. */
     i64 (*convert)(Task *t, u32 number, u64 args[6], struct Conversion *c);
     i64 (*convert_back)(Task *t, struct Conversion *c, i64 result);
     u64 (*hwcap)(void), (*hwcap2)(void);
@@ -141,7 +144,7 @@ struct Abi {
     void (*clone_regs)(Task *child, u64 stack, bool set_tls, u64 tls);
     void (*cpuinfo)(FILE *f, int cpu); /* one processor's paragraph of /proc/cpuinfo */
 };
-extern const Abi abi_aarch64, abi_arm;
+extern const Abi abi_aarch64, abi_arm, abi_x86_64;
 
 /* -- guest memory from the runtime: guest addresses are host addresses (base 0), but may fault ------------------------------- */
 

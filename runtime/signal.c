@@ -760,12 +760,13 @@ void signal_force(Task *t, const siginfo_t *info)
     signal_set_mask(t, t->signals->mask);
 }
 
+/* The result's register holds what it did before the call: the first argument or, on others, the number. */
 static i64 restart(Task *t)
 {
     u64 first;
     end_suspension(t);
     t->pc -= t->pc & ~t->guest->code_mask & 1 ? t->abi->syscall_bytes_odd : t->abi->syscall_bytes;
-    memcpy(&first, t->state + t->abi->off_args[0], sizeof first);
+    memcpy(&first, t->state + t->abi->off_ret, sizeof first);
     return (i64)first;
 }
 

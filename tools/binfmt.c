@@ -631,6 +631,10 @@ static bool set_guests(Request *r, const char *list)
             complain("--arch: there is no guest '%.*s'; 'dragoman --version' lists those there are", (int)n, list);
             return false;
         }
+        if (guest->elf_machine == HOST_MACHINE) {
+            complain("--arch: %s is the host's own architecture, whose programs are the kernel's to run", guest->name);
+            return false;
+        }
         if (r->nguests < LEN(r->guests))
             r->guests[r->nguests++] = guest;
     }
@@ -695,8 +699,9 @@ int binfmt_main(int argc, char **argv, int at)
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     self[n > 0 ? n : 0] = 0;
     r.interpreter = self;
-    for (; r.nguests < nguests && r.nguests < LEN(r.guests); r.nguests++)
-        r.guests[r.nguests] = guests[r.nguests];
+    for (size_t i = 0; i < nguests && r.nguests < LEN(r.guests); i++)
+        if (guests[i]->elf_machine != HOST_MACHINE) /* the host's own programs are the kernel's to run */
+            r.guests[r.nguests++] = guests[i];
     for (; at < argc; at++) {
         if (argv[at][0] == '-') {
             if (!strcmp(argv[at], "-h") || !strcmp(argv[at], "--help"))

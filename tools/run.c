@@ -361,6 +361,11 @@ static void opt_cpus(Args *a, const char *arg)
     a->options.affinity = list ? list + 1 : NULL;
 }
 
+static void opt_translate_host(Args *a, const char *arg)
+{
+    a->options.translate_host = true;
+}
+
 static void opt_host(Args *a, const char *arg)
 {
     if (!host_reaches(arg))

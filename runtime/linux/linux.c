@@ -186,10 +186,7 @@ static __attribute__((noinline)) i64 run_converted(Task *t, u32 number, Sys call
 {
     const Abi *abi = t->abi;
     Conversion conversion;
-    i64 result;
-    if (abi->own_call(t, number, args, &result))
-        return result;
-    result = abi->convert(t, number, args, &conversion);
+    i64 result = abi->convert(t, number, args, &conversion);
     mem_own_arguments(true);
     if (!result)
         result = run_or_trace(t, number, call, args);
@@ -219,6 +216,12 @@ void linux_syscall(Task *t)
         put_result(t, signal_syscall_result(t, result));
         return;
     }
+    if (abi->own_call && abi->own_call(t, number, args, &result)) {
+        put_result(t, signal_syscall_result(t, result));
+        return;
+    }
+    if (abi->arrange)
+        abi->arrange(number, args);
     bool tags = unlikely(t->tagged_addresses) || args[0] != address_untagged(t, args[0]);
     if (abi->convert)
         result = run_converted(t, number, call, args);

@@ -285,6 +285,8 @@ static i64 exec_guest(Exec *x)
         argv[--at] = (char *)"--stats";
     if (o->check)
         argv[--at] = (char *)"--check";
+    if (o->translate_host || x->t->process->guest->elf_machine == HOST_MACHINE)
+        argv[--at] = (char *)"--translate-host";
     if (o->one_insn)
         argv[--at] = (char *)"-one-insn-per-tb";
     if (o->perf & PERF_MAP)
@@ -459,7 +461,7 @@ static i64 exec_script(Exec *x, const Script *s)
             n = look_at(interp, head);
         if (n < 0)
             return n;
-        switch (program_kind(head, (size_t)n, &inner)) {
+        switch (program_kind_for(x->t->process, head, (size_t)n, &inner)) {
         case PROGRAM_GUEST: return exec_guest(x);
         case PROGRAM_OTHER: return depth == 0 ? exec_host_script(x, s, interp) : exec_file(x);
         case PROGRAM_SCRIPT: break;
@@ -480,7 +482,7 @@ static i64 ask_kernel(const Exec *x)
 static i64 exec_open(Exec *x, const char *head, size_t n)
 {
     Script s;
-    switch (program_kind(head, n, &s)) {
+    switch (program_kind_for(x->t->process, head, n, &s)) {
     case PROGRAM_GUEST: return exec_checked(x);
     case PROGRAM_OTHER: return exec_file(x);
     case PROGRAM_SCRIPT: break;

@@ -19,6 +19,7 @@
 #include "../../../lifter/ops_half.h"
 #include "../../../lifter/ops_host.h"
 #include "../../../lifter/ops_int.h"
+#include "../../../lifter/ops_native.h"
 #include "../../../lifter/ops_vec.h"
 #include "stencil.h"
 
@@ -165,6 +166,49 @@ VECTOR_SHIFT(vushri32, "psrld")
 VECTOR_SHIFT(vushri64, "psrlq")
 VECTOR_SHIFT(vsshri16, "psraw")
 VECTOR_SHIFT(vsshri32, "psrad")
+
+/* The native ops' instructions as they are. */
+#define NATIVE1(insn) \
+    STENCIL(best_n_##insn) \
+    { \
+        __asm__(#insn " %0, %0" : "+x"(va)); \
+        NEXT; \
+    }
+#define NATIVE2(insn) \
+    STENCIL(best_n_##insn) \
+    { \
+        __asm__(#insn " %1, %0" : "+x"(va) : "x"(vb)); \
+        NEXT; \
+    }
+#define NATIVE2V(insn) \
+    STENCIL(best_n_##insn) \
+    { \
+        __asm__(#insn " %1, %0, %0" : "+x"(va) : "x"(vb)); \
+        NEXT; \
+    }
+#define FNATIVE3(insn) \
+    STENCIL(best_n_##insn) \
+    { \
+        __asm__(#insn " %2, %1, %0" : "+x"(va) : "x"(vb), "x"(vc)); \
+        NEXT; \
+    }
+#define NATIVE1I(insn) \
+    STENCIL(best_n_##insn) \
+    { \
+        __asm__(#insn " $HOLE_IMM, %0, %0" : "+x"(va)); \
+        NEXT; \
+    }
+#define NATIVE2I(insn) \
+    STENCIL(best_n_##insn) \
+    { \
+        __asm__(#insn " $HOLE_IMM, %1, %0" : "+x"(va) : "x"(vb)); \
+        NEXT; \
+    }
+#define FNATIVE1(insn) NATIVE1(insn)
+#define FNATIVE2(insn) NATIVE2(insn)
+#define FNATIVE1I(insn) NATIVE1I(insn)
+#define FNATIVE2I(insn) NATIVE2I(insn)
+#include "../../../lifter/native.def"
 
 STENCIL(best_vext)
 {

@@ -1,0 +1,104 @@
+/* Calls that newer architectures don't have: most become the call that took their place (sysno.def), some are here. */
+#include "calls.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/time.h>
+#include <time.h>
+#include <utime.h>
+
+#include "../../frontend/x86_64/state.h"
+
+static const char *const forms[] = {
+#define NR(number, name, form) [number] = form,
+#include "sysno.def"
+};
+
+void x86_arrange(u32 number, u64 args[6])
+{
+    const char *form = number < LEN(forms) ? forms[number] : NULL;
+    u64 to[6] = {0};
+    if (!form || !*form)
+        return;
+    for (u32 n = 0; form[n]; n++) {
+        switch (form[n]) {
+        case 'F': to[n] = (u64)AT_FDCWD; break;
+        case 'z': to[n] = 0; break;
+        case 'N': to[n] = AT_SYMLINK_NOFOLLOW; break;
+        case 'R': to[n] = AT_REMOVEDIR; break;
+        case 'C': to[n] = O_CREAT | O_WRONLY | O_TRUNC; break;
+        case 'S': to[n] = SIGCHLD; break;
+        case 'V': to[n] = CLONE_VM | CLONE_VFORK | SIGCHLD; break;
+        case '8': to[n] = 8; break; /* of a set of signals */
+        default: to[n] = args[form[n] - '0']; break;
+        }
+    }
+    memcpy(args, to, sizeof to);
+}
+
+static i64 arch_prctl(Task *t, u64 code, u64 addr)
+{
+    enum { SET_GS = 0x1001, SET_FS, GET_FS, GET_GS, GET_CPUID = 0x1011 };
+    X86State *s = x86_state(t);
+    switch (code) {
+    case SET_GS:
+    case SET_FS:
+        if (addr >= (u64)1 << 47)
+            return -EPERM;
+        *(code == SET_FS ? &s->fs : &s->gs) = addr;
+        return 0;
+    case GET_FS: return mem_write(addr, &s->fs, 8);
+    case GET_GS: return mem_write(addr, &s->gs, 8);
+    case GET_CPUID: return 1;
+    default: return -EINVAL;
+    }
+}
+
+/* utime, utimes and futimesat: times are two time_ts or two timevals. */
+static i64 set_times(Task *t, int dir, u64 path, u64 times, bool seconds)
+{
+    Path found;
+    i64 in[4];
+    struct timespec ts[2];
+    int error = path_lookup(t, dir, path, PATH_FOLLOW, &found);
+    if (error)
+        return error;
+    if (times && mem_read(in, times, seconds ? 16 : 32))
+        return -EFAULT;
+    for (int n = 0; times && n < 2; n++) {
+        ts[n] = seconds ? (struct timespec){in[n], 0} : (struct timespec){in[2 * n], in[2 * n + 1] * 1000};
+        if (!seconds && (u64)in[2 * n + 1] >= 1000000)
+            return -EINVAL;
+    }
+    return raw_syscall(__NR_utimensat, (u64)found.dir, (u64)found.name, times ? (u64)ts : 0, 0, 0, 0);
+}
+
+static i64 dup2_(Task *t, u64 from, u64 to)
+{
+    if (from == to)
+        return raw_syscall(__NR_fcntl, from, F_GETFD, 0, 0, 0, 0) < 0 || fd_hidden(t->process, (u32)from) ? -EBADF : (i64)to;
+    return sys_dup3(t, from, to, 0, 0, 0, 0);
+}
+
+bool x86_own_call(Task *t, u32 number, const u64 a[6], i64 *result)
+{
+    i64 seconds;
+    switch (number) {
+    case __NR_poll: *result = host_syscall(t, number, a[0], a[1], a[2], 0, 0, 0); return true;
+    case __NR_select: *result = host_syscall(t, number, a[0], a[1], a[2], a[3], a[4], 0); return true;
+    case __NR_pause: *result = host_syscall(t, number, 0, 0, 0, 0, 0, 0); return true;
+    case __NR_alarm: *result = raw_syscall(number, a[0], 0, 0, 0, 0, 0); return true;
+    case __NR_getdents: *result = fd_hidden(t->process, (u32)a[0]) ? -EBADF : host_syscall(t, number, a[0], a[1], a[2], 0, 0, 0); return true;
+    case __NR_dup2: *result = dup2_(t, a[0], a[1]); return true;
+    case __NR_arch_prctl: *result = arch_prctl(t, a[0], a[1]); return true;
+    case __NR_utime: *result = set_times(t, AT_FDCWD, a[0], a[1], true); return true;
+    case __NR_utimes: *result = set_times(t, AT_FDCWD, a[0], a[1], false); return true;
+    case __NR_futimesat: *result = set_times(t, (int)a[0], a[1], a[2], false); return true;
+    case __NR_time:
+        seconds = time(NULL);
+        *result = a[0] && mem_write(a[0], &seconds, sizeof seconds) ? -EFAULT : seconds;
+        return true;
+    default: return false;
+    }
+}
