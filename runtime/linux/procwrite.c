@@ -17,20 +17,55 @@ static const char *special_name(const View *v, const Mapping *map)
     return map->kind & MEM_HEAP ? "[heap]" : map->kind & MEM_VDSO ? "[vdso]" : "";
 }
 
+/* A process may have tens of thousands of mappings: each line is put together without printf. */
+static char *put_hex(char *at, u64 value, int width)
+{
+    int digits = value ? (67 - __builtin_clzl(value)) / 4 : 1;
+    for (int i = digits > width ? digits : width; i-- > 0;)
+        *at++ = "0123456789abcdef"[i < 16 ? value >> (4 * i) & 15 : 0];
+    return at;
+}
+
+static char *put_decimal(char *at, u64 value)
+{
+    char digits[20];
+    int n = 0;
+    do
+        digits[n++] = (char)('0' + value % 10);
+    while (value /= 10);
+    while (n)
+        *at++ = digits[--n];
+    return at;
+}
+
 static void put_map(const View *v, FILE *f, const MapLine *line, const Mapping *map, u64 start, u64 end)
 {
-    int n = fprintf(f, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu", start, end, map->prot & PROT_READ ? 'r' : '-',
-                    map->prot & PROT_WRITE ? 'w' : '-', map->prot & PROT_EXEC ? 'x' : '-', line->perms[3],
-                    line->inode ? line->offset + (start - line->start) : line->offset, line->major, line->minor,
-                    line->inode);
+    enum { COLUMN = 73 };
+    char head[192], *at = put_hex(head, start, 8);
+    *at++ = '-';
+    at = put_hex(at, end, 8);
+    *at++ = ' ';
+    *at++ = map->prot & PROT_READ ? 'r' : '-';
+    *at++ = map->prot & PROT_WRITE ? 'w' : '-';
+    *at++ = map->prot & PROT_EXEC ? 'x' : '-';
+    *at++ = line->perms[3];
+    *at++ = ' ';
+    at = put_hex(at, line->inode ? line->offset + (start - line->start) : line->offset, 8);
+    *at++ = ' ';
+    at = put_hex(at, line->major, 2);
+    *at++ = ':';
+    at = put_hex(at, line->minor, 2);
+    *at++ = ' ';
+    at = put_decimal(at, line->inode);
+    *at++ = ' ';
     /* Names that the guest gave itself (PR_SET_VMA_ANON_NAME) are shown, the host's own aren't. */
     bool named = line->name[0] == '/' || strncmp(line->name, "[anon", 5) == 0;
     const char *name = named ? line->name : special_name(v, map);
-    if (*name)
-        fprintf(f, "%*s%s", n < 73 ? 73 - n : 1, "", name);
-    else
-        fputc(' ', f);
-    fputc('\n', f);
+    while (*name && at - head < COLUMN)
+        *at++ = ' ';
+    fwrite_unlocked(head, 1, (size_t)(at - head), f);
+    fwrite_unlocked(name, 1, strlen(name), f);
+    putc_unlocked('\n', f);
 }
 
 /* Walks the parts of host mappings that are the guest's, in a text of maps or smaps. */
@@ -104,10 +139,16 @@ typedef struct Amounts {
     char *rest;  /* other lines without amounts, one */
 } Amounts;
 
+/* With an address; "Anonymous:" isn't one. */
+static bool begins_entry(const char *line)
+{
+    return (*line >= '0' && *line <= '9') || (*line >= 'a' && *line <= 'f');
+}
+
 static void read_amounts(char **text, Amounts *out)
 {
     *out = (Amounts){0};
-    while (**text && !strchr("0123456789abcdef", **text)) { /* the next entry's address; "Anonymous:" isn't one */
+    while (**text && !begins_entry(*text)) {
         char *line = view_line(text), *colon = strchr(line, ':'), *end;
         if (!colon)
             continue;
@@ -140,6 +181,30 @@ static u64 take(Amounts *a, size_t i, u64 kb)
     return n;
 }
 
+static void put_flags(FILE *f, const Mapping *map, const char *flags, size_t size)
+{
+    fwrite_unlocked(flags, 1, 11, f); /* "VmFlags: rd" */
+    if (map->prot & PROT_EXEC)
+        fwrite_unlocked(" ex", 1, 3, f);
+    fwrite_unlocked(flags + 11, 1, size - 11, f);
+    putc_unlocked('\n', f);
+}
+
+/* What the kernel says of a mapping that is the guest's as a whole, up to the next entry, is right but for the flags. Mappings are many,
+ * and their parts few. */
+static void put_whole(FILE *f, char **text, const Mapping *map)
+{
+    while (**text && !begins_entry(*text)) {
+        const char *line = *text;
+        size_t size = (size_t)(strchrnul(line, '\n') - line);
+        *text += size + (line[size] == '\n');
+        if (strncmp(line, "VmFlags:", 8) == 0 && size > 11)
+            put_flags(f, map, line, size);
+        else
+            fwrite_unlocked(line, 1, (size_t)(*text - line), f);
+    }
+}
+
 void write_smaps(const View *v, FILE *f, char *text)
 {
     char sysroot[PATH_MAX];
@@ -148,8 +213,14 @@ void write_smaps(const View *v, FILE *f, char *text)
     u64 start, end;
     while (walk_line(&w)) {
         Amounts a;
+        const Mapping *map = &v->maps[w.next];
+        if (map->start <= w.line.start && map->end >= w.line.end) {
+            put_map(v, f, &w.line, map, w.line.start, w.line.end);
+            put_whole(f, &w.text, map);
+            continue;
+        }
         read_amounts(&w.text, &a);
-        for (const Mapping *map; (map = walk_part(&w, &start, &end));) {
+        while ((map = walk_part(&w, &start, &end))) {
             put_map(v, f, &w.line, map, start, end);
             for (size_t i = 0; i < a.count; i++)
                 fprintf(f, "%s:%*s%8lu kB\n", a.lines[i].name, 15 - (int)strlen(a.lines[i].name), "",
@@ -157,7 +228,7 @@ void write_smaps(const View *v, FILE *f, char *text)
             if (a.rest)
                 fprintf(f, "%s\n", a.rest);
             if (a.flags)
-                fprintf(f, "VmFlags:%.3s%s%s\n", a.flags + 8, map->prot & PROT_EXEC ? " ex" : "", a.flags + 11);
+                put_flags(f, map, a.flags, strlen(a.flags));
         }
     }
 }
