@@ -14,6 +14,7 @@
  * with another in a queue. */
 #include "sent.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -27,13 +28,18 @@
 static Mark mark_of(const siginfo_t *info)
 {
     int kind = info->si_errno >> 16;
-    return kind >= MARK_SENT && kind <= MARK_COPY ? (Mark)kind : MARK_NONE;
+    return kind >= MARK_SENT && kind <= MARK_TO_THREAD ? (Mark)kind : MARK_NONE;
+}
+
+static bool keeps_code(Mark kind)
+{
+    return kind == MARK_SENT || kind == MARK_TO_THREAD;
 }
 
 static void mark(siginfo_t *info, Mark kind)
 {
-    info->si_errno = (int)kind << 16 | ((kind == MARK_SENT ? info->si_errno : info->si_code) & 0xffff);
-    if (kind != MARK_SENT)
+    info->si_errno = (int)kind << 16 | ((keeps_code(kind) ? info->si_errno : info->si_code) & 0xffff);
+    if (!keeps_code(kind))
         info->si_code = SI_QUEUE;
 }
 
@@ -43,8 +49,8 @@ Mark sent_unmark(siginfo_t *info)
     i16 lower = (i16)info->si_errno;
     if (kind == MARK_NONE)
         return kind;
-    info->si_errno = kind == MARK_SENT ? lower : 0;
-    if (kind != MARK_SENT)
+    info->si_errno = keeps_code(kind) ? lower : 0;
+    if (!keeps_code(kind))
         info->si_code = lower;
     return kind;
 }
@@ -54,6 +60,18 @@ void sent_mark(int signo, siginfo_t *info)
     bool fault = signo > 0 && signo <= SIGNALS && (SYNCHRONOUS & BIT(signo)) && info->si_code > 0;
     if (fault || mark_of(info))
         mark(info, MARK_SENT);
+}
+
+/* Does the kernel have it for the process, by what si_code says? */
+static bool is_for_process(const siginfo_t *info)
+{
+    return info->si_code <= 0 && info->si_code != SI_TKILL;
+}
+
+void sent_mark_to_thread(int signo, siginfo_t *info)
+{
+    if (signo > 0 && signo <= SIGNALS && (OURS & BIT(signo)) && is_for_process(info) && !mark_of(info))
+        mark(info, MARK_TO_THREAD);
 }
 
 /* The kernel also gives a positive code to what comes of a child's end (clone's exit signal) or of a file (F_SETSIG). These know
@@ -75,6 +93,7 @@ void sent_requeue(const siginfo_t *info)
 {
     siginfo_t sent = *info;
     sent_mark(sent.si_signo, &sent);
+    sent_mark_to_thread(sent.si_signo, &sent);
     raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)gettid(), (u64)sent.si_signo, (u64)&sent, 0, 0);
 }
 
@@ -113,17 +132,31 @@ u64 held_signals(const ThreadHeld *h)
     return (set & 1 ? BIT(SIGSEGV) : 0) | (set & 2 ? BIT(SIGBUS) : 0);
 }
 
-/* Sent to the process rather than to one thread? */
-static bool is_for_process(const siginfo_t *info)
+ProcessHeld *held_new(void)
 {
-    return info->si_code <= 0 && info->si_code != SI_TKILL;
+    ProcessHeld *p = calloc(1, sizeof *p);
+    if (p)
+        p->users = 1;
+    return p;
 }
 
-static void keep(ThreadHeld *h, const siginfo_t *info)
+ProcessHeld *held_share(ProcessHeld *p)
+{
+    atomic_fetch_add(&p->users, 1);
+    return p;
+}
+
+void held_free(ProcessHeld *p)
+{
+    if (atomic_fetch_sub(&p->users, 1) == 1)
+        free(p);
+}
+
+static void keep(ThreadHeld *h, const siginfo_t *info, Mark mark)
 {
     ProcessHeld *p = h->process;
     u32 bit = held_bit(info->si_signo);
-    Held *to = is_for_process(info) ? &p->held : &h->held;
+    Held *to = is_for_process(info) && mark != MARK_TO_THREAD ? &p->held : &h->held;
     if (!(to->set & bit)) {
         to->info[bit >> 1] = *info;
         to->set |= bit;
@@ -132,10 +165,10 @@ static void keep(ThreadHeld *h, const siginfo_t *info)
     }
 }
 
-void held_keep(ThreadHeld *h, const siginfo_t *info)
+void held_keep(ThreadHeld *h, const siginfo_t *info, Mark mark)
 {
     lock(h->process);
-    keep(h, info);
+    keep(h, info, mark);
     unlock(h->process);
 }
 
@@ -175,7 +208,7 @@ bool held_unoffered(const ThreadHeld *h)
 void held_offer(const Task *t, ThreadHeld *h)
 {
     ProcessHeld *p = h->process;
-    if (t->vfork_child) /* it has no other threads; its parent, whose tasks these are, may share p */
+    if (t->vfork_child) /* it has no other threads; these tasks are its parent's */
         return;
     pthread_mutex_lock(&t->process->lock);
     lock(p);
@@ -198,8 +231,9 @@ static bool drain(ThreadHeld *h)
     siginfo_t info;
     bool any = false;
     while (raw_syscall(SYS_rt_sigtimedwait, (u64)&set, (u64)&info, (u64)&now, sizeof set, 0, 0) > 0) {
-        if (sent_unmark(&info) != MARK_COPY)
-            keep(h, &info);
+        Mark mark = sent_unmark(&info);
+        if (mark != MARK_COPY)
+            keep(h, &info, mark);
         any = true;
     }
     h->copies = false;
@@ -240,6 +274,7 @@ void held_lend(ThreadHeld *h)
 
 void held_forget(ThreadHeld *h)
 {
+    h->process->users = 1;
     atomic_flag_clear(&h->process->lock);
     h->process->held.set = h->held.set = 0;
     h->copies = false;

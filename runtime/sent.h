@@ -19,12 +19,15 @@ typedef enum Mark {
     MARK_SENT = 0x5e47, /* sent with a si_code of the kernel's, or with what looks like a mark; the lower half is si_errno */
     MARK_RESENT,        /* sent on by us with another si_code, as the kernel wants it; the lower half is the sender's */
     MARK_COPY,          /* likewise; a copy of what is held for the process */
+    MARK_TO_THREAD,     /* sent to a thread, though si_code doesn't say so (pthread_sigqueue); the lower half is si_errno */
 } Mark;
 
 /* A fault of this thread's, as opposed to a signal that has been sent. */
 bool sent_is_fault(const siginfo_t *info, const ucontext_t *uc);
 /* Marks what the guest sends. */
 void sent_mark(int signo, siginfo_t *info);
+/* The same of what it sends to a thread of its own process. */
+void sent_mark_to_thread(int signo, siginfo_t *info);
 /* Makes it what its sender has made it; the mark it had. */
 Mark sent_unmark(siginfo_t *info);
 /* Into the kernel's queue for this thread. */
@@ -39,6 +42,7 @@ typedef struct Held {
 } Held;
 
 typedef struct ProcessHeld {
+    _Atomic u32 users;     /* threads */
     atomic_flag lock;      /* a spin lock, taken with all signals blocked */
     Held held;
     bool offered;          /* the process's threads know of it */
@@ -50,13 +54,17 @@ typedef struct ThreadHeld {
     ProcessHeld *process;
 } ThreadHeld;
 
+/* For the first thread of a process, NULL without memory; for another one; and when one ends. */
+ProcessHeld *held_new(void);
+ProcessHeld *held_share(ProcessHeld *p);
+void held_free(ProcessHeld *p);
 /* The signals held for the thread or its process. */
 u64 held_signals(const ThreadHeld *h);
 
 /* The others are called with all signals blocked. */
 
 /* Keeps one, whose mark has been taken off, for the thread or the process, whichever it was sent to. */
-void held_keep(ThreadHeld *h, const siginfo_t *info);
+void held_keep(ThreadHeld *h, const siginfo_t *info, Mark mark);
 /* Takes one of `set` out; false if there is none. */
 bool held_take(ThreadHeld *h, u64 set, siginfo_t *info);
 /* The process holds what its threads haven't been told of. */

@@ -41,7 +41,6 @@ typedef struct Actions {
     pthread_mutex_t lock;
     _Atomic u32 users;
     GuestAction of[SIGNALS + 1];
-    ProcessHeld held;
 } Actions;
 
 typedef struct SignalState {
@@ -284,11 +283,12 @@ static void note(SignalState *s, const siginfo_t *raw, u64 *mask)
 {
     siginfo_t info = *raw;
     int signo = info.si_signo;
-    bool copy = sent_unmark(&info) == MARK_COPY, blocked = s->mask & BIT(signo);
-    if (copy || (!blocked && is_ignored(&s->actions->of[signo], signo)))
+    Mark mark = sent_unmark(&info);
+    bool blocked = s->mask & BIT(signo);
+    if (mark == MARK_COPY || (!blocked && is_ignored(&s->actions->of[signo], signo)))
         return;
     if ((OURS & BIT(signo)) && (blocked || s->pending)) {
-        held_keep(&s->held, &info);
+        held_keep(&s->held, &info, mark);
     } else if (s->pending) { /* noted in the midst of signal_unblock */
         sent_requeue(raw);
         *mask = ALL_SIGNALS & ~OURS;
@@ -333,14 +333,15 @@ static size_t state_size(void)
     return sizeof(SignalState) + HOST_STACK + getauxval(AT_MINSIGSTKSZ);
 }
 
-static SignalState *state_new(Actions *actions)
+/* NULL without memory; the other two are the caller's then. */
+static SignalState *state_new(Actions *actions, ProcessHeld *held)
 {
     SignalState *s =
         mmap(NULL, state_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (s == MAP_FAILED)
         return NULL;
     s->actions = actions;
-    s->held.process = &actions->held;
+    s->held.process = held;
     s->alt.flags = SS_DISABLE;
     return s;
 }
@@ -366,7 +367,8 @@ static GuestAction action_get(Actions *a, int signo)
 void signal_init(Process *p, Task *t)
 {
     Actions *a = actions_new();
-    SignalState *s = a ? state_new(a) : NULL;
+    ProcessHeld *held = held_new();
+    SignalState *s = a && held ? state_new(a, held) : NULL;
     if (!s)
         out_of_memory("signals");
     for (int signo = 1; signo <= SIGNALS; signo++) {
@@ -380,22 +382,27 @@ void signal_init(Process *p, Task *t)
     signal_thread_start(t);
 }
 
-bool signal_task_init(Task *child, const Task *parent, bool share_actions)
+static void actions_free(Actions *a)
+{
+    if (atomic_fetch_sub(&a->users, 1) == 1)
+        free(a);
+}
+
+bool signal_task_init(Task *child, const Task *parent, bool thread, bool share_actions)
 {
     const SignalState *from = parent->signals;
     Actions *a = from->actions;
-    if (share_actions) {
+    if (share_actions)
         atomic_fetch_add(&a->users, 1);
-    } else {
-        a = actions_new();
-        if (!a)
-            return false;
+    else if ((a = actions_new()))
         memcpy(a->of, from->actions->of, sizeof a->of);
-    }
-    SignalState *s = state_new(a);
+    ProcessHeld *held = thread ? held_share(from->held.process) : held_new();
+    SignalState *s = a && held ? state_new(a, held) : NULL;
     if (!s) {
-        if (atomic_fetch_sub(&a->users, 1) == 1)
-            free(a);
+        if (a)
+            actions_free(a);
+        if (held)
+            held_free(held);
         return false;
     }
     s->mask = from->mask;
@@ -427,8 +434,8 @@ void signal_task_free(Task *t)
     pthread_mutex_lock(&t->process->lock);
     t->signals = NULL;
     pthread_mutex_unlock(&t->process->lock);
-    if (atomic_fetch_sub(&s->actions->users, 1) == 1)
-        free(s->actions);
+    actions_free(s->actions);
+    held_free(s->held.process);
     munmap(s, state_size());
 }
 

@@ -46,9 +46,9 @@ typedef struct GuestSignal {
 void signal_init(Process *p, Task *t);
 /* A new thread's: the parent's mask, nothing pending, no alternate stack; its host thread calls signal_thread_start
  * as its first act, with all signals blocked, and signal_thread_end as its last, which blocks them, or is false if one
- * has to be delivered first. A child that shares memory but not handlers (vfork) gets a copy of them. False without
- * memory. */
-bool signal_task_init(Task *child, const Task *parent, bool share_actions);
+ * has to be delivered first. A child that isn't a thread has no signals pending, and gets a copy of the handlers unless it shares them.
+ * False without memory. */
+bool signal_task_init(Task *child, const Task *parent, bool thread, bool share_actions);
 void signal_keep_stack(Task *child, const Task *parent); /* the alternate stack too, as vfork does */
 void signal_thread_start(Task *t);
 bool signal_thread_end(Task *t);

@@ -244,7 +244,7 @@ static Task *child_new(Task *t, const CloneArgs *a)
     child->abi = t->abi;
     memcpy(child->state, t->state, sizeof child->state);
     system_inherit_affinity(child, t);
-    if (!signal_task_init(child, t, a->flags & CLONE_SIGHAND)) {
+    if (!signal_task_init(child, t, a->flags & CLONE_THREAD, a->flags & CLONE_SIGHAND)) {
         task_free(child);
         return NULL;
     }

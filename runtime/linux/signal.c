@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "../sent.h"
 #include "linux.h"
@@ -106,6 +107,8 @@ SYSCALL(rt_tgsigqueueinfo)
 {
     siginfo_t info;
     i64 error = proc_thread_hidden(t, (i32)b) ? -ESRCH : read_info(&info, d, (int)c);
+    if (!error && (i32)a == getpid())
+        sent_mark_to_thread((int)c, &info);
     return error ? error : host_syscall(t, __NR_rt_tgsigqueueinfo, a, b, c, (u64)&info, 0, 0);
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -308,6 +309,63 @@ static void threads(void)
     sigprocmask(SIG_UNBLOCK, &s, NULL);
 }
 
+static int pending_here(int signo, int *value)
+{
+    const struct timespec now = {0, 0};
+    sigset_t s = set_of(signo, signo), all;
+    siginfo_t info = {0};
+    sigpending(&all);
+    int r = sigtimedwait(&s, &info, &now);
+    *value = info.si_value.sival_int;
+    return sigismember(&all, signo) * 100 + (r < 0 ? 0 : r);
+}
+
+static void *looks(void *arg)
+{
+    int *value = arg;
+    while (!go)
+        usleep(1000);
+    return (void *)(long)pending_here(SIGSEGV, value);
+}
+
+/* It has the handlers and the memory, but is another process. */
+static int sharer(void *arg)
+{
+    int value;
+    return pending_here(SIGBUS, &value);
+}
+
+/* What is sent to a thread is another one's as little as what is sent to a process is a child's that shares its handlers. */
+static void addressees(void)
+{
+    sigset_t s = set_of(SIGSEGV, SIGBUS);
+    pthread_t other;
+    void *result;
+    int value = 0, none;
+    sigprocmask(SIG_BLOCK, &s, NULL);
+    go = 0;
+    pthread_create(&other, NULL, looks, &value);
+    pthread_sigqueue(other, SIGSEGV, (union sigval){.sival_int = 43});
+    usleep(5000);
+    printf("sent to another thread: %d here", pending_here(SIGSEGV, &none));
+    go = 1;
+    pthread_join(other, &result);
+    printf(", %ld there with %d\n", (long)result, value);
+    pthread_sigqueue(pthread_self(), SIGSEGV, (union sigval){.sival_int = 44});
+    printf("sent to this thread: %d", pending_here(SIGSEGV, &value));
+    printf(" with %d\n", value);
+
+    int status;
+    char *stack = malloc(64 << 10);
+    kill(getpid(), SIGBUS);
+    pid_t pid = clone(sharer, stack + (64 << 10), CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL);
+    waitpid(pid, &status, 0);
+    printf("sent to the process: %d in a child", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+    printf(", %d here\n", pending_here(SIGBUS, &value));
+    free(stack);
+    sigprocmask(SIG_UNBLOCK, &s, NULL);
+}
+
 static int after_exec(void)
 {
     sigset_t mask, now;
@@ -331,6 +389,7 @@ int main(int argc, char **argv)
     frames();
     pending();
     threads();
+    addressees();
     for (int how = 0; how < 2; how++) {
         pid_t pid = fork();
         if (!pid) {
