@@ -43,34 +43,35 @@ enum {
     COUNTER(executed_static, "guest instructions executed in code made ahead of time")
 
 /* Counters of --stats. COUNTER(name, help) */
-#define COUNTERS(COUNTER) \
-    EXECUTED_COUNTERS(COUNTER) \
-    COUNTER(blocks, "baseline blocks translated") \
-    COUNTER(block_insns, "guest instructions in baseline blocks") \
-    COUNTER(block_bytes, "bytes of baseline host code") \
-    COUNTER(units, "baseline blocks taken from the cache on disk") \
-    COUNTER(units_ns, "ns looking for them and putting them in place") \
-    COUNTER(regions, "LLVM regions translated") \
-    COUNTER(region_insns, "guest instructions in LLVM regions") \
-    COUNTER(region_bytes, "bytes of LLVM host code") \
-    COUNTER(regions_failed, "regions LLVM could not compile") \
-    COUNTER(lift_ns, "ns lifting guest code to IR") \
-    COUNTER(baseline_ns, "ns in the baseline's code generation") \
-    COUNTER(llvm_ir_ns, "ns building LLVM IR") \
-    COUNTER(llvm_opt_ns, "ns in LLVM's passes") \
-    COUNTER(llvm_codegen_ns, "ns in LLVM's code generation") \
-    COUNTER(llvm_link_ns, "ns linking what LLVM made") \
-    COUNTER(dispatches, "returns to the dispatcher") \
-    COUNTER(exit_link, "exits to connect a direct link") \
-    COUNTER(exit_lookup, "exits for an indirect target not in the jump cache") \
-    COUNTER(exit_signal, "exits at a safepoint") \
-    COUNTER(exit_syscall, "system calls") \
-    COUNTER(exit_fault, "guest faults") \
-    COUNTER(exit_hot, "hot blocks reported") \
-    COUNTER(checked, "region runs compared (--check)") \
-    COUNTER(unchecked, "region runs not compared: interrupted, left by a fault, or seen by other processes") \
-    COUNTER(invalidations, "code invalidations") \
-    COUNTER(invalidated_blocks, "blocks dropped by invalidation") \
+#define COUNTERS(COUNTER)                                                                                              \
+    EXECUTED_COUNTERS(COUNTER)                                                                                         \
+    COUNTER(blocks, "baseline blocks translated")                                                                      \
+    COUNTER(block_insns, "guest instructions in baseline blocks")                                                      \
+    COUNTER(block_bytes, "bytes of baseline host code")                                                                \
+    COUNTER(units, "baseline blocks taken from the cache on disk")                                                     \
+    COUNTER(units_ns, "ns looking for them and putting them in place")                                                 \
+    COUNTER(kept_regions, "LLVM regions taken from the cache on disk")                                                 \
+    COUNTER(regions, "LLVM regions translated")                                                                        \
+    COUNTER(region_insns, "guest instructions in LLVM regions")                                                        \
+    COUNTER(region_bytes, "bytes of LLVM host code")                                                                   \
+    COUNTER(regions_failed, "regions LLVM could not compile")                                                          \
+    COUNTER(lift_ns, "ns lifting guest code to IR")                                                                    \
+    COUNTER(baseline_ns, "ns in the baseline's code generation")                                                       \
+    COUNTER(llvm_ir_ns, "ns building LLVM IR")                                                                         \
+    COUNTER(llvm_opt_ns, "ns in LLVM's passes")                                                                        \
+    COUNTER(llvm_codegen_ns, "ns in LLVM's code generation")                                                           \
+    COUNTER(llvm_link_ns, "ns linking what LLVM made")                                                                 \
+    COUNTER(dispatches, "returns to the dispatcher")                                                                   \
+    COUNTER(exit_link, "exits to connect a direct link")                                                               \
+    COUNTER(exit_lookup, "exits for an indirect target not in the jump cache")                                         \
+    COUNTER(exit_signal, "exits at a safepoint")                                                                       \
+    COUNTER(exit_syscall, "system calls")                                                                              \
+    COUNTER(exit_fault, "guest faults")                                                                                \
+    COUNTER(exit_hot, "hot blocks reported")                                                                           \
+    COUNTER(checked, "region runs compared (--check)")                                                                 \
+    COUNTER(unchecked, "region runs not compared: interrupted, left by a fault, or seen by other processes")           \
+    COUNTER(invalidations, "code invalidations")                                                                       \
+    COUNTER(invalidated_blocks, "blocks dropped by invalidation")                                                      \
     COUNTER(flushes, "whole-cache flushes")
 
 /* Items that qemu-user has and we haven't: what is logged instead, or 0, and why. OTHER(name, items, why) */

@@ -55,6 +55,7 @@ typedef struct Unit {
     u8 skip, past; /* as in Block */
     bool fixed;    /* good for the pc that it was made for only: a guest address is part of an instruction */
     bool exact, flushes; /* of Region */
+    u32 cpu; /* what it needs of the host's processor, see host_cpu; 0: nothing that isn't known otherwise */
 } Unit;
 
 /* Where Link number n is, from the first Block. */

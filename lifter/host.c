@@ -1,5 +1,6 @@
 #include "host.h"
 
+#include <cpuid.h>
 #include <string.h>
 
 const char *host_level;
@@ -10,6 +11,25 @@ bool host_reaches(const char *level)
     if (!strcmp(level, "x86-64-v3"))
         return __builtin_cpu_supports("x86-64-v3");
     return !strcmp(level, "x86-64-v2") && __builtin_cpu_supports("x86-64-v2");
+}
+
+/* A level, or a hash of what CPUID says of instructions. */
+u32 host_cpu(void)
+{
+    static const struct {
+        u32 leaf, registers; /* of eax, ebx, ecx, edx: bits 0 to 3 */
+    } leaves[] = {{1, 12}, {7, 14}, {0x80000001, 12}};
+    if (host_level)
+        return strcmp(host_level, "x86-64-v3") ? 2 : 3;
+    u64 hash = 0;
+    for (size_t i = 0; i < LEN(leaves); i++) {
+        u32 r[4] = {0};
+        __get_cpuid_count(leaves[i].leaf, 0, &r[0], &r[1], &r[2], &r[3]);
+        for (u32 k = 0; k < 4; k++)
+            if (leaves[i].registers >> k & 1)
+                hash = (hash ^ r[k]) * 0x9e3779b97f4a7c15ull, hash ^= hash >> 32;
+    }
+    return (u32)hash | 4;
 }
 
 const char *host_newest(void)

@@ -404,6 +404,7 @@ static bool take_unit(const Orc *orc, const Region *r, const void *bytes, size_t
     u->tier = r->ahead ? TIER_STATIC : TIER_LLVM;
     u->exact = r->exact;
     u->flushes = r->flushes;
+    u->cpu = host_cpu();
     u->code_size = text + (u32)o.text.sh_size;
     u8 *code = ok ? unit_room(u->code, &out->code_room, u->code_size, 1) : NULL;
     if (code) {

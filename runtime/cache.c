@@ -322,6 +322,26 @@ bool cache_publish_region(Block *region, bool exact, bool flushes, Block *const 
     return current;
 }
 
+void cache_add_region(Block *region)
+{
+    Block *old[REGION_BLOCKS] = {0};
+    u64 entries = 0;
+    u32 n = 0;
+    for (Block *entry = region; entry; entry = entry->sibling, n++) {
+        old[n] = cache_lookup(entry->pc);
+        entries |= !old[n] || old[n]->tier == TIER_BASELINE ? 1ull << n : 0;
+    }
+    cache_insert_region(region, entries);
+    n = 0;
+    for (Block *entry = region; entry; entry = entry->sibling, n++) {
+        if (!old[n] || !(entries >> n & 1))
+            continue;
+        old[n]->better = entry;
+        redirect(old[n], entry);
+    }
+    perf_add(region);
+}
+
 u64 cache_flushes(void)
 {
     return atomic_load(&cache.flushes);

@@ -16,6 +16,9 @@ Block *cache_lookup(u64 pc);
 void cache_insert(Block *b);
 /* Enters a fresh region by those of its entries that have their bits set in `entries`, the first one in bit 0. Lock held. */
 void cache_insert_region(Block *region, u64 entries);
+/* Enters a fresh region by those of its entries where no other region is entered, in the place of baseline blocks that
+ * are there. Lock held. */
+void cache_add_region(Block *region);
 /* Enters a baseline block that nobody may find but through a host address in it. Lock held. */
 void cache_insert_host(Block *b);
 /* Connects a direct exit to its target, unless either is no longer current. Lock held. */

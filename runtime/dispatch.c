@@ -136,11 +136,35 @@ static u32 first_limit(const Task *t)
     return t->process->options.tier == TIER_BASELINE ? 0 : tier_first_limit();
 }
 
+/* Whether regions from the disk are what the process wants. */
+static bool takes_regions(const Process *p)
+{
+    return p->options.tier != TIER_BASELINE && p->options.tier != TIER_INTERP;
+}
+
+/* The region from the disk that is entered there, or NULL. */
+static Block *place_region(const Task *t, const StorePlace *place, UnitBuffer *buffer)
+{
+    Unit found;
+    u64 pc;
+    if (!takes_regions(t->process) || !store_find_region(place, buffer, &found, &pc))
+        return NULL;
+    Block *b = unit_place(t->guest, &found, pc, 0);
+    if (!b)
+        return NULL;
+    count(kept_regions, 1);
+    cache_add_region(b);
+    return cache_lookup(place->pc);
+}
+
 /* The block from the disk, or NULL. */
 static Block *place_kept(const Task *t, const StorePlace *place, UnitBuffer *buffer)
 {
     u64 start = log_clock();
     Unit found;
+    Block *region = place_region(t, place, buffer);
+    if (region)
+        return region;
     Block *b = store_find(place, buffer, &found) ? unit_place(t->guest, &found, place->pc, first_limit(t)) : NULL;
     if (b) {
         count(units, 1);

@@ -12,6 +12,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "../lifter/host.h"
 #include "cache.h"
 #include "linux/linux.h"
 #include "unitdir.h"
@@ -37,6 +38,7 @@ typedef struct StoreFile {
 
 static struct Store {
     int dir; /* hidden; -1: nothing is kept */
+    u32 cpu; /* host_cpu */
     u64 limit;
     bool stopped;
     StoreFile *files;
@@ -132,6 +134,7 @@ void store_open(Process *p, const Guest *guest, const char *path)
     int dir = open_directory(above, name);
     close(above);
     store.dir = dir < 0 ? -1 : fd_hide(p, dir);
+    store.cpu = host_cpu();
     store.limit = p->options.cache_size ? p->options.cache_size : STORE_SIZE;
 }
 
@@ -218,7 +221,27 @@ StorePlace store_place(const Guest *guest, const Mapping *map, u64 pc)
 
 bool store_find(const StorePlace *where, UnitBuffer *scratch, Unit *out)
 {
-    return where->file && unitfile_find(&where->file->file, where->offset, where->pc, where->address, scratch, out);
+    UnitWanted w = {.offset = where->offset, .pc = where->pc, .address = where->address};
+    i64 distance;
+    return where->file && unitfile_find(&where->file->file, &w, scratch, out, &distance);
+}
+
+bool store_find_region(const StorePlace *where, UnitBuffer *scratch, Unit *out, u64 *pc)
+{
+    UnitWanted w = {
+        .offset = where->offset,
+        .pc = where->pc,
+        .address = where->address,
+        .region = true,
+        .exact = cache_is_exact(),
+        .flushes = cache_is_flushing(),
+        .cpu = store.cpu,
+    };
+    i64 distance;
+    if (!where->file || !unitfile_find(&where->file->file, &w, scratch, out, &distance))
+        return false;
+    *pc = where->pc - (u64)distance;
+    return true;
 }
 
 /* True if something was written. */
@@ -241,6 +264,16 @@ void store_add(const StorePlace *where, const Unit *u, const u8 *guest)
     unitstage_add(&f->stage, u, where->offset, where->pc, guest);
 }
 
+void store_add_region(const StorePlace *where, const Unit *u, const Region *r)
+{
+    u8 *guest = where->file ? malloc(r->nblocks * IR_CODE) : NULL, *end = guest;
+    for (size_t i = 0; guest && i < r->nblocks; i++)
+        end = mempcpy(end, r->blocks[i]->code, r->blocks[i]->end - r->blocks[i]->pc);
+    if (guest)
+        store_add(where, u, guest);
+    free(guest);
+}
+
 void store_save(void)
 {
     if (store.dir < 0 || !store.files)
@@ -249,7 +282,7 @@ void store_save(void)
     if (!cache_lock_soon())
         return;
     for (StoreFile *f = store.files; f; f = f->next)
-        if (f->stage.count >= FEW)
+        if (f->stage.count >= FEW || f->stage.regions)
             written |= save_file(f);
     cache_unlock();
     int top = written ? openat(store.dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;

@@ -26,10 +26,13 @@ typedef struct StorePlace {
     u64 pc, address;
 } StorePlace;
 StorePlace store_place(const Guest *guest, const Mapping *map, u64 pc);
-/* The unit there; its memory is `scratch`'s. */
+/* The unit of the block there; its memory is `scratch`'s. */
 bool store_find(const StorePlace *where, UnitBuffer *scratch, Unit *out);
+/* The unit of a region that is entered there, and what pc it is for. */
+bool store_find_region(const StorePlace *where, UnitBuffer *scratch, Unit *out, u64 *pc);
 /* Keeps the unit that was made from the code there, of which `guest` is the copy that was translated. */
 void store_add(const StorePlace *where, const Unit *u, const u8 *guest);
+void store_add_region(const StorePlace *where, const Unit *u, const Region *r);
 
 /* Writes what was kept, if it is worth it. Takes the translation lock. */
 void store_save(void);

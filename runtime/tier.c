@@ -11,12 +11,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../include/unit.h"
+#include "../lifter/dump.h"
 #include "../lifter/orc.h"
 #include "cache.h"
 #include "check.h"
 #include "mem.h"
 #include "perf.h"
 #include "signal.h"
+#include "store.h"
 #include "thread.h"
 
 enum : u32 {
@@ -49,6 +52,7 @@ typedef struct Job {
     Block **members; /* owned: the blocks it is made from, in its order; not hot until this is settled */
     size_t nmembers;
     u32 insns;   /* of the region */
+    StorePlace place; /* where it is kept */
     u64 flushes; /* of the cache when they were found */
     struct Job *next;
 } Job;
@@ -98,10 +102,17 @@ static void set_limits(const Job *job, u32 first, u32 others)
     }
 }
 
-/* Compiles a region; NULL with a line in `why` if it can't be had. Under --check the blocks take the region over. */
-static Block *compile(Region **region, char *why, size_t size)
+/* Compiles a region, into a unit and from that; NULL with a line in `why` if it can't be had. Under --check the blocks
+ * take the region over. */
+static Block *compile(Region **region, UnitBuffer *unit, char *why, size_t size)
 {
-    Block *b = orc_compile(*region, why, size);
+    if (!orc_unit(*region, unit, why, size))
+        return NULL;
+    Block *b = unit_place((*region)->guest, &unit->unit, (*region)->pc, 0);
+    if (!b)
+        snprintf(why, size, "the arena is full");
+    else if (log_on(out_asm))
+        dump_region_code((*region)->guest, b);
     if (!b || !the_process->options.check)
         return b;
     if (!check_new(*region, b)) {
@@ -115,10 +126,11 @@ static Block *compile(Region **region, char *why, size_t size)
 static void compile_job(Job *job)
 {
     char why[200];
+    UnitBuffer unit = {0};
     u64 pc = job->region->pc;
     bool exact = job->region->exact, flushes = job->region->flushes;
     u32 threshold = (u32)tier_threshold();
-    Block *b = compile(&job->region, why, sizeof why);
+    Block *b = compile(&job->region, &unit, why, sizeof why);
     if (!b) {
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": LLVM: %s\n", pc, why);
@@ -132,7 +144,13 @@ static void compile_job(Job *job)
         set_limits(job, NEVER, threshold > NEVER / COVERED ? NEVER : COVERED * threshold);
         if (log_on(tier))
             log_printf("tier: 0x%" PRIx64 ": region of %u instructions\n", pc, b->insns);
+        if (job->region) {
+            cache_lock();
+            store_add_region(&job->place, &unit.unit, job->region);
+            cache_unlock();
+        }
     }
+    unit_buffer_free(&unit);
 }
 
 static void free_job(Job *job)
@@ -339,11 +357,24 @@ static bool hold_members(Job *job, Block *first)
     return true;
 }
 
+static bool is_within(const Region *r, const Mapping *map)
+{
+    bool all = true;
+    for (size_t i = 0; i < r->nblocks; i++) {
+        u64 begin = code_address(r->guest, r->blocks[i]->pc), size = r->blocks[i]->end - r->blocks[i]->pc;
+        all &= begin >= map->start && begin + size <= map->end;
+    }
+    return all;
+}
+
 /* The region around the task's pc, or NULL if its block isn't hot (any more). */
 static Job *form_job(const Task *t)
 {
     Job *job = NULL;
+    Mapping map;
+    int code;
     u64 start = log_clock();
+    bool mapped = !mem_code_fault(t->process->mem, code_address(t->guest, t->pc), &code, &map);
     cache_lock();
     Block *b = cache_lookup(t->pc);
     bool out = b && b->tier == TIER_BASELINE && b->ran >= b->limit;
@@ -367,6 +398,8 @@ static Job *form_job(const Task *t)
             job = NULL;
         }
     }
+    if (job && mapped && is_within(job->region, &map))
+        job->place = store_place(t->guest, &map, job->region->pc);
     cache_unlock();
     count(lift_ns, log_clock() - start);
     return job;
@@ -405,12 +438,14 @@ Block *tier_translate_now(Task *t, u64 pc)
         Region *r = region_form(t->guest, pc, is_code, t);
         bool formed = r != NULL;
         Block *made = NULL;
+        UnitBuffer unit = {0};
         if (formed) {
             r->exact = cache_is_exact();
             r->flushes = cache_is_flushing();
             arena_use();
-            made = compile(&r, why, sizeof why);
+            made = compile(&r, &unit, why, sizeof why);
             arena_unuse();
+            unit_buffer_free(&unit);
             if (r)
                 region_free(r);
         }

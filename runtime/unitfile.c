@@ -28,43 +28,89 @@ enum {
     STAGE_PAGES = 128 << 10,
 };
 
-static const char magic[16] = "dragoman units1";
+static const char magic[16] = "dragoman units2";
 
 typedef struct Header {
     char magic[16];
     u64 size; /* of the segment, all told */
-    u32 records;
+    u32 regions;   /* slots that are regions' */
     u32 slots;     /* of the hash table that follows, a power of two */
     char name[64]; /* of the guest's file, for people */
     u64 check;     /* of the above */
 } Header;
 
-/* An open hash table by the offset of the guest code. */
+/* An open hash table by the offset of the guest code. A region has a slot for each of its entries. */
 typedef struct Slot {
     u32 key; /* of the offset */
     u32 at;  /* the record's place, in UNITs from the header; 0: the slot is empty */
 } Slot;
 
-/* Followed by: relocations, map, guest code, host code. */
+/* Followed by: links, entries and ranges of a region, relocations, map, guest code, host code. */
 typedef struct Record {
     u32 units; /* size of all of it, in UNITs */
     u32 insns;
     u64 check; /* of all that follows */
     u64 offset;
     u64 pc; /* which it is good for; 0: any */
-    i32 to[LINKS];
     u32 code_size, nrelocs, nmap, guest_size;
-    u16 jump[LINKS];
-    u8 entry, skip, nlinks, how; /* how: a LINK_ for each link, LINK_BITS apart; then `past` less `skip` */
+    u32 cpu; /* as in Unit */
+    u16 nlinks, nentries,
+        nranges;   /* a block's entry and range aren't kept: the offset, at `entry` in the code, and guest_size */
+    u8 entry, how; /* how: a Tier and HOW_ */
+    u8 skip, past;
+    u16 zero;
 } Record;
 _Static_assert(sizeof(Record) % UNIT == 0 && sizeof(Header) % UNIT == 0, "what follows is aligned");
 
-enum { LINK_BACK = 1, LINK_FORWARD = 2, LINK_BITS = 2, PAST_AT = LINKS * LINK_BITS }; /* as in UnitLink */
+enum { HOW_TIER = 7, HOW_EXACT = 8, HOW_FLUSHES = 16 };
+
+typedef struct RecordLink {
+    i32 to;
+    u16 jump, how; /* a sum of */
+} RecordLink;
+enum { LINK_BACK = 1, LINK_FORWARD = 2 };
+
+typedef struct RecordEntry {
+    i32 pc;
+    u32 code;
+} RecordEntry;
+
+typedef struct RecordRange {
+    i32 at;
+    u32 size;
+} RecordRange;
 
 /* A row of the map, as it is kept. */
 typedef struct Row {
     u16 host, guest;
 } Row;
+
+/* Where a record's parts are. */
+typedef struct Parts {
+    const RecordLink *links;
+    const RecordEntry *entries;
+    const RecordRange *ranges;
+    Reloc *relocs;
+    const Row *rows;
+    u8 *guest, *code;
+} Parts;
+
+static Parts parts_of(Record *r)
+{
+    Parts p = {.links = (RecordLink *)(r + 1)};
+    p.entries = (RecordEntry *)(p.links + r->nlinks);
+    p.ranges = (RecordRange *)(p.entries + r->nentries);
+    p.relocs = (Reloc *)(p.ranges + r->nranges);
+    p.rows = (Row *)(p.relocs + r->nrelocs);
+    p.guest = (u8 *)(p.rows + r->nmap);
+    p.code = p.guest + r->guest_size;
+    return p;
+}
+
+static bool is_region(const Record *r)
+{
+    return (r->how & HOW_TIER) != TIER_BASELINE;
+}
 
 static u64 header_check(const Header *h)
 {
@@ -77,15 +123,17 @@ static u64 record_check(const Record *r)
     return XXH3_64bits((const u8 *)r + from, (size_t)r->units * UNIT - from);
 }
 
-static u32 key_of(u64 offset)
+static u32 key_of(u64 offset, bool region)
 {
-    return (u32)((offset * 0x9e3779b97f4a7c15ull) >> 32);
+    return (u32)(((offset ^ (region ? 1ull << 63 : 0)) * 0x9e3779b97f4a7c15ull) >> 32);
 }
 
 /* Bytes that a record has, by what it says of itself. */
 static u64 record_size(const Record *r)
 {
-    u64 size = sizeof *r + (u64)r->nrelocs * sizeof(Reloc) + (u64)r->nmap * sizeof(Row) + r->guest_size + r->code_size;
+    u64 size = sizeof *r + r->nlinks * sizeof(RecordLink) + r->nentries * sizeof(RecordEntry) +
+               r->nranges * sizeof(RecordRange) + (u64)r->nrelocs * sizeof(Reloc) + (u64)r->nmap * sizeof(Row) +
+               r->guest_size + r->code_size;
     return (size + UNIT - 1) / UNIT * UNIT;
 }
 
@@ -114,6 +162,7 @@ static u64 read_segments(int fd, u64 file_size, UnitFile *f)
     Header h;
     for (f->nsegments = 0; f->nsegments < UNITFILE_SEGMENTS && read_header(fd, at, file_size, &h); at += h.size) {
         f->segment[f->nsegments] = at;
+        f->regions[f->nsegments] = h.regions;
         f->slots[f->nsegments++] = h.slots;
     }
     return at;
@@ -162,18 +211,26 @@ static bool peek(const UnitFile *f, u64 at, void *out, u64 size)
 typedef struct Search {
     u32 segment; /* the one before is next when no probe is left */
     u32 slot, left;
+    u32 key;
+    bool region; /* only segments that have any */
 } Search;
 
-/* The head of the next record of guest code at this offset; *at is where it is. */
-static bool next_record(const UnitFile *f, u64 offset, Search *s, Record *r, u64 *at)
+static Search search_for(const UnitFile *f, u64 offset, bool region)
+{
+    return (Search){.segment = f->nsegments, .key = key_of(offset, region), .region = region};
+}
+
+/* The head of the next record that may be of guest code at this offset; *at is where it is. */
+static bool next_record(const UnitFile *f, Search *s, Record *r, u64 *at)
 {
     for (;;) {
         if (!s->left) {
             if (!s->segment)
                 return false;
             s->segment--;
-            s->slot = key_of(offset);
-            s->left = PROBES;
+            s->slot = s->key;
+            s->left = s->region && !f->regions[s->segment] ? 0 : PROBES;
+            continue;
         }
         Slot slot;
         u64 begin = f->segment[s->segment];
@@ -181,8 +238,7 @@ static bool next_record(const UnitFile *f, u64 offset, Search *s, Record *r, u64
         s->left--;
         if (!peek(f, begin + sizeof(Header) + index * sizeof slot, &slot, sizeof slot) || !slot.at)
             s->left = 0;
-        else if (slot.key == key_of(offset) && peek(f, *at = begin + (u64)slot.at * UNIT, r, sizeof *r) &&
-                 r->offset == offset)
+        else if (slot.key == s->key && peek(f, *at = begin + (u64)slot.at * UNIT, r, sizeof *r))
             return true;
     }
 }
@@ -201,56 +257,93 @@ static Record *fetch(const UnitFile *f, u64 at, const Record *head, UnitBuffer *
     return r->units == head->units && record_size(r) == size && r->check == record_check(r) ? r : NULL;
 }
 
-bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, u64 address, UnitBuffer *scratch, Unit *out)
+/* Whether the guest has the code that the record was made from, now; `address` is where the unit's is. */
+static bool is_current(const Record *r, const Parts *p, u64 address)
 {
     enum { PAGE = 4096 };
     u8 now[PAGE];
+    RecordRange all = {.size = r->guest_size};
+    const RecordRange *ranges = r->nranges ? p->ranges : &all;
+    u64 done = 0;
+    for (u32 i = 0; i < (r->nranges ? r->nranges : 1); i++) {
+        u32 size = ranges[i].size;
+        if (size > sizeof now || size > r->guest_size - done ||
+            code_read(now, address + (u64)ranges[i].at, size) != size || memcmp(now, p->guest + done, size) != 0)
+            return false;
+        done += size;
+    }
+    return done == r->guest_size;
+}
+
+/* How far from the unit's pc the one is that is looked for; false if the unit isn't entered there. */
+static bool entry_at(const Record *r, const Parts *p, u64 offset, i64 *distance)
+{
+    *distance = (i64)(offset - r->offset);
+    bool found = !r->nentries && !*distance;
+    for (u32 i = 0; i < r->nentries && !found; i++)
+        found = p->entries[i].pc == *distance;
+    return found;
+}
+
+/* The unit of a record, with its arrays in the buffer whose code it is. */
+static bool unit_of(const Record *r, const Parts *p, UnitBuffer *scratch, Unit *out)
+{
+    Unit *u = &scratch->unit;
+    u->nlinks = u->nentries = u->nranges = 0;
+    bool ok = r->nentries || (unit_add_entry(scratch, 0, r->entry) && unit_add_range(scratch, 0, r->guest_size));
+    for (u32 i = 0; ok && i < r->nentries; i++)
+        ok = unit_add_entry(scratch, p->entries[i].pc, p->entries[i].code);
+    for (u32 i = 0; ok && i < r->nranges; i++)
+        ok = unit_add_range(scratch, p->ranges[i].at, p->ranges[i].size);
+    for (u32 i = 0; ok && i < r->nlinks; i++) {
+        const RecordLink *l = &p->links[i];
+        ok = unit_add_link(scratch, l->to, l->how & LINK_BACK, l->how & LINK_FORWARD);
+        if (ok)
+            u->links[i].jump = l->jump;
+    }
+    PcMap *map = r->nmap ? unit_room(u->map, &scratch->map_room, r->nmap, sizeof *map) : u->map;
+    if (!ok || (r->nmap && !map))
+        return false;
+    u->map = map;
+    for (u32 i = 0; i < r->nmap; i++)
+        map[i] = (PcMap){.host = p->rows[i].host, .guest = p->rows[i].guest};
+    *out = (Unit){
+        .code = p->code,
+        .relocs = p->relocs,
+        .map = map,
+        .links = u->links,
+        .entries = u->entries,
+        .ranges = u->ranges,
+        .code_size = r->code_size,
+        .nrelocs = r->nrelocs,
+        .nmap = r->nmap,
+        .nlinks = u->nlinks,
+        .nentries = u->nentries,
+        .nranges = u->nranges,
+        .insns = r->insns,
+        .tier = r->how & HOW_TIER,
+        .skip = r->skip,
+        .past = r->past,
+    };
+    return true;
+}
+
+bool unitfile_find(const UnitFile *f, const UnitWanted *w, UnitBuffer *scratch, Unit *out, i64 *distance)
+{
     u64 at;
     Record head;
-    for (Search s = {.segment = f->nsegments}; next_record(f, offset, &s, &head, &at);) {
-        if ((head.pc && head.pc != pc) || head.guest_size > sizeof now)
+    for (Search s = search_for(f, w->offset, w->region); next_record(f, &s, &head, &at);) {
+        if ((w->exact && !(head.how & HOW_EXACT)) || (w->flushes && !(head.how & HOW_FLUSHES)) ||
+            (head.cpu && head.cpu != w->cpu) || is_region(&head) != w->region ||
+            (!w->region && head.offset != w->offset))
             continue;
-        const Record *r = fetch(f, at, &head, scratch);
-        if (!r || r->nlinks > LINKS)
+        Record *r = fetch(f, at, &head, scratch);
+        if (!r)
             continue;
-        Reloc *relocs = (Reloc *)(r + 1);
-        const Row *rows = (const Row *)(relocs + r->nrelocs);
-        const u8 *guest = (const u8 *)(rows + r->nmap);
-        if (code_read(now, address, r->guest_size) != r->guest_size || memcmp(now, guest, r->guest_size) != 0)
-            continue;
-        PcMap *map = unit_room(scratch->unit.map, &scratch->map_room, r->nmap, sizeof *map);
-        if (r->nmap && !map)
-            return false;
-        scratch->unit.map = map;
-        for (u32 i = 0; i < r->nmap; i++)
-            map[i] = (PcMap){.host = rows[i].host, .guest = rows[i].guest};
-        scratch->unit.nlinks = scratch->unit.nentries = scratch->unit.nranges = 0;
-        if (!unit_add_entry(scratch, 0, r->entry) || !unit_add_range(scratch, 0, r->guest_size))
-            return false;
-        for (u32 i = 0, how = r->how; i < r->nlinks; i++, how >>= LINK_BITS) {
-            if (!unit_add_link(scratch, r->to[i], how & LINK_BACK, how & LINK_FORWARD))
-                return false;
-            scratch->unit.links[i].jump = r->jump[i];
-        }
-        *out = (Unit){
-            .code = (u8 *)guest + r->guest_size,
-            .relocs = relocs,
-            .map = map,
-            .links = scratch->unit.links,
-            .entries = scratch->unit.entries,
-            .ranges = scratch->unit.ranges,
-            .nentries = 1,
-            .nranges = 1,
-            .tier = TIER_BASELINE,
-            .code_size = r->code_size,
-            .nrelocs = r->nrelocs,
-            .nmap = r->nmap,
-            .insns = r->insns,
-            .skip = r->skip,
-            .past = (u8)(r->skip + (r->how >> PAST_AT)),
-            .nlinks = r->nlinks,
-        };
-        return true;
+        Parts p = parts_of(r);
+        if (entry_at(r, &p, w->offset, distance) && (!r->pc || r->pc == w->pc - (u64)*distance) &&
+            is_current(r, &p, w->address - (u64)*distance))
+            return unit_of(r, &p, scratch, out);
     }
     return false;
 }
@@ -266,18 +359,26 @@ static bool grow_stage(UnitStage *s, size_t room)
         return false;
     s->bytes = p;
     s->room = room;
-    u32 places = (u32)(room / sizeof(Record));
-    UnitPlace *more = realloc(s->places, places * sizeof *more);
-    if (more)
-        s->places = more;
-    return more;
+    return true;
 }
 
-static void add_place(UnitStage *s, const Record *r)
+/* A slot for each of the record's entries. */
+static bool add_places(UnitStage *s, Record *r)
 {
     u64 at = (u64)((const u8 *)r - s->bytes);
-    s->places[s->count++] = (UnitPlace){.offset = r->offset, .at = (u32)(at / UNIT)};
+    Parts p = parts_of(r);
+    u32 n = r->nentries ? r->nentries : 1;
+    UnitPlace *places = unit_room(s->places, &s->places_room, s->count + n, sizeof *places);
+    if (!places)
+        return false;
+    s->places = places;
+    for (u32 i = 0; i < n; i++) {
+        u64 offset = r->offset + (r->nentries ? (u64)(i64)p.entries[i].pc : 0);
+        s->places[s->count++] = (UnitPlace){.key = key_of(offset, is_region(r)), .at = (u32)(at / UNIT)};
+    }
+    s->regions += is_region(r) ? n : 0;
     s->size = at + (u64)r->units * UNIT;
+    return true;
 }
 
 /* Room for so many bytes more. */
@@ -293,31 +394,44 @@ static bool stage_room(UnitStage *s, size_t size)
     return true;
 }
 
+/* What a record has room for. */
+static bool can_be_kept(const Unit *u)
+{
+    bool region = u->tier != TIER_BASELINE;
+    bool ok =
+        u->code_size <= (region ? UINT32_MAX : UINT16_MAX) && u->nlinks <= UINT16_MAX && u->nentries <= UINT16_MAX;
+    for (u32 i = 0; ok && i < u->nlinks; i++)
+        ok = u->links[i].to == (i32)u->links[i].to;
+    for (u32 i = 0; ok && i < u->nentries; i++)
+        ok = u->entries[i].pc == (i32)u->entries[i].pc;
+    for (u32 i = 0; ok && i < u->nranges; i++)
+        ok = u->ranges[i].at == (i32)u->ranges[i].at;
+    return ok;
+}
+
 bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *guest)
 {
+    bool region = u->tier != TIER_BASELINE;
+    if (!can_be_kept(u))
+        return true;
     Record r = {
         .offset = offset,
         .pc = u->fixed ? pc : 0,
         .code_size = u->code_size,
         .nrelocs = u->nrelocs,
         .nmap = u->nmap,
-        .guest_size = u->ranges[0].size,
         .insns = u->insns,
-        .entry = (u8)u->entries[0].code,
+        .cpu = u->cpu,
+        .nlinks = (u16)u->nlinks,
+        .nentries = region ? (u16)u->nentries : 0,
+        .nranges = region ? (u16)u->nranges : 0,
+        .entry = region ? 0 : (u8)u->entries[0].code,
+        .how = (u8)(u->tier | (u->exact ? HOW_EXACT : 0) | (u->flushes ? HOW_FLUSHES : 0)),
         .skip = u->skip,
-        .nlinks = (u8)u->nlinks,
-        .how = (u8)((u->past - u->skip) << PAST_AT),
+        .past = u->past,
     };
-    if (u->code_size > UINT16_MAX) /* and what a record can't say isn't kept */
-        return true;
-    for (u32 i = 0; i < u->nlinks; i++) {
-        r.jump[i] = (u16)u->links[i].jump;
-        r.to[i] = (i32)u->links[i].to;
-        if (r.to[i] != u->links[i].to)
-            return true;
-        u32 how = (u->links[i].back ? LINK_BACK : 0) | (u->links[i].forward ? LINK_FORWARD : 0);
-        r.how |= (u8)(how << i * LINK_BITS);
-    }
+    for (u32 i = 0; i < u->nranges; i++)
+        r.guest_size += u->ranges[i].size;
     u64 size = record_size(&r);
     r.units = (u32)(size / UNIT);
     if (!stage_room(s, size))
@@ -325,6 +439,15 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
     u8 *p = s->bytes + s->size, *start = p;
     memset(p + size - UNIT, 0, UNIT);
     p += sizeof r;
+    for (u32 i = 0; i < u->nlinks; i++) {
+        const UnitLink *l = &u->links[i];
+        u16 how = (l->back ? LINK_BACK : 0) | (l->forward ? LINK_FORWARD : 0);
+        p = mempcpy(p, &(RecordLink){.to = (i32)l->to, .jump = (u16)l->jump, .how = how}, sizeof(RecordLink));
+    }
+    for (u32 i = 0; i < r.nentries; i++)
+        p = mempcpy(p, &(RecordEntry){.pc = (i32)u->entries[i].pc, .code = u->entries[i].code}, sizeof(RecordEntry));
+    for (u32 i = 0; i < r.nranges; i++)
+        p = mempcpy(p, &(RecordRange){.at = (i32)u->ranges[i].at, .size = u->ranges[i].size}, sizeof(RecordRange));
     p = mempcpy(p, u->relocs, u->nrelocs * sizeof *u->relocs);
     for (u32 i = 0; i < u->nmap; i++)
         p = mempcpy(p, &(Row){(u16)u->map[i].host, (u16)u->map[i].guest}, sizeof(Row));
@@ -332,8 +455,7 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
     memcpy(p, u->code, u->code_size);
     memcpy(start, &r, sizeof r);
     ((Record *)start)->check = record_check((Record *)start);
-    add_place(s, (const Record *)start);
-    return true;
+    return add_places(s, (Record *)start);
 }
 
 void unitstage_free(UnitStage *s)
@@ -346,7 +468,7 @@ void unitstage_free(UnitStage *s)
 
 void unitstage_empty(UnitStage *s)
 {
-    s->size = s->count = 0;
+    s->size = s->count = s->regions = 0;
 }
 
 /* What the first segment's writer called the guest's file; unchanged if there is none. */
@@ -362,8 +484,8 @@ static bool has(const UnitFile *f, const Record *r)
 {
     Record other;
     u64 at;
-    for (Search s = {.segment = f->nsegments}; next_record(f, r->offset, &s, &other, &at);)
-        if (other.check == r->check && other.pc == r->pc)
+    for (Search s = search_for(f, r->offset, is_region(r)); next_record(f, &s, &other, &at);)
+        if (other.check == r->check && other.offset == r->offset && other.pc == r->pc)
             return true;
     return false;
 }
@@ -371,12 +493,13 @@ static bool has(const UnitFile *f, const Record *r)
 /* Takes out of the stage what the file has already. */
 static void drop_known(const UnitFile *f, UnitStage *s)
 {
-    u32 n = s->count;
-    s->size = s->count = 0;
-    for (u32 i = 0; i < n; i++) {
-        const Record *r = (const Record *)(s->bytes + (u64)s->places[i].at * UNIT);
+    u64 end = s->size;
+    unitstage_empty(s);
+    for (u64 at = 0, size; at < end; at += size) {
+        Record *r = (Record *)(s->bytes + at);
+        size = (u64)r->units * UNIT;
         if (!has(f, r))
-            add_place(s, memmove(s->bytes + s->size, r, (u64)r->units * UNIT));
+            add_places(s, memmove(s->bytes + s->size, r, size));
     }
 }
 
@@ -408,6 +531,7 @@ static bool step(const UnitFile *f, Walk *w, Record *head, u64 *at)
 static bool add_old(const UnitFile *f, UnitStage *s)
 {
     UnitStage all = {0};
+    bool ok = true;
     if (!grow_stage(&all, f->size + s->size)) {
         unitstage_free(&all);
         return false;
@@ -418,16 +542,18 @@ static bool add_old(const UnitFile *f, UnitStage *s)
         u64 size = record_size(&head);
         if (peek(f, at, all.bytes + all.size, size) &&
             record_check((const Record *)(all.bytes + all.size)) == head.check) {
-            add_place(&all, (const Record *)(all.bytes + all.size));
+            ok &= add_places(&all, (Record *)(all.bytes + all.size));
         }
     }
-    for (u32 i = 0; i < s->count; i++) {
-        const Record *r = (const Record *)(s->bytes + (u64)s->places[i].at * UNIT);
-        add_place(&all, memcpy(all.bytes + all.size, r, (u64)r->units * UNIT));
+    for (u64 at = 0, size; ok && at < s->size; at += size) {
+        const Record *r = (const Record *)(s->bytes + at);
+        size = (u64)r->units * UNIT;
+        ok = add_places(&all, memcpy(all.bytes + all.size, r, size));
     }
-    unitstage_free(s);
-    *s = all;
-    return true;
+    unitstage_free(ok ? s : &all);
+    if (ok)
+        *s = all;
+    return ok;
 }
 
 static int write_all(int fd, const void *bytes, size_t size, u64 at)
@@ -465,12 +591,12 @@ static int write_segment(int fd, u64 at, const UnitStage *s, const char *title)
         return -ENOMEM;
     u64 front = sizeof(Header) + slots * sizeof *table;
     for (u32 i = 0; i < s->count; i++) {
-        u32 key = key_of(s->places[i].offset), slot = key;
+        u32 key = s->places[i].key, slot = key;
         while (table[slot & (slots - 1)].at)
             slot++;
         table[slot & (slots - 1)] = (Slot){.key = key, .at = (u32)(front / UNIT) + s->places[i].at};
     }
-    Header h = {.size = front + s->size, .records = s->count, .slots = slots};
+    Header h = {.size = front + s->size, .regions = s->regions, .slots = slots};
     memcpy(h.magic, magic, sizeof magic);
     snprintf(h.name, sizeof h.name, "%.*s", (int)sizeof h.name - 1, title);
     h.check = header_check(&h);
@@ -573,6 +699,7 @@ int unitfile_stat(int dir, const char *name, UnitFileStat *out)
     for (u64 at; step(&f, &w, &head, &at);) {
         bool good = fetch(&f, at, &head, &scratch);
         out->records += good;
+        out->regions += good && is_region(&head);
         w.bad += !good;
         out->guest_bytes += good ? head.guest_size : 0;
         out->code_bytes += good ? head.code_size : 0;

@@ -19,12 +19,13 @@ typedef struct UnitFile {
     u64 size;      /* of the mapping */
     u32 nsegments;
     u64 segment[UNITFILE_SEGMENTS]; /* where they begin */
-    u32 slots[UNITFILE_SEGMENTS];   /* of their hash tables */
+    u32 slots[UNITFILE_SEGMENTS];   /* of their hash tables, */
+    u32 regions[UNITFILE_SEGMENTS]; /* and how many of those are for regions */
 } UnitFile;
 
-/* Where the record of guest code at an offset is. */
+/* Where the record of a unit that is entered at some guest code is. */
 typedef struct UnitPlace {
-    u64 offset;
+    u32 key; /* of the code's offset */
     u32 at; /* in multiples of 8 from the stage's begin */
 } UnitPlace;
 
@@ -34,8 +35,9 @@ typedef struct UnitStage {
     size_t size;  /* of the records */
     size_t room;  /* bytes mapped */
     size_t paged; /* and those that have their pages */
-    u32 count;
-    UnitPlace *places; /* of the records, `count` */
+    u32 count, regions; /* entries, and those that are regions' */
+    u32 places_room;
+    UnitPlace *places; /* of the entries, `count` */
 } UnitStage;
 
 /* Opens the file `name` in the directory. An empty UnitFile if there is none, or nothing in it may be used: it must be
@@ -43,12 +45,21 @@ typedef struct UnitStage {
 void unitfile_open(UnitFile *f, int dir, const char *name);
 void unitfile_close(UnitFile *f);
 
-/* The unit of guest code at this offset of the guest's file, which is mapped at pc: true if there is one, and it was
- * made from what the guest has there now. It lies in `scratch`, which is overwritten by the next. */
-bool unitfile_find(const UnitFile *f, u64 offset, u64 pc, u64 address, UnitBuffer *scratch, Unit *out);
+/* A unit that is looked for: of guest code at this offset of the guest's file, which is mapped at `address`; pc may say
+ * more (code_address). */
+typedef struct UnitWanted {
+    u64 offset, pc, address;
+    bool region;         /* otherwise a block's */
+    bool exact, flushes; /* which the region must be */
+    u32 cpu;             /* what this host is to Unit.cpu */
+} UnitWanted;
 
-/* Adds a unit made from the guest code at pc, whose bytes are `guest`, to the stage. False if there is no room for it:
- * it can be written then and is empty again. */
+/* True if there is one, made from what the guest has there now, for a pc that is *distance before the one that is
+ * looked for. It lies in `scratch`, which is overwritten by the next. */
+bool unitfile_find(const UnitFile *f, const UnitWanted *w, UnitBuffer *scratch, Unit *out, i64 *distance);
+
+/* Adds a unit made from the guest code at pc, whose bytes are `guest`, range by range, to the stage. False if there is
+ * no room for it: it can be written then and is empty again. */
 bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *guest);
 void unitstage_empty(UnitStage *s);
 void unitstage_free(UnitStage *s);
@@ -65,7 +76,7 @@ bool unitfile_trusts(int fd, bool directory);
 typedef struct UnitFileStat {
     char name[64]; /* of the guest's file; may not end in NUL */
     i64 used;      /* when it was last opened or written, within an hour; seconds since 1970 */
-    u64 bytes, segments, records, guest_bytes, code_bytes;
+    u64 bytes, segments, records, regions, guest_bytes, code_bytes; /* regions: records that are */
     u64 bad; /* records, or rests of segments, that aren't what was written */
 } UnitFileStat;
 /* 0 or -errno. */

@@ -45,6 +45,7 @@ static void visit(void *context, int dir, const char *flavour, const char *name)
     t->files++;
     t->sum.bytes += s.bytes;
     t->sum.records += s.records;
+    t->sum.regions += s.regions;
     t->sum.guest_bytes += s.guest_bytes;
     t->sum.code_bytes += s.code_bytes;
     t->sum.bad += s.bad;
@@ -58,7 +59,8 @@ static void visit(void *context, int dir, const char *flavour, const char *name)
     strftime(when, sizeof when, "%Y-%m-%d %H:%M", localtime_r(&used, &tm));
     printf("%s ", when);
     print_size(s.bytes);
-    printf(" %8" PRIu64 "  %.*s (%s/%.8s)\n", s.records, (int)sizeof s.name, s.name[0] ? s.name : "?", flavour, name);
+    printf(" %8" PRIu64 " %8" PRIu64 "  %.*s (%s/%.8s)\n", s.records - s.regions, s.regions, (int)sizeof s.name,
+           s.name[0] ? s.name : "?", flavour, name);
 }
 
 int cache_main(int argc, char **argv, int at)
@@ -112,12 +114,13 @@ int cache_main(int argc, char **argv, int at)
     }
     Total t = {.list = list, .verify = verify};
     if (list)
-        puts("used                 bytes   blocks  of");
+        puts("used                 bytes   blocks  regions  of");
     if (top >= 0)
         unitdir_each(top, visit, &t);
     if (!list)
-        printf("%s: %" PRIu64 " files, %" PRIu64 " bytes, %" PRIu64 " blocks (%" PRIu64 " bytes of guest code, %" PRIu64
-               " of host code), %" PRIu64 " damaged\n",
-               path, t.files, t.sum.bytes, t.sum.records, t.sum.guest_bytes, t.sum.code_bytes, t.sum.bad);
+        printf("%s: %" PRIu64 " files, %" PRIu64 " bytes, %" PRIu64 " blocks, %" PRIu64 " regions (%" PRIu64
+               " bytes of guest code, %" PRIu64 " of host code), %" PRIu64 " damaged\n",
+               path, t.files, t.sum.bytes, t.sum.records - t.sum.regions, t.sum.regions, t.sum.guest_bytes,
+               t.sum.code_bytes, t.sum.bad);
     return verify && t.sum.bad ? 1 : 0;
 }
