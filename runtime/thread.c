@@ -528,11 +528,12 @@ static int vfork_main(void *arg)
 }
 
 /* This thread may use none of the rights that it has been made with, and which its process may give up while it waits: it is a guest's
- * memory that it runs on. Nothing is left to it but to wait, to free memory, and to end. */
+ * memory that it runs on. Nothing is left to it but to wait, to free memory, to find that some isn't there, and to end. */
 static void give_up_rights(void)
 {
-    static const u32 left[] = {SYS_futex,   SYS_munmap, SYS_mmap, SYS_mremap,         SYS_mprotect,
-                               SYS_madvise, SYS_brk,    SYS_exit, SYS_rt_sigprocmask, SYS_rt_sigaction};
+    static const u32 left[] = {SYS_futex,          SYS_munmap,       SYS_mmap,         SYS_mremap,
+                               SYS_mprotect,       SYS_madvise,      SYS_brk,          SYS_exit,
+                               SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_rt_sigreturn, SYS_sched_yield};
     struct sock_filter filter[LEN(left) + 3];
     struct sock_fprog program = {LEN(filter), filter};
     struct sock_filter *at = filter;

@@ -153,6 +153,14 @@ static int faults(void *arg)
     return 0;
 }
 
+static int nowhere(void *arg)
+{
+    long tid = syscall(SYS_set_tid_address, 8);
+    if (arg)
+        kill((pid_t)tid, SIGKILL);
+    return tid == getpid() ? 18 : 1;
+}
+
 static int executes(void *arg)
 {
     execl("/bin/true", "true", NULL);
@@ -191,6 +199,12 @@ int main(void)
     status_of(pid[0], 0);
     r = access((char *)8, F_OK);
     printf("after an exec: %d %s\n", r, strerror(errno));
+    /* Nobody can be told of its end, at an address that isn't there. */
+    for (long killed = 0; killed < 2; killed++) {
+        pid[0] = clone(nowhere, stack[0] + sizeof stack[0], CLONE_VM | SIGCHLD, (void *)killed);
+        printf("ends %d\n", status_of(pid[0], 0));
+        usleep(20000);
+    }
     pipe(pipefd);
     pid[0] = clone(closes, stack[0] + sizeof stack[0], CLONE_FILES | SIGCHLD, NULL);
     status_of(pid[0], 0);
