@@ -77,9 +77,11 @@ struct Guest {
     void (*lift)(Lift *l, const u8 *bytes, size_t size);
     /* Sets a fresh Task's registers to what the kernel gives a new program. */
     void (*reset)(Task *t, u64 entry, u64 sp);
+    const struct DebugGuest *debug; /* include/debugger.h */
 };
 
 extern const Guest guest_aarch64, guest_arm, guest_x86_64;
+extern const struct DebugGuest debug_aarch64, debug_arm;
 
 /* Where in memory the instruction at a pc is. */
 static inline u64 code_address(const Guest *guest, u64 pc)

@@ -70,6 +70,7 @@ typedef enum Exit {
     EXIT_SIGNAL,   /* from the code generators: a safepoint saw Task.attention */
     EXIT_FAULT,    /* from the host signal handler or task_raise: Task.fault_* says what */
     EXIT_HOT,      /* from the code generators: the block at pc has run as often as its limit says */
+    EXIT_DEBUG,    /* a debugger's breakpoint at pc, the instruction itself */
 } Exit;
 
 /* Lazily kept flags: Task.state holds kind, a and b. Kinds name the operation whose NZCV is meant. */

@@ -74,6 +74,11 @@ struct Block {
  * read. False if that is at pc already; then there is no block. An undecodable first instruction gives EXIT_UNDEF at pc. The
  * result has been through ir_finish. */
 bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out);
+/* The same of the one instruction at pc, whether or not there is a breakpoint. */
+bool lift_insn(const Guest *guest, u64 pc, Ir *out);
+/* From now on blocks end where a debugger has breakpoints, and one that begins there is EXIT_DEBUG. The n addresses are the
+ * caller's, in ascending order. With the translation lock held; it is for the caller to drop what has been translated before. */
+void lift_breakpoints(const u64 *addresses, size_t n);
 
 /* From now on blocks clear the tags (Guest.tag_bits) of the addresses they access. Tags are rare, so nothing pays for
  * them until a tagged address, which is never a canonical one of the host's, has faulted. True the first time: the
@@ -180,6 +185,9 @@ bool arena_keep(const ArenaPart *e);
 
 /* The op `wrote`: --check is told of a store that is to come (runtime/check.c). */
 void check_wrote(Task *t, u64 addr, u64 size);
+
+/* The interpreter is about to access memory, under a debugger: doesn't return if that is watched (runtime/gdb). */
+void debug_access(Task *t, u64 addr, u64 size, bool write);
 
 /* Sets out for the next sample, which is as far away as the mean on average, and never a fixed number of entries: loops go round in
  * such. */

@@ -56,7 +56,31 @@ static const u8 *look_at(Window *w, u64 pc, u64 end, size_t *size)
     return w->bytes + (pc - w->at);
 }
 
-bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
+/* A debugger's breakpoints. They change, and blocks are lifted, under the translation lock. */
+static struct {
+    const u64 *at;
+    size_t n;
+} breakpoints;
+
+void lift_breakpoints(const u64 *addresses, size_t n)
+{
+    breakpoints.at = addresses;
+    breakpoints.n = n;
+}
+
+static int compare(const void *key, const void *each)
+{
+    u64 a = *(const u64 *)key, b = *(const u64 *)each;
+    return a < b ? -1 : a > b;
+}
+
+static bool has_breakpoint(u64 pc)
+{
+    return unlikely(breakpoints.n) && bsearch(&pc, breakpoints.at, breakpoints.n, sizeof pc, compare);
+}
+
+/* Up to `max_insns` instructions, or one without regard to breakpoints if that is 0. */
+static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
 {
     Lift l = {.ir = out, .guest = guest, .mode = pc & ~guest->code_mask};
     const u64 start = code_address(guest, pc), mode = l.mode;
@@ -74,16 +98,27 @@ bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
     for (l.pc = start; !l.ended; l.pc = l.next) {
         size_t size = 0;
         bool room = l.pc - start + LONGEST <= IR_CODE;
-        const u8 *bytes = room && out->insns < max_insns && l.pc < page_end ? look_at(&window, l.pc, page_end + LONGEST, &size) : NULL;
+        bool more = room && out->insns < (max_insns ? max_insns : 1) && l.pc < page_end;
+        const u8 *bytes = more ? look_at(&window, l.pc, page_end + LONGEST, &size) : NULL;
         if (!size) {
             if (!out->insns)
                 return false;
             end_jump(&l, lift_pc(&l));
             break;
         }
+        bool stop = max_insns && has_breakpoint(l.pc);
+        if (stop && out->insns) {
+            end_jump(&l, lift_pc(&l));
+            break;
+        }
         u32 mark = out->count;
         Val head = ir_emit(out, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)(l.pc | mode));
-        guest->lift(&l, bytes, size);
+        if (stop) {
+            end_exit(&l, EXIT_DEBUG, l.pc | mode);
+            l.next = l.pc + guest->insn_align;
+        } else {
+            guest->lift(&l, bytes, size);
+        }
         if (l.unimplemented) {
             out->count = mark;
             ir_emit(out, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)(l.pc | mode));
@@ -109,4 +144,14 @@ bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
     }
 #endif
     return true;
+}
+
+bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
+{
+    return lift_some(guest, pc, max_insns, out);
+}
+
+bool lift_insn(const Guest *guest, u64 pc, Ir *out)
+{
+    return lift_some(guest, pc, 0, out);
 }

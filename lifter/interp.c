@@ -30,7 +30,16 @@ static void *host(u64 addr)
     return (void *)addr;
 }
 
+/* A debugger may be watching. */
+static inline void tell_access(Task *t, u64 addr, u64 size, bool write)
+{
+    if (unlikely(t->debug))
+        debug_access(t, addr, size, write);
+}
+
 #define A(i) v[op->arg[i]]
+/* Where an access with a displacement goes, told to a debugger. */
+#define AT(size, write) (tell_access(t, A(0).x + (u64)op->imm, size, write), host(A(0).x + (u64)op->imm))
 
 /* The arguments of a value op's body, by signature. */
 #define INTERP_N ()
@@ -85,29 +94,30 @@ static void *host(u64 addr)
 
 #define LD(name, type, field, ctype) \
     case IR_##name: \
-        v[n].field = (ctype) * (volatile type *)host(A(0).x + (u64)op->imm); \
+        v[n].field = (ctype) * (volatile type *)AT(sizeof(type), false); \
         break;
 #define LDQ(name, type) \
     case IR_##name: { \
-        type low = *(volatile type *)host(A(0).x + (u64)op->imm); \
+        type low = *(volatile type *)AT(sizeof(type), false); \
         v[n].q = (V128){0}; \
         memcpy(&v[n].q, &low, sizeof low); \
         break; \
     }
 #define ST(name, type, field) \
     case IR_##name: \
-        *(volatile type *)host(A(0).x + (u64)op->imm) = (type)A(1).field; \
+        *(volatile type *)AT(sizeof(type), true) = (type)A(1).field; \
         break;
 #define STQ(name, type) \
     case IR_##name: { \
         type low; \
         memcpy(&low, &A(1).q, sizeof low); \
-        *(volatile type *)host(A(0).x + (u64)op->imm) = low; \
+        *(volatile type *)AT(sizeof(type), true) = low; \
         break; \
     }
 #define CAS(name, type, field) \
     case IR_##name: { \
         type expected = (type)A(1).field; \
+        tell_access(t, A(0).x, sizeof(type), true); \
         __atomic_compare_exchange_n((type *)host(A(0).x), &expected, (type)A(2).field, false, __ATOMIC_SEQ_CST, \
                                     __ATOMIC_SEQ_CST); \
         v[n].field = expected; \
@@ -115,7 +125,7 @@ static void *host(u64 addr)
     }
 #define ATOMIC1(name, type, field, expr) \
     case IR_##name: { \
-        type *p = host(A(0).x); \
+        type *p = AT(sizeof(type), true); \
         type b = (type)A(1).field, a = __atomic_load_n(p, __ATOMIC_RELAXED); \
         while (!__atomic_compare_exchange_n(p, &a, (type)(expr), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) \
             ; \
@@ -178,14 +188,14 @@ void interp_run(Task *t, const Ir *ir)
         LD(ld64, u64_any, x, u64)
         LD(ld8s, i8, w, u32)
         case IR_ld16s:
-            v[n].w = (u32)(i16) * (volatile u16_any *)host(A(0).x + (u64)op->imm);
+            v[n].w = (u32)(i16) * (volatile u16_any *)AT(2, false);
             break;
         LD(ld8sx, i8, x, u64)
         case IR_ld16sx:
-            v[n].x = (u64)(i16) * (volatile u16_any *)host(A(0).x + (u64)op->imm);
+            v[n].x = (u64)(i16) * (volatile u16_any *)AT(2, false);
             break;
         case IR_ld32sx:
-            v[n].x = (u64)(i32) * (volatile u32_any *)host(A(0).x + (u64)op->imm);
+            v[n].x = (u64)(i32) * (volatile u32_any *)AT(4, false);
             break;
         LDQ(ld8q, u8)
         LDQ(ld16q, u16_any)
@@ -219,6 +229,7 @@ void interp_run(Task *t, const Ir *ir)
         CAS(cas64, u64, x)
         case IR_cas128: {
             u128 expected, desired;
+            tell_access(t, A(0).x, sizeof(u128), true);
             memcpy(&expected, &A(1).q, 16);
             memcpy(&desired, &A(2).q, 16);
             u128 old = __sync_val_compare_and_swap((u128_any *)host(A(0).x), expected, desired);

@@ -12,6 +12,7 @@
 #include "ahead.h"
 #include "cache.h"
 #include "check.h"
+#include "gdb/debug.h"
 #include "linux/linux.h"
 #include "mem.h"
 #include "signal.h"
@@ -59,6 +60,8 @@ Task *task_new(Process *p)
     t->next_task = p->tasks;
     p->tasks = t;
     pthread_mutex_unlock(&p->lock);
+    if (unlikely(p->debug))
+        debug_task_new(t);
     return t;
 }
 
@@ -93,6 +96,7 @@ bool task_free(Task *t)
         threads += !other->vfork_child;
     pthread_mutex_unlock(&p->lock);
     check_task_free(t);
+    debug_task_free(t);
     free(t->affinity);
     seccomp_task_free(t);
     munmap((u8 *)t - CODE_STACK, CODE_STACK + TASK_BYTES);
@@ -209,7 +213,7 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     static UnitBuffer buffer;
     if (!ir)
         ir = ir_new();
-    int tier = t->process->options.tier;
+    int tier = debug_watches(t->process) ? TIER_INTERP : t->process->options.tier;
     StorePlace place = store_place(t->guest, map, pc);
     Block *b = place_kept(t, &place, &buffer);
     if (b && chains(tier))
@@ -349,7 +353,10 @@ _Noreturn void task_loop(Task *t)
             atomic_store(&t->attention, t->stack_limit);
             if (unlikely(t->process->overwritten) && atomic_exchange(&t->process->overwritten, false))
                 cache_flush(t, cache_flushes(), FLUSH_ALL);
-            signal_deliver(t);
+            if (unlikely(t->debug))
+                debug_attend(t);
+            if (signal_deliver(t) && debug_is_stepping(t))
+                debug_handler(t);
             from = NULL;
             fill = false;
         }
@@ -358,7 +365,7 @@ _Noreturn void task_loop(Task *t)
         if (checks)
             check_begin(t);
         u64 seen = cache_generation();
-        Block *b = cache_enter(t, seen);
+        Block *b = debug_is_stepping(t) ? debug_step(t) : cache_enter(t, seen);
         if (!b) {
             if (checks)
                 check_end(t);
@@ -402,7 +409,10 @@ _Noreturn void task_loop(Task *t)
             break;
         case EXIT_SYSCALL:
             count(exit_syscall, 1);
-            linux_syscall(t);
+            if (unlikely(t->debug))
+                debug_syscall(t);
+            else
+                linux_syscall(t);
             break;
         case EXIT_UNDEF:
             if (log_on(unimp))
@@ -421,6 +431,11 @@ _Noreturn void task_loop(Task *t)
             break;
         case EXIT_CONTINUE:
             break;
+        case EXIT_DEBUG:
+            debug_break(t);
+            break;
         }
+        if (debug_is_stepping(t))
+            debug_stepped(t);
     }
 }

@@ -34,6 +34,8 @@ typedef struct Options {
     const char *cache;         /* --cache: directory of translations kept; NULL for the default */
     u64 cache_size;            /* --cache-size, bytes; 0: STORE_SIZE */
     bool no_cache;
+    const char *gdb;           /* -g: where a debugger finds the program; NULL for none */
+    const char *gdb_session;   /* --gdb-session: a descriptor, in digits, or -1; NULL where nobody has executed the program under -g */
     const char *inherited;     /* --inherited: a descriptor, in digits; NULL for none */
     u64 seed;                  /* -seed: AT_RANDOM and getrandom made repeatable */
     bool has_seed;
@@ -93,6 +95,7 @@ struct Process {
     _Atomic bool overwritten; /* by another process, which may have written code (proc_written) */
     _Atomic int leader_status; /* the first thread's, as wait tells it, if it has ended */
     struct Linux *kernel;  /* runtime/linux's own */
+    struct Debug *debug;   /* runtime/gdb: NULL without -g */
 };
 extern Process *the_process; /* one guest process in a host process: the signal handlers' way in */
 
@@ -138,6 +141,7 @@ struct Abi {
     /* Signal frames, see runtime/signal.h. */
     bool (*push_frame)(Task *t, const struct GuestSignal *s);
     void (*pop_frame)(Task *t);   /* rt_sigreturn; raises a fault if the frame is bad */
+    void (*siginfo)(void *out, const siginfo_t *info); /* as the guest's siginfo_t, 128 bytes */
     /* On the host thread that is about to run t: sets up what the host's own registers hold of the guest's. */
     void (*enter_thread)(Task *t);
     /* A new thread's registers, child's state being a copy of the caller's: result 0, stack if not 0, TLS if set_tls. */

@@ -106,6 +106,13 @@ void sent_pass_on(const siginfo_t *info)
     raw_syscall(SYS_rt_sigqueueinfo, (u64)getpid(), (u64)sent.si_signo, (u64)&sent, 0, 0, 0);
 }
 
+void sent_kick(i32 pid, i32 tid)
+{
+    siginfo_t info = {.si_signo = SIGSEGV};
+    mark(&info, MARK_COPY);
+    raw_syscall(SYS_rt_tgsigqueueinfo, (u64)pid, (u64)tid, SIGSEGV, (u64)&info, 0, 0);
+}
+
 /* -- held signals ------------------------------------------------------------------------------------------------- */
 
 static const int signals[] = {SIGSEGV, SIGBUS};

@@ -32,6 +32,8 @@ void sent_mark_to_thread(int signo, siginfo_t *info);
 Mark sent_unmark(siginfo_t *info);
 /* Into the kernel's queue for this thread. */
 void sent_requeue(const siginfo_t *info);
+/* Has a thread leave the system call that it waits in, and look at Task.attention: a copy of nothing. */
+void sent_kick(i32 pid, i32 tid);
 /* Into that of the process, for another thread: info is as the handler got it. */
 void sent_pass_on(const siginfo_t *info);
 

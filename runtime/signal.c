@@ -15,11 +15,13 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "cache.h"
 #include "crash.h"
+#include "gdb/debug.h"
 #include "sent.h"
 #include "store.h"
 #include "linux/linux.h"
@@ -30,6 +32,7 @@
 /* Come to us even under the default action: the report comes first. */
 #define REPORTED (SYNCHRONOUS | BIT(SIGABRT) | BIT(SIGSYS))
 #define DEFAULT_IGNORED (BIT(SIGCHLD) | BIT(SIGCONT) | BIT(SIGURG) | BIT(SIGWINCH))
+#define STOPPING (BIT(SIGTSTP) | BIT(SIGTTIN) | BIT(SIGTTOU))
 #define HANDLER_DFL 0
 #define HANDLER_IGN 1
 #define HOST_RESTORER 0x04000000
@@ -137,7 +140,8 @@ static void host_follow(int signo, const GuestAction *a)
     u64 kept = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
     if (OURS & BIT(signo))
         return;
-    if ((a->handler == HANDLER_DFL && !(REPORTED & BIT(signo))) || a->handler == HANDLER_IGN)
+    bool reported = (REPORTED & BIT(signo)) || the_process->debug;
+    if ((a->handler == HANDLER_DFL && !reported) || a->handler == HANDLER_IGN)
         host_action(signo, (void (*)(int, siginfo_t *, void *))a->handler, kept);
     else
         host_action(signo, on_signal, kept | SA_SIGINFO | SA_ONSTACK | SA_RESTART);
@@ -148,6 +152,19 @@ static void host_install_ours(const Actions *a)
     for (int signo = 1; signo <= SIGNALS; signo++)
         if ((OURS & BIT(signo)) || ((REPORTED & BIT(signo)) && a->of[signo].handler != HANDLER_IGN))
             host_action(signo, on_signal, SA_SIGINFO | SA_ONSTACK | SA_RESTART);
+}
+
+void signal_under_debugger(Task *t)
+{
+    const Actions *a = t->signals->actions;
+    for (int signo = 1; signo <= SIGNALS; signo++)
+        if (!(UNBLOCKABLE & BIT(signo)))
+            host_follow(signo, &a->of[signo]);
+}
+
+void siginfo_as_is(void *out, const siginfo_t *info)
+{
+    memcpy(out, info, sizeof *info);
 }
 
 void signal_block_all(void)
@@ -627,6 +644,8 @@ _Noreturn static void killed(Task *t, int signo)
 {
     if (!t->vfork_child)
         store_save();
+    if (unlikely(t->debug))
+        debug_end(t, W_EXITCODE(0, signo));
     signal_die(signo);
 }
 
@@ -673,6 +692,19 @@ static bool take(Task *t, siginfo_t *info)
     return signal_held(t) && held_take(&s->held, ~s->mask, info);
 }
 
+/* What the kernel does by itself when no debugger wants to know of it first. All signals are blocked. */
+static void default_action(Task *t, int signo)
+{
+    if (!(STOPPING & BIT(signo)))
+        killed(t, signo);
+    host_action(signo, NULL, 0);
+    raw_syscall(SYS_tgkill, (u64)getpid(), (u64)gettid(), (u64)signo, 0, 0, 0);
+    host_set_mask(ALL_SIGNALS & ~BIT(signo)); /* here it stops, until SIGCONT */
+    host_set_mask(ALL_SIGNALS);
+    GuestAction now = action_get(t->signals->actions, signo);
+    host_follow(signo, &now);
+}
+
 bool signal_deliver(Task *t)
 {
     SignalState *s = t->signals;
@@ -684,6 +716,10 @@ bool signal_deliver(Task *t)
             signal_block_all();
         if (!take(t, &info))
             break;
+        if (unlikely(t->debug) && !debug_signal(t, &info)) {
+            signal_unblock(t);
+            continue;
+        }
         GuestAction action = action_get(s->actions, info.si_signo);
         if (is_ignored(&action, info.si_signo)) {
             /* nothing */
@@ -694,6 +730,8 @@ bool signal_deliver(Task *t)
         } else if (REPORTED & BIT(info.si_signo)) {
             crash_guest(t, &info);
             killed(t, info.si_signo);
+        } else if (unlikely(t->debug)) {
+            default_action(t, info.si_signo);
         } else {
             /* The guest took its handler away meanwhile: the host's disposition is the default one now. */
             sent_requeue(&info);
@@ -755,7 +793,8 @@ void signal_fault(Task *t, int signo, int code, u64 addr)
     s->fault_write = false;
     if (log_on(int))
         log_printf("fault: signal %d code %d at pc 0x%lx, address 0x%lx\n", signo, code, t->pc, addr);
-    force(t, &info, &g);
+    if (likely(!t->debug) || debug_signal(t, &info))
+        force(t, &info, &g);
     /* Through the stub: if a signal is noted meanwhile, the mask is set after its delivery. */
     signal_set_mask(t, s->mask);
 }
@@ -763,7 +802,9 @@ void signal_fault(Task *t, int signo, int code, u64 addr)
 void signal_force(Task *t, const siginfo_t *info)
 {
     GuestSignal g = {0};
-    force(t, info, &g);
+    siginfo_t copy = *info;
+    if (likely(!t->debug) || debug_signal(t, &copy))
+        force(t, &copy, &g);
     signal_set_mask(t, t->signals->mask);
 }
 

@@ -118,6 +118,11 @@ bool signal_got_copies(const Task *t);
 /* The signals that the Task at `task`, as `read` reads it, has handlers for, a bit each. 0 or -EFAULT. */
 int signal_caught(MemReader *read, void *context, u64 task, u64 *caught);
 
+/* Abi.siginfo of guests whose siginfo_t is the host's. */
+void siginfo_as_is(void *out, const siginfo_t *info);
+/* All signals that the guest doesn't ignore come to us from now on, for the debugger; t is the only thread. */
+void signal_under_debugger(Task *t);
+
 /* Ends the process by a signal, as the kernel's default action does. */
 _Noreturn void signal_die(int signo);
 

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "cache.h"
+#include "gdb/debug.h"
 #include "linux/linux.h"
 #include "mem.h"
 #include "signal.h"
@@ -180,6 +181,8 @@ i64 thread_exit(Task *t, int status)
     if (!signal_thread_end(t))
         return -RESTART_NOINTR;
     rights_thread_end(t);
+    if (unlikely(t->debug) && thread_alone(t))
+        debug_end(t, t->tid == getpid() ? status : p->leader_status);
     if (t->tid == getpid())
         p->leader_status = status;
     pthread_mutex_lock(&p->lock);
@@ -210,6 +213,8 @@ void process_print_stats(Task *t)
 
 _Noreturn void process_exit(Task *t, int status)
 {
+    if (unlikely(t->debug))
+        debug_end(t, status);
     if (t->guest->elf_class != ELFCLASS64) /* the host's kernel doesn't know of the list */
         robust_list_exit(t);
     if (!t->vfork_child)
@@ -387,6 +392,8 @@ static i64 new_thread(Task *t, const CloneArgs *a)
 static void before_fork(Task *t)
 {
     Process *p = t->process;
+    if (unlikely(t->debug))
+        debug_before_fork(t);
     procfd_before_fork(p);
     tier_before_fork();
     pthread_mutex_lock(&p->brk_lock);
@@ -473,6 +480,8 @@ static i64 new_process(Task *t, const CloneArgs *a)
     before_fork(t);
     i64 pid = host_fork(a, &pidfd);
     after_fork(t, pid == 0);
+    if (unlikely(t->debug))
+        debug_after_fork(t, pid);
     if (pid == 0) {
         t->abi->clone_regs(t, a->stack ? a->stack + a->stack_size : 0, a->flags & CLONE_SETTLS, a->tls);
         t->abi->enter_thread(t);
@@ -524,6 +533,8 @@ static int vfork_main(void *arg)
         tell_started(v->start, t->tid);
     }
     signal_thread_start(t);
+    if (unlikely(t->debug))
+        debug_vfork_child(t);
     task_loop(t);
 }
 
@@ -589,8 +600,12 @@ static i64 new_vfork(Task *t, const CloneArgs *a)
     i64 pid = -ENOMEM;
     if (v.child) {
         signal_keep_stack(v.child, t);
+        if (unlikely(t->debug))
+            debug_before_vfork(t, v.child);
         pid = run_vfork(&v);
         self = t;
+        if (unlikely(t->debug))
+            debug_after_vfork(t);
     }
     if (pid > 0 && (a->flags & CLONE_PIDFD))
         put_tid(a->pidfd, v.pidfd);
@@ -618,6 +633,8 @@ static i64 new_sharing_process(Task *t, const CloneArgs *a)
     Vfork v = {.args = a, .start = &start, .pidfd = -1};
     signal_block_all();
     v.child = child_new(t, a);
+    if (v.child && unlikely(v.child->debug))
+        v.child->debug->loose = true;
     int error = v.child ? host_thread(t->process, true, lender_main, &v) : ENOMEM;
     if (error && v.child)
         child_free(v.child);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../lifter/host.h"
+#include "../runtime/gdb/debug.h"
 #include "../runtime/load.h"
 #include "../runtime/mem.h"
 #include "../runtime/perf.h"
@@ -231,7 +232,7 @@ static void opt_cpu(Args *a, const char *arg)
 
 static void opt_gdb(Args *a, const char *arg)
 {
-    refuse(a, "the gdb stub is not implemented yet; -d cpu,exec,in_asm traces a program without it");
+    a->options.gdb = *arg ? arg : NULL;
 }
 
 static void opt_log(Args *a, const char *arg)
@@ -399,6 +400,11 @@ static void opt_inherited(Args *a, const char *arg)
     if (parse_size(a, arg) > INT32_MAX)
         refuse(a, "wants a descriptor");
     a->options.inherited = arg;
+}
+
+static void opt_gdb_session(Args *a, const char *arg)
+{
+    a->options.gdb_session = arg;
 }
 
 static void opt_stats(Args *a, const char *arg)
@@ -571,6 +577,10 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
         perf_start(p->options.perf);
         ahead_perf();
     }
+    if (p->options.gdb_session && atoi(p->options.gdb_session) >= 0 && !debug_inherit(p, t, atoi(p->options.gdb_session)))
+        fail("--gdb-session %s: nothing that dragoman has left there", p->options.gdb_session);
+    if (p->options.gdb && !p->options.gdb_session && !debug_start(p, t, p->options.gdb, why, sizeof why))
+        fail("-g %s: %s", p->options.gdb, why);
     task_loop(t);
 }
 

@@ -195,4 +195,5 @@ const Guest guest_aarch64 = {
                             1u << HELPER_atomic_pair,
     .lift = lift,
     .reset = reset,
+    .debug = &debug_aarch64,
 };

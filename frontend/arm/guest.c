@@ -253,4 +253,5 @@ const Guest guest_arm = {
     .nhelpers = LEN(helpers),
     .lift = lift,
     .reset = reset,
+    .debug = &debug_arm,
 };

@@ -95,6 +95,7 @@ const Abi abi_aarch64 = {
     .syscall_bytes = 4,
     .push_frame = a64_push_frame,
     .pop_frame = a64_pop_frame,
+    .siginfo = siginfo_as_is,
     .enter_thread = a64_enter_thread,
     .clone_regs = clone_regs,
     .cpuinfo = cpuinfo,

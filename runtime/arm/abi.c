@@ -33,6 +33,11 @@ static void cpuinfo(FILE *f, int cpu)
             midr >> 24, midr >> 20 & 0xf, midr >> 4 & 0xfff, midr & 0xf);
 }
 
+static void siginfo(void *out, const siginfo_t *info)
+{
+    arm_siginfo_of(out, info);
+}
+
 static void clone_regs(Task *child, u64 stack, bool set_tls, u64 tls)
 {
     ArmState *s = arm_state(child);
@@ -93,6 +98,7 @@ const Abi abi_arm = {
     .syscall_bytes_odd = 2,
     .push_frame = arm_push_frame,
     .pop_frame = arm_pop_frame,
+    .siginfo = siginfo,
     .enter_thread = arm_enter_thread,
     .clone_regs = clone_regs,
     .cpuinfo = cpuinfo,

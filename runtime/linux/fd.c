@@ -60,6 +60,8 @@ Linux *linux_state(Process *p)
     if (!l)
         out_of_memory("the system calls");
     l->root = -1;
+    for (size_t i = 0; i < LEN(l->debug); i++)
+        l->debug[i] = -1;
     p->kernel = l;
     system_init(p, l);
     procfd_init(l);
@@ -136,6 +138,21 @@ static void note_range(Linux *l)
     l->span = high < 0 ? 0 : (u32)(high - low + 1);
 }
 
+/* Puts `other` in the place of the i-th hidden descriptor, or nothing if it is -1. */
+static void replace(Process *p, int i, int other)
+{
+    Linux *l = p->kernel;
+    int *users[] = {&l->root, &l->self, &p->exe_fd, &l->debug[0], &l->debug[1], &l->debug[2], &l->debug[3]};
+    for (size_t k = 0; k < LEN(users); k++)
+        if (*users[k] == l->hidden[i])
+            *users[k] = other;
+    if (other >= 0)
+        l->hidden[i] = other;
+    else
+        l->hidden[i] = l->hidden[--l->nhidden];
+    note_range(l);
+}
+
 int fd_hide(Process *p, int fd)
 {
     Linux *l = linux_state(p);
@@ -155,19 +172,15 @@ int fd_hide(Process *p, int fd)
     return high;
 }
 
-/* Puts `other` in the place of the i-th hidden descriptor, or nothing if it is -1. */
-static void replace(Process *p, int i, int other)
+void fd_close_hidden(Process *p, int fd)
 {
-    Linux *l = p->kernel;
-    int *users[] = {&l->root, &l->self, &p->exe_fd};
-    for (size_t k = 0; k < LEN(users); k++)
-        if (*users[k] == l->hidden[i])
-            *users[k] = other;
-    if (other >= 0)
-        l->hidden[i] = other;
-    else
-        l->hidden[i] = l->hidden[--l->nhidden];
-    note_range(l);
+    Linux *l = linux_state(p);
+    for (int i = 0; i < l->nhidden && fd >= 0; i++) {
+        if (l->hidden[i] != fd)
+            continue;
+        replace(p, i, -1);
+        close(fd);
+    }
 }
 
 bool fd_path(int fd, char path[PATH_MAX])

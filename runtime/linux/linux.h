@@ -80,7 +80,8 @@ typedef struct Linux {
     int self;        /* of this program's own file, or -1 */
     FileId exe, top; /* this program's own file, and the host's root directory */
     bool no_openat2; /* the host's kernel or its seccomp filter has none */
-    int hidden[8];   /* descriptors of ours */
+    int debug[4];    /* runtime/gdb's, or -1 */
+    int hidden[12];  /* descriptors of ours */
     _Atomic int nhidden;
     u32 lowest, span;                   /* they lie in [lowest, lowest + span) */
     struct rlimit limits[RLIM_NLIMITS]; /* the guest's RLIMIT_AS and RLIMIT_DATA */
@@ -153,6 +154,8 @@ i64 file_busy(const Task *t, const Path *path, bool follow);
 /* Moves fd, if it isn't -1, out of the guest's way, close-on-exec, and keeps its calls off it. The new one; -1 if there
  * is no room, and then fd is closed all the same. */
 int fd_hide(Process *p, int fd);
+/* Closes one of those. */
+void fd_close_hidden(Process *p, int fd);
 bool fd_is_hidden(const Linux *l, u32 fd);
 static inline bool fd_hidden(const Process *p, u32 fd)
 {

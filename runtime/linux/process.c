@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../../lifter/host.h"
+#include "../gdb/debug.h"
 #include "../load.h"
 #include "../perf.h"
 #include "../signal.h"
@@ -236,7 +237,7 @@ static i64 exec_guest(Exec *x)
 {
     const Options *o = &x->t->process->options;
     static const char *const tiers[] = {[TIER_INTERP] = "interp", [TIER_BASELINE] = "baseline", [TIER_LLVM] = "llvm"};
-    char numbers[7][24], cpus[2048], items[512] = "";
+    char numbers[8][24], cpus[2048], items[512] = "";
     char *argv0 = x->argv[FRONT] ? x->argv[FRONT] : (char *)"";
     size_t at = FRONT;
     char **argv = x->argv;
@@ -302,6 +303,10 @@ static i64 exec_guest(Exec *x)
         snprintf(numbers[6], sizeof numbers[6], "%ld", inherited);
         STRING("--inherited", numbers[6])
     }
+    if (o->gdb || o->gdb_session) { /* which isn't to be asked for anew */
+        snprintf(numbers[7], sizeof numbers[7], "%d", x->t->debug ? debug_hand_on(x->t) : -1);
+        STRING("--gdb-session", numbers[7])
+    }
     argv[--at] = (char *)"run";
     argv[--at] = (char *)"dragoman";
 #undef NUMBER
@@ -309,6 +314,8 @@ static i64 exec_guest(Exec *x)
     x->ours = true;
     i64 error = exec_self(x, argv + at);
     x->ours = false;
+    if (x->t->debug)
+        debug_keep(x->t);
     if (inherited >= 0)
         close((int)inherited);
     if (!lost(error))

@@ -6,6 +6,7 @@
 
 #include "../cache.h"
 #include "../tier.h"
+#include "../gdb/debug.h"
 #include "linux.h"
 
 static void stop(Task *t)
@@ -91,9 +92,13 @@ SYSCALL(keyctl)
  * namespace: the compile thread doesn't count. */
 static i64 enter(Task *t, long nr, u64 a, u64 b)
 {
+    if (unlikely(t->debug))
+        debug_pause(t);
     stop(t);
     i64 result = rights_call(t, nr, a, b, 0, 0, 0);
     start(t);
+    if (unlikely(t->debug))
+        debug_resume(t);
     return result;
 }
 

@@ -98,6 +98,7 @@ const Abi abi_x86_64 = {
     .syscall_bytes = 2,
     .push_frame = x86_push_frame,
     .pop_frame = x86_pop_frame,
+    .siginfo = siginfo_as_is,
     .enter_thread = x86_enter_thread,
     .clone_regs = clone_regs,
     .cpuinfo = cpuinfo,

@@ -1,0 +1,50 @@
+/* What a debugger knows of a guest: its registers by gdb's names and numbers, and what the kernel writes of them into core files.
+ * A guest's table is in frontend/<isa>/debug.c. */
+#ifndef DRAGOMAN_DEBUGGER_H
+#define DRAGOMAN_DEBUGGER_H
+
+#include "task.h"
+
+/* The functions below are for Tasks that are stopped: debug->leave has been called on their host threads, so that nothing of their
+ * registers is anywhere but in the Task. */
+
+/* A register, whose number is its place in the table. */
+typedef struct DebugReg {
+    const char *name;
+    u16 bits;
+    u8 feature;       /* index of DebugGuest.features, in ascending order */
+    i8 dwarf;         /* DWARF's number of it, -1 for none or if unwinding has no use of it */
+    const char *type; /* in the target description */
+    u16 offset;       /* in Task.state: of the lowest byte */
+    u16 slot;         /* bytes that it has there; those behind its own are 0 */
+    u64 (*get)(Task *t); /* instead, of what isn't kept as the architecture shows it */
+    void (*set)(Task *t, u64 v);
+} DebugReg;
+
+/* A feature of gdb's target descriptions (its manual, appendix G): the types that it defines, as XML, and its name. */
+typedef struct DebugFeature {
+    const char *name, *types;
+} DebugFeature;
+
+typedef struct DebugGuest {
+    const char *architecture; /* gdb's name */
+    const DebugFeature *features;
+    u8 nfeatures;
+    const DebugReg *regs;
+    u8 nregs;
+    u8 pc, sp, fp;            /* numbers; the frame pointer is where frame records are linked from */
+    u8 ra;                    /* DWARF's number of the register that has the return address on a function's entry, or of the column */
+    bool frame_records;       /* fp points at the caller's fp, behind which is the return address */
+    bool watch_before;        /* watchpoints are told before the access, which the debugger then steps over */
+    const u8 *general;        /* of NT_PRSTATUS's pr_reg, in order: numbers, or DEBUG_NONE for a word of zeroes */
+    u8 ngeneral;
+    /* The note with floating-point registers: its type, *size of its bytes at out (1 KiB at most). */
+    u32 (*float_note)(Task *t, u8 *out, u32 *size);
+    const char *float_owner;  /* that note's name: "CORE" or "LINUX" */
+    /* Called on t's own host thread: collects in the Task what the host's registers have of the guest's; and puts it back. */
+    void (*leave)(Task *t);
+    void (*enter)(Task *t);
+} DebugGuest;
+#define DEBUG_NONE 0xff
+
+#endif
