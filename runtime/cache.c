@@ -540,6 +540,7 @@ void cache_flush(Task *t, u64 flushes, Flush what)
     }
     cache.npages = 0;
     ahead_disconnect();
+    store_collect();
     cache.baseline.count = 0;
     cache.live[0] = cache.dead[0] = 0;
     if (regions)

@@ -22,10 +22,10 @@
 #include "cache.h"
 #include "crash.h"
 #include "gdb/debug.h"
-#include "sent.h"
-#include "store.h"
-#include "linux/linux.h"
 #include "host/x86_64/operand.h"
+#include "linux/linux.h"
+#include "sent.h"
+#include "tier.h"
 
 #define ALL_SIGNALS (~(u64)0)
 #define UNBLOCKABLE (BIT(SIGKILL) | BIT(SIGSTOP))
@@ -643,7 +643,7 @@ _Noreturn void signal_die(int signo)
 _Noreturn static void killed(Task *t, int signo)
 {
     if (!t->vfork_child)
-        store_save();
+        tier_save();
     if (unlikely(t->debug))
         debug_end(t, W_EXITCODE(0, signo));
     signal_die(signo);

@@ -14,6 +14,7 @@
 
 #include "../lifter/host.h"
 #include "cache.h"
+#include "heat.h"
 #include "linux/linux.h"
 #include "unitdir.h"
 #include "unitfile.h"
@@ -23,6 +24,7 @@ enum {
     NAME = 33,          /* a file's name with its NUL: 128 bits in hexadecimal digits */
     FEW = 24,           /* units that aren't worth a write */
 };
+enum : i64 { MOST_CREDIT = 60000000000 }; /* ns */
 
 /* A file of the guest's. Its inode says which it is as long as it is mapped; what it has is known by content. */
 typedef struct StoreFile {
@@ -33,8 +35,18 @@ typedef struct StoreFile {
     UnitFile file;
     u64 seen; /* bytes of it that were there when it was opened, or are this process's */
     UnitStage stage;
+    bool heat_loaded;
+    Heat heat; /* of earlier runs */
+    Heat ran;  /* in this one */
     struct StoreFile *next;
 } StoreFile;
+
+/* A block whose counter counts, and where that begins. */
+typedef struct Counting {
+    StoreFile *file;
+    const Block *block;
+    u64 offset, from;
+} Counting;
 
 static struct Store {
     int dir; /* hidden; -1: nothing is kept */
@@ -42,6 +54,9 @@ static struct Store {
     u64 limit;
     bool stopped;
     StoreFile *files;
+    StoreFile *program; /* the first one */
+    Counting *counting;
+    u32 ncounting, counting_room;
 } store = {.dir = -1};
 
 /* -- where ------------------------------------------------------------------------------------------------------------------- */
@@ -194,6 +209,7 @@ void store_file(int fd)
             now.next = store.files;
             *new = now;
             store.files = new;
+            store.program = store.program ? store.program : new;
         }
     }
     cache_unlock();
@@ -274,16 +290,91 @@ void store_add_region(const StorePlace *where, const Unit *u, const Region *r)
     free(guest);
 }
 
-void store_save(void)
+/* -- heat
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static void heat_name(const StoreFile *f, char name[NAME + 8])
+{
+    snprintf(name, NAME + 8, "%s.heat", f->name);
+}
+
+static const Heat *heat_of(StoreFile *f)
+{
+    char name[NAME + 8];
+    heat_name(f, name);
+    if (!f->heat_loaded)
+        heat_load(&f->heat, store.dir, name);
+    f->heat_loaded = true;
+    return &f->heat;
+}
+
+u64 store_heat(const StorePlace *where, const Block *b)
+{
+    if (!where->file)
+        return 0;
+    u64 ran = heat_at(heat_of(where->file), where->offset);
+    Counting *more = unit_room(store.counting, &store.counting_room, store.ncounting + 1, sizeof *more);
+    if (!more)
+        return ran;
+    store.counting = more;
+    more[store.ncounting++] = (Counting){.file = where->file, .block = b, .offset = where->offset, .from = ran};
+    return ran;
+}
+
+void store_collect(void)
+{
+    for (u32 i = 0; i < store.ncounting; i++) {
+        const Counting *c = &store.counting[i];
+        if (c->block->ran > c->from)
+            heat_add(&c->file->ran, c->offset, c->block->ran - c->from);
+    }
+    store.ncounting = 0;
+}
+
+bool store_is_open(void)
+{
+    return store.dir >= 0 && !store.stopped;
+}
+
+i64 store_credit(void)
+{
+    return store.program ? heat_of(store.program)->credit_ns : 0;
+}
+
+/* Adds what has run here to what the file says by now. */
+static void save_heat(StoreFile *f, i64 credit_ns)
+{
+    char name[NAME + 8];
+    Heat h;
+    heat_name(f, name);
+    heat_load(&h, store.dir, name);
+    for (u32 i = 0; i < f->ran.count; i++)
+        heat_add(&h, f->ran.spots[i].offset, f->ran.spots[i].ran);
+    if (f == store.program)
+        h.credit_ns = credit_ns > MOST_CREDIT - h.credit_ns ? MOST_CREDIT : h.credit_ns + credit_ns;
+    heat_save(&h, store.dir, name);
+    heat_free(&h);
+    heat_free(&f->ran);
+}
+
+/* -- the end
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+void store_save(i64 credit_ns)
 {
     if (store.dir < 0 || !store.files)
         return;
     bool written = false;
     if (!cache_lock_soon())
         return;
-    for (StoreFile *f = store.files; f; f = f->next)
+    store_collect();
+    for (StoreFile *f = store.files; f; f = f->next) {
         if (f->stage.count >= FEW || f->stage.regions)
             written |= save_file(f);
+        if (f->ran.count || (f == store.program && credit_ns))
+            save_heat(f, credit_ns);
+    }
     cache_unlock();
     int top = written ? openat(store.dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (top >= 0) {
@@ -294,6 +385,10 @@ void store_save(void)
 
 void store_after_fork(void)
 {
-    for (StoreFile *f = store.files; f; f = f->next)
+    for (StoreFile *f = store.files; f; f = f->next) {
         unitstage_free(&f->stage);
+        heat_free(&f->ran);
+    }
+    for (u32 i = 0; i < store.ncounting; i++)
+        store.counting[i].from = store.counting[i].block->ran;
 }

@@ -34,8 +34,17 @@ bool store_find_region(const StorePlace *where, UnitBuffer *scratch, Unit *out, 
 void store_add(const StorePlace *where, const Unit *u, const u8 *guest);
 void store_add_region(const StorePlace *where, const Unit *u, const Region *r);
 
-/* Writes what was kept, if it is worth it. Takes the translation lock. */
-void store_save(void);
+/* How often the block there has run in earlier runs. How often b does in this one, by its counter less that, is added
+ * when the process ends; until store_collect, before blocks are freed, b must stay. */
+u64 store_heat(const StorePlace *where, const Block *b);
+void store_collect(void);
+/* Whether anything is kept; CPU time that earlier runs of the program have left for LLVM (tier.c). */
+bool store_is_open(void);
+i64 store_credit(void);
+
+/* Writes what was kept, if it is worth it; `credit_ns` is what this run leaves or (less than 0) has used of earlier
+ * ones'. Takes the translation lock. */
+void store_save(i64 credit_ns);
 /* In a forked child: what its parent made is the parent's to write. */
 void store_after_fork(void);
 

@@ -30,7 +30,6 @@
 #include "linux/linux.h"
 #include "mem.h"
 #include "signal.h"
-#include "store.h"
 #include "tier.h"
 
 #ifndef CLONE_CLEAR_SIGHAND
@@ -167,7 +166,7 @@ _Noreturn static void end_process(Process *p, int status)
 {
     if (!atomic_exchange(&p->exiting, true)) {
         procfd_tell(p);
-        store_save();
+        tier_save();
         print_stats(p);
     }
     exit_group(status);

@@ -23,26 +23,29 @@
 #include "thread.h"
 
 enum : u32 {
-    /* Entries until a block is hot, and how often the instructions of a region have run, on average, when it is compiled.
-     * LLVM takes about 0.2 ms an instruction and saves half a nanosecond each time it runs: with what has been spent by
-     * then about as much as LLVM will, a program is never much worse off than with the better of both. */
+    /* Entries until a block is hot, and how often the instructions of a region have run, on average, when it is
+     * compiled. LLVM takes about 0.2 ms an instruction and saves half a nanosecond each time it runs: with what has
+     * been spent by then about as much as LLVM will, a program is never much worse off than with the better of both. */
     THRESHOLD = 400000,
-    /* Entries until those by forward jumps aren't counted any more: what leads to the block counts, and counting costs as much as
-     * five instructions. */
+    /* Entries until those by forward jumps aren't counted any more: what leads to the block counts, and counting costs
+     * as much as five instructions. */
     SETTLED = 20000,
-    SAMPLES = 64, LONGEST = 4096, /* that a threshold takes, and entries between two of them (Task.sample) */
+    SAMPLES = 64,
+    LONGEST = 4096, /* that a threshold takes, and entries between two of them (Task.sample) */
     /* Under --tier=llvm, where the guest waits for LLVM. Most of a program's code runs a few times only, and having
      * LLVM compile that would take minutes for an interpreter's start; --hot 0 does. */
     LLVM_THRESHOLD = 500,
-    WARM = 16,   /* a block that has run once for so many times that the first one has is worth having in a region */
-    COVERED = 8, /* a block inside another region becomes hot in so many times that */
+    WARM = 16,     /* a block that has run once for so many times that the first one has is worth having in a region */
+    UNWEIGHED = 1, /* a Block.limit: when the block is counted first it is seen how often it has run in earlier runs */
+    COVERED = 8,   /* a block inside another region becomes hot in so many times that */
     NEVER = UINT32_MAX,
-    NS_PER_INSN = 200000, /* LLVM's CPU time for an instruction, about, */
+    NS_PER_INSN = 200000,  /* LLVM's CPU time for an instruction, about, */
     INSNS_PER_REGION = 10, /* and what a region costs beside */
-    ROUNDS = 4,  /* what goes round so many times is a loop */
-    EXACT_PRICE = 8, /* times as many runs where each access must find all state stored */
-    SHARE = 3,   /* compiling takes at most one part in so many of the CPU time that the program has used itself; */
-    START_NS = 25000000, /* and LLVM's start costs this */
+    ROUNDS = 4,            /* what goes round so many times is a loop */
+    EXACT_PRICE = 8,       /* times as many runs where each access must find all state stored */
+    SHARE = 3, /* compiling takes at most one part in so many of the CPU time that the program has used itself; */
+    START_NS = 25000000,  /* and LLVM's start costs this; */
+    LONG_NS = 50000000,   /* what is over before has no use for it */
     STACK_SIZE = 8 << 20, /* LLVM recurses */
 };
 
@@ -80,10 +83,22 @@ i32 tier_threshold(void)
     return o->hot >= 0 ? o->hot : o->tier == TIER_LLVM ? LLVM_THRESHOLD : THRESHOLD;
 }
 
-u32 tier_first_limit(void)
+/* Of a block whose earlier runs have been looked up, if it can have any. */
+static u32 first_limit(void)
 {
     u32 limit = (u32)tier_threshold() < SETTLED ? (u32)tier_threshold() : SETTLED;
     return limit ? limit : 1;
+}
+
+/* Whether what earlier runs have executed counts in this one. */
+static bool remembers(void)
+{
+    return the_process->options.tier == TIER_AUTO && the_process->options.hot < 0 && store_is_open();
+}
+
+u32 tier_first_limit(void)
+{
+    return remembers() ? UNWEIGHED : first_limit();
 }
 
 u32 tier_sample_mean(void)
@@ -292,11 +307,35 @@ static u64 entries_of(const Block *b)
     return b->tier == TIER_BASELINE ? b->ran : (u32)tier_threshold();
 }
 
-/* Blocks that ran rarely stay out: they would make the region larger and its hot paths worse. */
-static bool is_warm(void *first, u64 pc)
+/* What a region is formed around, and where that is mapped. */
+typedef struct Forming {
+    const Guest *guest;
+    Block *first;
+    const Mapping *map; /* NULL: nowhere */
+} Forming;
+
+/* Adds what the block has run in earlier runs to its counter. */
+static void weigh(const Forming *f, Block *b)
 {
-    const Block *b = cache_lookup(pc);
-    return b && (b->settled || entries_of(b) >= entries_of(first) / WARM);
+    if (b->tier != TIER_BASELINE || b->limit != UNWEIGHED || !remembers())
+        return;
+    b->limit = first_limit();
+    u64 address = code_address(f->guest, b->pc);
+    if (!f->map || address < f->map->start || address >= f->map->end)
+        return;
+    StorePlace place = store_place(f->guest, f->map, b->pc);
+    u64 ran = b->ran + store_heat(&place, b);
+    b->ran = ran < NEVER / 2 ? (u32)ran : NEVER / 2;
+}
+
+/* Blocks that ran rarely stay out: they would make the region larger and its hot paths worse. */
+static bool is_warm(void *context, u64 pc)
+{
+    const Forming *f = context;
+    Block *b = cache_lookup(pc);
+    if (b)
+        weigh(f, b);
+    return b && (b->settled || entries_of(b) >= entries_of(f->first) / WARM);
 }
 
 /* How often a member of the first one's region has run: what isn't known is taken for half as often. */
@@ -320,6 +359,12 @@ static bool goes_round(const Region *r)
     return back >= ROUNDS * in;
 }
 
+/* CPU time of the process but for LLVM. */
+static i64 own_ns(void)
+{
+    return (i64)cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - (i64)tier.spent_ns;
+}
+
 /* Whether compiling the region now is a good use of the user's time. */
 static bool pays(const Region *r, const Block *first)
 {
@@ -335,9 +380,16 @@ static bool pays(const Region *r, const Block *first)
         return executed >= (insns - INSNS_PER_REGION) * (u32)o->hot;
     if (!goes_round(r) || executed < insns * THRESHOLD * (r->exact ? EXACT_PRICE : 1))
         return false;
-    u64 spent = tier.spent_ns, all = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
-    u64 own = all > spent ? all - spent : 0;
-    return (spent ? spent : START_NS) + (tier.waiting + insns) * NS_PER_INSN <= own / SHARE;
+    i64 spent = (i64)tier.spent_ns, own = own_ns();
+    i64 price = (spent ? spent : START_NS) + (i64)(tier.waiting + insns) * NS_PER_INSN;
+    return own >= LONG_NS && price <= own / SHARE + (remembers() ? store_credit() : 0);
+}
+
+void tier_save(void)
+{
+    i64 own = own_ns();
+    i64 spent = (i64)(tier.spent_ns + tier.waiting * NS_PER_INSN); /* what is not done is lost */
+    store_save(remembers() && own >= LONG_NS ? own / SHARE - spent : 0);
 }
 
 /* Remembers the region's blocks, and keeps them from becoming hot by themselves while it is being compiled. */
@@ -377,6 +429,9 @@ static Job *form_job(const Task *t)
     bool mapped = !mem_code_fault(t->process->mem, code_address(t->guest, t->pc), &code, &map);
     cache_lock();
     Block *b = cache_lookup(t->pc);
+    Forming forming = {.guest = t->guest, .first = b, .map = mapped ? &map : NULL};
+    if (b)
+        weigh(&forming, b);
     bool out = b && b->tier == TIER_BASELINE && b->ran >= b->limit;
     if (out && !b->settled && (u32)tier_threshold() > SETTLED) {
         b->limit = (u32)tier_threshold();
@@ -388,7 +443,7 @@ static Job *form_job(const Task *t)
     }
     if (job) {
         job->flushes = cache_flushes();
-        job->region = region_form(t->guest, b->pc, is_warm, b);
+        job->region = region_form(t->guest, b->pc, is_warm, &forming);
         if (job->region) {
             job->region->exact = cache_is_exact();
             job->region->flushes = cache_is_flushing();

@@ -6,6 +6,8 @@
 
 /* Block.limit of a new baseline block. */
 u32 tier_first_limit(void);
+/* The process ends, or becomes another program: what it has made and learnt is kept on disk (store_save). */
+void tier_save(void);
 /* What a new thread's sample_mean is. */
 u32 tier_sample_mean(void);
 /* Entries after which a baseline block is hot. */

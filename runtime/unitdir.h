@@ -4,7 +4,7 @@
 
 #include "../include/base.h"
 
-/* Calls f for each unit file below the directory `top`, with the directory it is in, that one's name and its own. */
+/* Calls f for each file below the directory `top`, with the directory it is in, that one's name and its own. */
 typedef void UnitVisitor(void *context, int dir, const char *flavour, const char *name);
 void unitdir_each(int top, UnitVisitor *f, void *context);
 

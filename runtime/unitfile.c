@@ -613,15 +613,17 @@ static int write_segment(int fd, u64 at, const UnitStage *s, const char *title)
     return error;
 }
 
-/* A new file of one segment, in the place of the old one. */
-static int rewrite(int dir, const char *name, const UnitStage *s, const char *title)
+/* A file that is to have this name when it is complete; open for writing, or -errno. */
+static int begin_file(int dir, const char *name, char temporary[NAME_MAX])
 {
-    char temporary[NAME_MAX];
-    snprintf(temporary, sizeof temporary, "%s.%d", name, (int)getpid());
+    snprintf(temporary, NAME_MAX, "%s.%d", name, (int)getpid());
     int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -errno;
-    int error = write_segment(fd, 0, s, title);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Gives it its name, unless there has been an error. */
+static int end_file(int dir, const char *name, const char *temporary, int fd, int error)
+{
     close(fd);
     if (!error && renameat(dir, temporary, dir, name))
         error = -errno;
@@ -630,11 +632,26 @@ static int rewrite(int dir, const char *name, const UnitStage *s, const char *ti
     return error;
 }
 
+/* A new file of one segment, in the place of the old one. */
+static int rewrite(int dir, const char *name, const UnitStage *s, const char *title)
+{
+    char temporary[NAME_MAX];
+    int fd = begin_file(dir, name, temporary);
+    return fd < 0 ? fd : end_file(dir, name, temporary, fd, write_segment(fd, 0, s, title));
+}
+
 /* Whether a file may be so long: to exceed the limit is a signal, not an error. */
 static bool within_limit(u64 size)
 {
     struct rlimit limit;
     return getrlimit(RLIMIT_FSIZE, &limit) == 0 && size <= limit.rlim_cur;
+}
+
+int unitfile_replace(int dir, const char *name, const void *bytes, size_t size)
+{
+    char temporary[NAME_MAX];
+    int fd = within_limit(size) ? begin_file(dir, name, temporary) : -EFBIG;
+    return fd < 0 ? fd : end_file(dir, name, temporary, fd, write_all(fd, bytes, size, 0));
 }
 
 static int append_locked(int fd, int dir, const char *name, UnitStage *s, const char *title, u64 *seen)

@@ -69,6 +69,9 @@ void unitstage_free(UnitStage *s);
  * process is doing so, and whatever else there is; the file is as it was then. */
 int unitfile_append(int dir, const char *name, UnitStage *s, const char *title, u64 *seen);
 
+/* Puts a file of these bytes in the place of the one with that name. 0 or -errno: that is as it was then. */
+int unitfile_replace(int dir, const char *name, const void *bytes, size_t size);
+
 /* Whether the file, or directory, is the user's or root's and only its owner may write it. */
 bool unitfile_trusts(int fd, bool directory);
 

@@ -36,6 +36,8 @@ static void visit(void *context, int dir, const char *flavour, const char *name)
 {
     Total *t = context;
     UnitFileStat s;
+    if (strchr(name, '.')) /* no file of units, but what belongs to one */
+        return;
     int error = unitfile_stat(dir, name, &s);
     if (error) {
         fprintf(stderr, "dragoman: cache: %s/%s: %s\n", flavour, name, strerror(-error));

@@ -15,8 +15,8 @@
 #include "../load.h"
 #include "../perf.h"
 #include "../signal.h"
-#include "../store.h"
 #include "../thread.h"
+#include "../tier.h"
 #include "linux.h"
 
 #ifndef AT_EXECVE_CHECK
@@ -149,7 +149,7 @@ static i64 host_exec(Exec *x, int dir, const char *name, char **argv, u64 flags)
         fd_lower_limit(&x->limit);
     if (signal_before_exec(x->t)) {
         if (!x->t->vfork_child)
-            store_save();
+            tier_save();
         process_print_stats(x->t);
         error = dir == AT_FDCWD && !flags ? raw_syscall(__NR_execve, (u64)name, (u64)argv, x->envp, 0, 0, 0)
                                           : raw_syscall(__NR_execveat, (u64)dir, (u64)name, (u64)argv, x->envp, flags, 0);
