@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../runtime/load.h"
 #include "../runtime/runtime.h"
 #include "command.h"
 #include "version.h"
@@ -320,13 +321,13 @@ static void add_source(Bench *b, const char *file)
 static void find_compilers(const Bench *b, const Language *l, char native[PATH_MAX], char cross[PATH_MAX])
 {
     char name[64];
-    snprintf(name, sizeof name, "%s-linux-gnu-%s", b->guest->name, l->guest);
+    const char *triplet = abi_of(b->guest)->triplets[0];
+    snprintf(name, sizeof name, "%s-%s", triplet, l->guest);
     if (!find_tool(l->native, native))
         fail("%s not found: a compiler of this machine is needed (Debian: apt-get install %s libc6-dev)", l->native,
              l->guest);
     if (!find_tool(name, cross))
-        fail("%s not found: a compiler for the guest is needed (Debian: apt-get install %s-%s-linux-gnu)", name,
-             l->guest, b->guest->name);
+        fail("%s not found: a compiler for the guest is needed (Debian: apt-get install %s-%s)", name, l->guest, triplet);
 }
 
 static void build_all(Bench *b)
@@ -781,8 +782,8 @@ static int parse(Bench *b, int argc, char **argv, int at)
             continue;
         }
         bool runs = !strcmp(o, "--runs"), json = !strcmp(o, "--json"), svg = !strcmp(o, "--svg");
-        bool chosen = !strcmp(o, "--ways");
-        if (!(runs || json || svg || chosen))
+        bool chosen = !strcmp(o, "--ways"), arch = !strcmp(o, "--arch");
+        if (!(runs || json || svg || chosen || arch))
             fail("no such option: %s ('dragoman help bench' lists those there are)", o);
         if (at + 1 == argc)
             fail("%s wants an argument ('dragoman help bench' explains)", o);
@@ -793,6 +794,8 @@ static int parse(Bench *b, int argc, char **argv, int at)
             b->svg = value;
         if (chosen)
             choose_ways(b, value);
+        if (arch && !(b->guest = guest_find(value, strlen(value))))
+            fail("--arch: there is no guest '%s'", value);
         if (runs) {
             b->runs = atoi(value);
             if (b->runs < 1 || b->runs > MAX_RUNS)
