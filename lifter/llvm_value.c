@@ -277,7 +277,8 @@ static LLVMValueRef carry_of_kind(Gen *g, u32 kind, LLVMValueRef a, LLVMValueRef
     return LLVMBuildICmp(g->b, LLVMIntULT, LLVMBuildAdd(g->b, a, b, ""), a, "");
 }
 
-/* What isn't known here is most likely the carry of a long sum that a loop makes word by word. */
+/* What isn't known here is most likely the carry of a long sum that a loop makes word by word, or what a block before has compared in
+ * words. */
 static LLVMValueRef flag_carry(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
 {
     LLVMValueRef kind = arg[0];
@@ -285,26 +286,34 @@ static LLVMValueRef flag_carry(Gen *g, const Op *op, const LLVMValueRef *arg, u3
         LLVMValueRef c = carry_of_kind(g, (u32)LLVMConstIntGetZExtValue(kind), arg[1], arg[2]);
         return LLVMBuildZExt(g->b, c, g->i32, "");
     }
-    LLVMBasicBlockRef sum_bb = fp_new_bb(g), other_bb = fp_new_bb(g), done = fp_new_bb(g);
+    LLVMBasicBlockRef sum_bb = fp_new_bb(g), compared_bb = fp_new_bb(g), other_bb = fp_new_bb(g), done = fp_new_bb(g);
+    LLVMBasicBlockRef not_sum_bb = fp_new_bb(g);
     LLVMValueRef base = LLVMBuildAnd(g->b, kind, constant(kind, ~(u64)FLAG_CARRY_IN), "");
-    LLVMValueRef other = LLVMBuildICmp(g->b, LLVMIntNE, base, constant(kind, FLAG_ADD64), "");
-    fp_rare_branch(g, other, other_bb, sum_bb);
+    LLVMValueRef is_sum = LLVMBuildICmp(g->b, LLVMIntEQ, base, constant(kind, FLAG_ADD64), "");
+    LLVMBuildCondBr(g->b, is_sum, sum_bb, not_sum_bb);
+    LLVMPositionBuilderAtEnd(g->b, not_sum_bb);
+    LLVMValueRef other = LLVMBuildICmp(g->b, LLVMIntNE, kind, constant(kind, FLAG_SUB32), "");
+    fp_rare_branch(g, other, other_bb, compared_bb);
 
     LLVMPositionBuilderAtEnd(g->b, sum_bb);
     LLVMValueRef in = LLVMBuildAnd(g->b, LLVMBuildLShr(g->b, kind, constant(kind, 3), ""), constant(kind, 1), "");
     LLVMValueRef sum[] = {arg[1], arg[2], in}, c;
     sum_with_carry(g, sum, &c);
-    LLVMValueRef value[2] = {LLVMBuildZExt(g->b, c, g->i32, "")};
+    LLVMValueRef value[3] = {LLVMBuildZExt(g->b, c, g->i32, "")};
+    LLVMBuildBr(g->b, done);
+
+    LLVMPositionBuilderAtEnd(g->b, compared_bb);
+    value[1] = LLVMBuildZExt(g->b, carry_of_kind(g, FLAG_SUB32, arg[1], arg[2]), g->i32, "");
     LLVMBuildBr(g->b, done);
 
     LLVMPositionBuilderAtEnd(g->b, other_bb);
-    value[1] = llvm_call_body(g, op, arg, true);
-    LLVMBasicBlockRef way[2] = {sum_bb, other_bb};
+    value[2] = llvm_call_body(g, op, arg, true);
+    LLVMBasicBlockRef way[3] = {sum_bb, compared_bb, other_bb};
     LLVMBuildBr(g->b, done);
 
     LLVMPositionBuilderAtEnd(g->b, done);
     LLVMValueRef phi = LLVMBuildPhi(g->b, g->i32, "");
-    LLVMAddIncoming(phi, value, way, 2);
+    LLVMAddIncoming(phi, value, way, 3);
     return phi;
 }
 _Static_assert(FLAG_CARRY_IN == 1 << 3, "the shift");

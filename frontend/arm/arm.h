@@ -35,6 +35,7 @@ enum {
     OWN_KEPT,      /* 1 + the W of a condition, << 8 | the condition, as long as nothing changes the flags */
     OWN_BITS,      /* 1 + the W whose bits 31..28 the flags were set from, likewise */
     OWN_IT,        /* the instruction is in an IT block */
+    OWN_STANDARD,  /* its arithmetic is by the standard floating-point control */
 };
 
 /* -- conditions (cond.c) -------------------------------------------------------------------------------------------- */
@@ -62,15 +63,28 @@ static inline bool in_it(const Lift *l)
     return l->own[OWN_IT];
 }
 
+/* Is it the same whether the condition holds? So it is with the kind of flags, mostly, which stays known then. */
+static inline bool is_same(const Lift *l, Val v, Val old)
+{
+    const Op *a = &l->ir->ops[v], *b = &l->ir->ops[old];
+    return v == old || (a->code == b->code && (a->code == IR_const32 || a->code == IR_const64) && a->imm == b->imm);
+}
+
 /* v if the condition holds, else what is there. */
 static inline Val chosen32(Lift *l, u32 offset, Val v)
 {
-    return l->own[OWN_CONDITION] ? select32(l, (Val)(l->own[OWN_CONDITION] - 1), v, get32(l, offset)) : v;
+    if (!l->own[OWN_CONDITION])
+        return v;
+    Val old = get32(l, offset);
+    return is_same(l, v, old) ? old : select32(l, (Val)(l->own[OWN_CONDITION] - 1), v, old);
 }
 
 static inline Val chosen64(Lift *l, u32 offset, Val v)
 {
-    return l->own[OWN_CONDITION] ? select64(l, (Val)(l->own[OWN_CONDITION] - 1), v, get64(l, offset)) : v;
+    if (!l->own[OWN_CONDITION])
+        return v;
+    Val old = get64(l, offset);
+    return is_same(l, v, old) ? old : select64(l, (Val)(l->own[OWN_CONDITION] - 1), v, old);
 }
 
 static inline void put_state32(Lift *l, u32 offset, Val v)
@@ -85,6 +99,7 @@ static inline void put_state64(Lift *l, u32 offset, Val v)
 
 /* Terminators that know the mode: where an instruction ends its block, ITSTATE is brought up to date first. */
 void arm_sync_it(Lift *l);
+void arm_own_fp(Lift *l); /* before one that doesn't: the floating-point control is FPSCR's */
 u64 arm_next(const Lift *l);                       /* the pc of the next instruction */
 void arm_jump(Lift *l, u64 pc);                    /* conditional: else to the next */
 void arm_jump_to(Lift *l, Val address);            /* X: bit 0 is the instruction set */

@@ -28,6 +28,7 @@ static u64 put_link(Lift *l)
 {
     u64 back = (u32)l->next | thumb_bit(l);
     needs_branch(l);
+    arm_own_fp(l);
     put_rx(l, 14, code_at(l, back));
     arm_sync_it(l);
     return back | (l->mode & ~ARM_THUMB);
@@ -50,6 +51,7 @@ LIFT(bx)
         return;
     }
     needs_branch(l);
+    arm_own_fp(l);
     arm_sync_it(l);
     end_ret(l, rx(l, 14));
 }
@@ -70,7 +72,7 @@ static void conditional(Lift *l, u32 cond, i32 offset)
     if (in_it(l))
         undefined(l);
     else
-        end_branch(l, arm_cond(l, (Cond)cond), (u32)target, arm_next(l));
+        end_branch(l, arm_cond(l, (Cond)cond), (u32)target | (l->mode & ARM_STANDARD), arm_next(l));
 }
 
 LIFT(t16_b) { branch(l, sext(i->imm11, 11) * 2); }
@@ -83,7 +85,7 @@ LIFT(t16_cbz)
     if (in_it(l))
         undefined(l);
     else
-        end_branch(l, i->nz ? ne32(l, v, zero) : eq32(l, v, zero), (u32)target, arm_next(l));
+        end_branch(l, i->nz ? ne32(l, v, zero) : eq32(l, v, zero), (u32)target | (l->mode & ARM_STANDARD), arm_next(l));
 }
 
 LIFT(t32_b_cond)

@@ -66,8 +66,9 @@ Val arm_carry(Lift *l)
 {
     u32 kind;
     if (!known_kind(l, &kind)) {
-        Val apart = and32(l, get32(l, OFF(flag_kind)), k32(l, ARM_CARRY));
-        return select32(l, apart, operand(l, OFF(carry)), bit(l, carry_and_overflow(l), 29));
+        Val all = get32(l, OFF(flag_kind)), apart = and32(l, all, k32(l, ARM_CARRY));
+        Val c = flag_carry(l, and32(l, all, k32(l, ARM_CARRY - 1)), get64(l, OFF(flag_a)), get64(l, OFF(flag_b)));
+        return select32(l, apart, operand(l, OFF(carry)), c);
     }
     if (kind & ARM_CARRY)
         return operand(l, OFF(carry));
@@ -243,6 +244,15 @@ void arm_sync_it(Lift *l)
         put32(l, OFF(it), k32(l, (u32)((l->mode & ARM_IT) >> ARM_IT_SHIFT)));
 }
 
+void arm_own_fp(Lift *l)
+{
+    if (!(l->mode & ARM_STANDARD))
+        return;
+    Val zero = k64(l, 0);
+    ir_emit(l->ir, IR_helper, zero, zero, NO_VAL, HELPER_leave_standard_fp);
+    l->mode &= ~ARM_STANDARD;
+}
+
 u64 arm_next(const Lift *l)
 {
     return (u32)l->next | l->mode;
@@ -250,7 +260,7 @@ u64 arm_next(const Lift *l)
 
 void arm_jump(Lift *l, u64 pc)
 {
-    pc &= 0xffffffff;
+    pc = (u32)pc | (l->mode & ARM_STANDARD);
     arm_sync_it(l);
     if (l->own[OWN_CONDITION])
         end_branch(l, (Val)(l->own[OWN_CONDITION] - 1), pc, arm_next(l));
@@ -261,6 +271,7 @@ void arm_jump(Lift *l, u64 pc)
 void arm_jump_to(Lift *l, Val address)
 {
     needs_branch(l);
+    arm_own_fp(l);
     arm_sync_it(l);
     end_jumpi(l, address);
 }
@@ -268,6 +279,7 @@ void arm_jump_to(Lift *l, Val address)
 void arm_exit(Lift *l, Exit why, u64 pc)
 {
     needs_branch(l);
+    arm_own_fp(l);
     if (why == EXIT_SYSCALL || why == EXIT_CONTINUE)
         arm_sync_it(l);
     end_exit(l, why, pc);

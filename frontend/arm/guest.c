@@ -1,8 +1,9 @@
 /* const Guest guest_arm: registers, helpers, lifting one instruction.
  *
- * What is odd about 32-bit Arm: two instruction sets, the pc's bit 0 says which; nearly every instruction is conditional (cond.c); in
- * T32 by an IT instruction before it, whose state is part of what a block is known by; the pc is register 15; the SIMD
- * registers overlap each other; Advanced SIMD flushes denormals and makes default NaNs whatever FPSCR says. */
+ * What is odd about 32-bit Arm: two instruction sets, the pc's bit 0 says which; nearly every instruction is
+ * conditional (cond.c); in T32 by an IT instruction before it, whose state is part of what a block is known by; the pc
+ * is register 15; the SIMD registers overlap each other; Advanced SIMD flushes denormals and makes default NaNs
+ * whatever FPSCR says. */
 #include <elf.h>
 #include <string.h>
 #include <xmmintrin.h>
@@ -12,7 +13,8 @@
 #include "arm.h"
 #include "features.h"
 
-/* -- flags ------------------------------------------------------------------------------------------------------------ */
+/* -- flags ------------------------------------------------------------------------------------------------------------
+ */
 
 u32 arm_nzcv(const ArmState *s)
 {
@@ -60,7 +62,8 @@ u64 arm_set_cpsr(ArmState *s, u32 cpsr)
     return (thumb ? ARM_THUMB : 0) | s->it << ARM_IT_SHIFT;
 }
 
-/* -- floating-point status and control ------------------------------------------------------------------------------- */
+/* -- floating-point status and control -------------------------------------------------------------------------------
+ */
 
 enum : u32 {
     FPSCR_CONTROL = FPCR_AHP | FPCR_DN | FPCR_FZ | 3u << FPCR_RMODE_SHIFT | FPCR_FZ16,
@@ -102,7 +105,8 @@ void arm_enter_thread(Task *t)
     set_fp_mode(t, (u32)s->fpscr);
 }
 
-/* -- helpers ---------------------------------------------------------------------------------------------------------- */
+/* -- helpers ----------------------------------------------------------------------------------------------------------
+ */
 
 static u64 arm_helper_get_fpscr(Task *t, u64 a, u64 b)
 {
@@ -128,11 +132,18 @@ static u64 arm_helper_leave_standard_fp(Task *t, u64 a, u64 b)
     return 0;
 }
 
+void arm_leave_standard_fp(Task *t)
+{
+    set_fp_mode(t, (u32)arm_state(t)->fpscr);
+    t->pc &= ~ARM_STANDARD;
+}
+
 #define HELPER_ROW(name) arm_helper_##name,
 static GuestHelper *const helpers[] = {ARM_HELPERS(HELPER_ROW)};
 #undef HELPER_ROW
 
-/* -- the guest -------------------------------------------------------------------------------------------------------- */
+/* -- the guest --------------------------------------------------------------------------------------------------------
+ */
 
 static const GuestReg regs[] = {
 #define REG(name, field, type) {name, offsetof(ArmState, field), TYPE_##type},
@@ -175,6 +186,34 @@ static u64 it_advanced(u64 it)
     return it & 7 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
 }
 
+/* Do the ops from `mark` on depend on the floating-point control? */
+static bool uses_fp(const Ir *ir, u32 mark)
+{
+    for (; mark < ir->count; mark++)
+        if (ir->ops[mark].code == IR_helper || ir_ops[ir->ops[mark].code].fx & FX_FP)
+            return true;
+    return false;
+}
+
+/* With the floating-point control that the instruction wants. */
+static void lift_whole(Lift *l, const Insn *i)
+{
+    l->own[OWN_STANDARD] = false;
+    if (!(l->mode & ARM_STANDARD)) {
+        lift_row[i->op](l, i);
+        return;
+    }
+    Lift before = *l;
+    u32 mark = l->ir->count;
+    lift_row[i->op](l, i);
+    if (l->own[OWN_STANDARD] || !uses_fp(l->ir, mark))
+        return;
+    *l = before;
+    l->ir->count = mark;
+    arm_own_fp(l);
+    lift_row[i->op](l, i);
+}
+
 static void lift(Lift *l, const u8 *bytes, size_t size)
 {
     static const Insn none;
@@ -183,7 +222,7 @@ static void lift(Lift *l, const u8 *bytes, size_t size)
     bool known = decode(l, bytes, size, &insn, &cond);
     u64 it = (l->mode & ARM_IT) >> ARM_IT_SHIFT, here = l->mode;
     bool holds = l->mode & ARM_HOLDS;
-    l->mode = (l->mode & ARM_THUMB) | it_advanced(it) << ARM_IT_SHIFT;
+    l->mode = (l->mode & (ARM_THUMB | ARM_STANDARD)) | it_advanced(it) << ARM_IT_SHIFT;
     l->own[OWN_IT] = it != 0;
     if (!known) {
         undefined(l);
@@ -197,16 +236,17 @@ static void lift(Lift *l, const u8 *bytes, size_t size)
         Lift before = *l;
         u32 mark = l->ir->count;
         l->own[OWN_CONDITION] = holds_now + 1;
-        lift_row[insn.op](l, &insn);
+        lift_whole(l, &insn);
         if (l->own[OWN_BRANCH] || l->unimplemented) {
             *l = before;
             l->ir->count = mark;
             arm_sync_it(l);
-            end_branch(l, holds_now, (u32)l->pc | (here & (ARM_THUMB | ARM_IT)) | ARM_HOLDS, arm_next(l));
+            end_branch(l, holds_now, (u32)l->pc | (here & (ARM_THUMB | ARM_IT | ARM_STANDARD)) | ARM_HOLDS,
+                       arm_next(l));
         }
         l->own[OWN_CONDITION] = 0;
     } else {
-        lift_row[insn.op](l, &insn);
+        lift_whole(l, &insn);
     }
     if (l->unimplemented)
         return;

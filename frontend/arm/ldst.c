@@ -99,6 +99,7 @@ static void load(Lift *l, Kind kind, Access a)
         put_r(l, a.rt, v);
     else if (kind == WORD && a.rn == 13 && a.updated != NO_VAL && !l->unimplemented) {
         needs_branch(l);
+        arm_own_fp(l);
         arm_sync_it(l);
         end_ret(l, zx32_64(l, v)); /* POP {pc} */
     } else if (kind == WORD)
@@ -333,6 +334,7 @@ static void load_block(Lift *l, u32 rn, u32 list, bool p, bool u, bool w)
         arm_bx(l, v[15]);
         return;
     }
+    arm_own_fp(l);
     arm_sync_it(l);
     end_ret(l, zx32_64(l, v[15]));
 }

@@ -1,5 +1,5 @@
-/* What the Advanced SIMD semantics share. Ops that exist for several lane widths are named by the code of their first; size (log2 of
- * the lane's bytes) is added to it, as lifter/ir_vec.def promises. */
+/* What the Advanced SIMD semantics share. Ops that exist for several lane widths are named by the code of their first;
+ * size (log2 of the lane's bytes) is added to it, as lifter/ir_vec.def promises. */
 #ifndef DRAGOMAN_ARM_NEON_H
 #define DRAGOMAN_ARM_NEON_H
 
@@ -20,9 +20,18 @@ static inline Val v_at(Lift *l, bool wide, u32 four, u32 one)
     return q(l, n / 2);
 }
 
-static inline Val v_d(Lift *l, const Insn *i) { return v_at(l, i->Q, i->vd, i->D); }
-static inline Val v_n(Lift *l, const Insn *i) { return v_at(l, i->Q, i->vn, i->N); }
-static inline Val v_m(Lift *l, const Insn *i) { return v_at(l, i->Q, i->vm, i->M); }
+static inline Val v_d(Lift *l, const Insn *i)
+{
+    return v_at(l, i->Q, i->vd, i->D);
+}
+static inline Val v_n(Lift *l, const Insn *i)
+{
+    return v_at(l, i->Q, i->vn, i->N);
+}
+static inline Val v_m(Lift *l, const Insn *i)
+{
+    return v_at(l, i->Q, i->vm, i->M);
+}
 
 static inline void put_at(Lift *l, bool wide, u32 four, u32 one, Val v)
 {
@@ -57,16 +66,17 @@ static inline Val splat(Lift *l, u32 size, u64 value)
     return vdup64(l, k64(l, value));
 }
 
-/* Floating-point arithmetic of Advanced SIMD is by the standard FPSCR value, A2.7.3: between these two. */
+/* Floating-point arithmetic of Advanced SIMD is by the standard FPSCR value, A2.7.3. The thread keeps that over direct
+ * branches, until it comes to arithmetic by its own (guest.c) or what doesn't know the mode: so a loop sets it once. */
 static inline void standard_fp(Lift *l)
 {
     needs_branch(l);
-    call_helper(l, HELPER_set_standard_fp, NO_VAL, NO_VAL);
-}
-
-static inline void leave_standard_fp(Lift *l)
-{
-    call_helper(l, HELPER_leave_standard_fp, NO_VAL, NO_VAL);
+    l->own[OWN_STANDARD] = true;
+    if (l->mode & ARM_STANDARD)
+        return;
+    Val zero = k64(l, 0); /* the helper changes nothing that the builder knows of the state */
+    ir_emit(l->ir, IR_helper, zero, zero, NO_VAL, HELPER_set_standard_fp);
+    l->mode |= ARM_STANDARD;
 }
 
 #endif

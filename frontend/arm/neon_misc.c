@@ -241,7 +241,6 @@ static Val fp_m(Lift *l, const Insn *i)
 
 static void put_fp(Lift *l, const Insn *i, Val v)
 {
-    leave_standard_fp(l);
     put_v(l, i, v);
 }
 
@@ -303,7 +302,6 @@ LIFT(vcvt_to_half_v)
     Val v = v_at(l, true, i->vm, i->M);
     standard_fp(l);
     v = vf32to16(l, v);
-    leave_standard_fp(l);
     put_d(l, d_number(i->vd, i->D), v);
 }
 
@@ -312,7 +310,6 @@ LIFT(vcvt_from_half_v)
     Val v = d(l, d_number(i->vm, i->M));
     standard_fp(l);
     v = vf16to32(l, v);
-    leave_standard_fp(l);
     put_at(l, true, i->vd, i->D, v);
 }
 

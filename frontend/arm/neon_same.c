@@ -99,7 +99,6 @@ static Val fp_lanes(Lift *l, const Insn *i, Val v)
 
 static void put_fp(Lift *l, const Insn *i, Val v)
 {
-    leave_standard_fp(l);
     put_v(l, i, v);
 }
 
@@ -151,7 +150,6 @@ static void fp_pairs(Lift *l, const Insn *i, u32 code)
     Val even = vuzp1_32(l, both, both), odd = vuzp2_32(l, both, both);
     standard_fp(l);
     Val v = op2(l, code, even, odd);
-    leave_standard_fp(l);
     put_d(l, d_number(i->vd, i->D), v);
 }
 

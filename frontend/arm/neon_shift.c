@@ -123,7 +123,6 @@ LIFT(vcvt_to_fixed_v)
     standard_fp(l);
     u64 how = 3 | (u64)(64 - i->imm6) << 8; /* ROUND_ZERO */
     v = i->U ? vf32tou32(l, v, how) : vf32tos32(l, v, how);
-    leave_standard_fp(l);
     put_v(l, i, v);
 }
 
@@ -132,6 +131,5 @@ LIFT(vcvt_of_fixed_v)
     Val v = v_m(l, i);
     standard_fp(l);
     v = i->U ? vu32tof32(l, v, 64 - i->imm6) : vs32tof32(l, v, 64 - i->imm6);
-    leave_standard_fp(l);
     put_v(l, i, v);
 }

@@ -27,12 +27,13 @@ typedef struct ArmState {
 #define ARM_NO_EXCL (~0ull)
 enum { ARM_CARRY = 16 };
 
-/* A pc's bits besides the address: the instruction set; ITSTATE, if the block begins within an IT block; and that the condition of
- * the instruction at pc is known to hold. */
+/* A pc's bits besides the address: the instruction set; ITSTATE, if the block begins within an IT block; that the condition of
+ * the instruction at pc is known to hold; and that the thread has the floating-point control of Advanced SIMD (neon.h). */
 #define ARM_THUMB 1ull
 #define ARM_IT_SHIFT 32
 #define ARM_IT (0xffull << ARM_IT_SHIFT)
 #define ARM_HOLDS (1ull << 40)
+#define ARM_STANDARD (1ull << 41)
 #define ARM_CODE_MASK 0xfffffffeull
 
 #define OFF_R(n) ((u32)(offsetof(ArmState, r) + 8 * (n)))
@@ -68,6 +69,8 @@ u64 arm_set_cpsr(ArmState *s, u32 cpsr);
 /* FPSCR as VMRS shows and VMSR takes it. They read and write this host thread's MXCSR, so t must be the caller's own. */
 u32 arm_fpscr(Task *t);
 void arm_set_fpscr(Task *t, u32 fpscr);
+/* For a signal: the thread's own floating-point control, wherever it was. */
+void arm_leave_standard_fp(Task *t);
 /* Sets up MXCSR on a host thread that is about to run t, from t's FPSCR; and what of the state depends on where it is. */
 void arm_enter_thread(Task *t);
 

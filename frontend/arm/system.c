@@ -92,6 +92,7 @@ enum {
     CP15_ISB = CP15(0, 7, 5, 4),
     CP15_DSB = CP15(0, 7, 10, 4),
     CP15_DMB = CP15(0, 7, 10, 5),
+    CP15_PMUSERENR = CP15(0, 9, 14, 0),
     CP15_TPIDRURW = CP15(0, 13, 0, 2),
     CP15_TPIDRURO = CP15(0, 13, 0, 3),
 };
@@ -107,15 +108,16 @@ LIFT(mcr)
     }
 }
 
-/* PC as Rt stands for the flags. */
+/* PC as Rt stands for the flags. PMUSERENR says that user code may use no performance counter. */
 LIFT(mrc)
 {
-    u32 reg = CP15(i->opc1, i->CRn, i->CRm, i->opc2);
-    if (reg != CP15_TPIDRURW && reg != CP15_TPIDRURO) {
-        undefined(l);
-        return;
+    Val v;
+    switch (CP15(i->opc1, i->CRn, i->CRm, i->opc2)) {
+    case CP15_PMUSERENR: v = k64(l, 0); break;
+    case CP15_TPIDRURW: v = get64(l, OFF(tpidrurw)); break;
+    case CP15_TPIDRURO: v = get64(l, OFF(tpidruro)); break;
+    default: undefined(l); return;
     }
-    Val v = get64(l, reg == CP15_TPIDRURW ? OFF(tpidrurw) : OFF(tpidruro));
     if (i->rt == 15)
         arm_flags_bits(l, and32(l, low_word(l, v), k32(l, 0xf0000000)));
     else
@@ -138,5 +140,6 @@ LIFT(bkpt)
 /* Unconditional, in an IT block, too: A8.8.24 */
 LIFT(t16_bkpt)
 {
+    arm_own_fp(l);
     end_exit(l, EXIT_BREAK, l->pc | ARM_THUMB);
 }

@@ -68,6 +68,7 @@ bool arm_push_frame(Task *t, const GuestSignal *s)
     c->oldmask = (u32)s->mask;
     for (u32 n = 0; n < 15; n++)
         c->r[n] = (u32)state->r[n];
+    arm_leave_standard_fp(t);
     c->r[15] = (u32)(t->pc & ARM_CODE_MASK);
     c->cpsr = arm_cpsr(state, t->pc);
     c->fault_address = (u32)s->fault_addr;
