@@ -3,6 +3,8 @@
 #ifndef DRAGOMAN_DEBUGGER_H
 #define DRAGOMAN_DEBUGGER_H
 
+#include <string.h>
+
 #include "task.h"
 
 /* The functions below are for Tasks that are stopped: debug->leave has been called on their host threads, so that nothing of their
@@ -17,6 +19,7 @@ typedef struct DebugReg {
     const char *type; /* in the target description */
     u16 offset;       /* in Task.state: of the lowest byte */
     u16 slot;         /* bytes that it has there; those behind its own are 0 */
+    u32 core_note;    /* type of a note of its own in core files, owned by LINUX; 0: none */
     u64 (*get)(Task *t); /* instead, of what isn't kept as the architecture shows it */
     void (*set)(Task *t, u64 v);
 } DebugReg;
@@ -46,5 +49,25 @@ typedef struct DebugGuest {
     void (*enter)(Task *t);
 } DebugGuest;
 #define DEBUG_NONE 0xff
+
+/* A register's bytes, to and from; how many there are. */
+static inline size_t debug_register(Task *t, const DebugReg *reg, u8 *out)
+{
+    u64 v = reg->get ? reg->get(t) : 0;
+    memcpy(out, reg->get ? (const void *)&v : t->state + reg->offset, reg->bits / 8);
+    return reg->bits / 8;
+}
+
+static inline void debug_set_register(Task *t, const DebugReg *reg, const u8 *in)
+{
+    u64 v = 0;
+    if (!reg->set) {
+        memset(t->state + reg->offset, 0, reg->slot);
+        memcpy(t->state + reg->offset, in, reg->bits / 8);
+        return;
+    }
+    memcpy(&v, in, reg->bits / 8);
+    reg->set(t, v);
+}
 
 #endif

@@ -105,6 +105,7 @@ struct Task {
     bool vfork_child;          /* a process that shares memory with its parent until it execs or exits: starts no threads */
     Task *next_task;           /* Process.tasks */
     struct Writes *writes;     /* runtime/check.c */
+    _Atomic bool stands;       /* for good, while another thread writes a core (runtime/coredump.c) */
     struct DebugTask *debug;   /* runtime/gdb: NULL without a debugger */
     u64 reported[TIERS];       /* so many of Task.executed are in the log's counters */
     u32 dispatch_generation;   /* jump cache is stale if it differs from the cache's */

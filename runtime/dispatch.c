@@ -12,6 +12,7 @@
 #include "ahead.h"
 #include "cache.h"
 #include "check.h"
+#include "coredump.h"
 #include "gdb/debug.h"
 #include "linux/linux.h"
 #include "mem.h"
@@ -353,6 +354,8 @@ _Noreturn void task_loop(Task *t)
             atomic_store(&t->attention, t->stack_limit);
             if (unlikely(t->process->overwritten) && atomic_exchange(&t->process->overwritten, false))
                 cache_flush(t, cache_flushes(), FLUSH_ALL);
+            if (unlikely(t->process->dumping) && t->process->dumping != t)
+                core_stand(t);
             if (unlikely(t->debug))
                 debug_attend(t);
             if (signal_deliver(t) && debug_is_stepping(t))

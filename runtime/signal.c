@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "cache.h"
+#include "coredump.h"
 #include "crash.h"
 #include "gdb/debug.h"
 #include "host/x86_64/operand.h"
@@ -43,6 +44,7 @@ enum { HOST_STACK = 32 << 10 };
 typedef struct Actions {
     pthread_mutex_t lock;
     _Atomic u32 users;
+    u64 reported;          /* signals that come to us even under the default action: REPORTED, and those that leave a core */
     GuestAction of[SIGNALS + 1];
 } Actions;
 
@@ -135,12 +137,12 @@ static void host_action(int signo, void (*handler)(int, siginfo_t *, void *), u6
 static void on_signal(int signo, siginfo_t *info, void *context);
 
 /* Gives the host the disposition that fits the guest's. */
-static void host_follow(int signo, const GuestAction *a)
+static void host_follow(u64 reporting, int signo, const GuestAction *a)
 {
     u64 kept = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
     if (OURS & BIT(signo))
         return;
-    bool reported = (REPORTED & BIT(signo)) || the_process->debug;
+    bool reported = (reporting & BIT(signo)) || the_process->debug;
     if ((a->handler == HANDLER_DFL && !reported) || a->handler == HANDLER_IGN)
         host_action(signo, (void (*)(int, siginfo_t *, void *))a->handler, kept);
     else
@@ -150,7 +152,7 @@ static void host_follow(int signo, const GuestAction *a)
 static void host_install_ours(const Actions *a)
 {
     for (int signo = 1; signo <= SIGNALS; signo++)
-        if ((OURS & BIT(signo)) || ((REPORTED & BIT(signo)) && a->of[signo].handler != HANDLER_IGN))
+        if ((OURS & BIT(signo)) || ((a->reported & BIT(signo)) && a->of[signo].handler != HANDLER_IGN))
             host_action(signo, on_signal, SA_SIGINFO | SA_ONSTACK | SA_RESTART);
 }
 
@@ -159,7 +161,7 @@ void signal_under_debugger(Task *t)
     const Actions *a = t->signals->actions;
     for (int signo = 1; signo <= SIGNALS; signo++)
         if (!(UNBLOCKABLE & BIT(signo)))
-            host_follow(signo, &a->of[signo]);
+            host_follow(a->reported, signo, &a->of[signo]);
 }
 
 void siginfo_as_is(void *out, const siginfo_t *info)
@@ -370,6 +372,7 @@ static Actions *actions_new(void)
         return NULL;
     pthread_mutex_init(&a->lock, NULL);
     a->users = 1;
+    a->reported = REPORTED | (core_is_wanted() ? core_signals() : 0);
     return a;
 }
 
@@ -515,7 +518,7 @@ void signal_clear_handlers(Task *t)
         if (a->of[signo].handler == HANDLER_IGN)
             continue;
         a->of[signo] = (GuestAction){0};
-        host_follow(signo, &a->of[signo]);
+        host_follow(a->reported, signo, &a->of[signo]);
     }
 }
 
@@ -640,13 +643,14 @@ _Noreturn void signal_die(int signo)
 }
 
 /* The end that a signal is whose action is to end the process. */
-_Noreturn static void killed(Task *t, int signo)
+_Noreturn static void killed(Task *t, const siginfo_t *info)
 {
     if (!t->vfork_child)
         tier_save();
+    core_dump(t, info);
     if (unlikely(t->debug))
-        debug_end(t, W_EXITCODE(0, signo));
-    signal_die(signo);
+        debug_end(t, W_EXITCODE(0, info->si_signo));
+    signal_die(info->si_signo);
 }
 
 static void frame_failed(Task *t, const siginfo_t *info);
@@ -667,7 +671,7 @@ static void run_handler(Task *t, const GuestAction *action, const siginfo_t *inf
     if (action->flags & SA_RESETHAND) {
         pthread_mutex_lock(&s->actions->lock);
         s->actions->of[g->signo].handler = HANDLER_DFL;
-        host_follow(g->signo, &s->actions->of[g->signo]);
+        host_follow(s->actions->reported, g->signo, &s->actions->of[g->signo]);
         pthread_mutex_unlock(&s->actions->lock);
     }
     if (!t->abi->push_frame(t, g)) {
@@ -693,16 +697,17 @@ static bool take(Task *t, siginfo_t *info)
 }
 
 /* What the kernel does by itself when no debugger wants to know of it first. All signals are blocked. */
-static void default_action(Task *t, int signo)
+static void default_action(Task *t, const siginfo_t *info)
 {
+    int signo = info->si_signo;
     if (!(STOPPING & BIT(signo)))
-        killed(t, signo);
+        killed(t, info);
     host_action(signo, NULL, 0);
     raw_syscall(SYS_tgkill, (u64)getpid(), (u64)gettid(), (u64)signo, 0, 0, 0);
     host_set_mask(ALL_SIGNALS & ~BIT(signo)); /* here it stops, until SIGCONT */
     host_set_mask(ALL_SIGNALS);
     GuestAction now = action_get(t->signals->actions, signo);
-    host_follow(signo, &now);
+    host_follow(t->signals->actions->reported, signo, &now);
 }
 
 bool signal_deliver(Task *t)
@@ -727,11 +732,12 @@ bool signal_deliver(Task *t)
             GuestSignal g = {0};
             run_handler(t, &action, &info, &g);
             changed = true;
-        } else if (REPORTED & BIT(info.si_signo)) {
-            crash_guest(t, &info);
-            killed(t, info.si_signo);
+        } else if (s->actions->reported & BIT(info.si_signo)) {
+            if (REPORTED & BIT(info.si_signo))
+                crash_guest(t, &info);
+            killed(t, &info);
         } else if (unlikely(t->debug)) {
-            default_action(t, info.si_signo);
+            default_action(t, &info);
         } else {
             /* The guest took its handler away meanwhile: the host's disposition is the default one now. */
             sent_requeue(&info);
@@ -760,7 +766,7 @@ static void force(Task *t, const siginfo_t *info, GuestSignal *g)
     GuestAction action = action_get(s->actions, info->si_signo);
     if (action.handler == HANDLER_DFL || action.handler == HANDLER_IGN || (s->mask & BIT(info->si_signo))) {
         crash_guest(t, info);
-        killed(t, info->si_signo);
+        killed(t, info);
     }
     run_handler(t, &action, info, g);
 }
@@ -775,7 +781,7 @@ static void frame_failed(Task *t, const siginfo_t *info)
     fault.si_code = SI_KERNEL;
     if (info->si_signo == SIGSEGV) {
         crash_guest(t, info);
-        killed(t, SIGSEGV);
+        killed(t, info);
     }
     force(t, &fault, &g);
 }
@@ -858,7 +864,7 @@ i64 signal_action(Task *t, int signo, const GuestAction *new, GuestAction *old)
         a->of[signo] = *new;
         a->of[signo].mask &= ~UNBLOCKABLE;
         a->of[signo].flags &= KNOWN_FLAGS;
-        host_follow(signo, &a->of[signo]);
+        host_follow(a->reported, signo, &a->of[signo]);
     }
     pthread_mutex_unlock(&a->lock);
     if (new && (SYNCHRONOUS & BIT(signo)) && new->handler != HANDLER_DFL && new->handler != HANDLER_IGN)

@@ -95,7 +95,7 @@ static const DebugReg regs[] = {
     V(16), V(17), V(18), V(19), V(20), V(21), V(22), V(23), V(24), V(25), V(26), V(27), V(28), V(29), V(30), V(31),
     MADE(fpsr, 32, FPU, "int"),
     MADE(fpcr, 32, FPU, "int"),
-    {.name = "tpidr", .bits = 64, .feature = TLS, .dwarf = -1, .type = "data_ptr", .offset = OFF_TPIDR, .slot = 8},
+    {.name = "tpidr", .bits = 64, .feature = TLS, .dwarf = -1, .type = "data_ptr", .offset = OFF_TPIDR, .slot = 8, .core_note = NT_ARM_TLS},
     {.name = "tpidrro", .bits = 64, .feature = SYSTEM, .dwarf = -1, .type = "data_ptr", .offset = OFF_TPIDRRO, .slot = 8},
 };
 enum { REG_SP = 31, REG_PC, REG_CPSR };

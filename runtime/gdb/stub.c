@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../../include/debugger.h"
+#include "../cache.h"
 #include "../signal.h"
 #include "../store.h"
 #include "stub.h"
@@ -42,34 +43,13 @@ int signal_from_gdb(int number)
     return 0;
 }
 
-/* -- registers ------------------------------------------------------------------------------------------------------- */
-
-size_t register_get(Task *t, const DebugReg *reg, u8 out[16])
-{
-    u64 v = reg->get ? reg->get(t) : 0;
-    memcpy(out, reg->get ? (const void *)&v : t->state + reg->offset, reg->bits / 8);
-    return reg->bits / 8;
-}
-
-void register_put(Task *t, const DebugReg *reg, const u8 in[16])
-{
-    u64 v = 0;
-    if (!reg->set) {
-        memset(t->state + reg->offset, 0, reg->slot);
-        memcpy(t->state + reg->offset, in, reg->bits / 8);
-        return;
-    }
-    memcpy(&v, in, reg->bits / 8);
-    reg->set(t, v);
-}
+/* -- registers and threads -------------------------------------------------------------------------------- */
 
 static void add_register(Debug *d, Task *t, const DebugReg *reg)
 {
     u8 bytes[16];
-    reply_hex(d, bytes, register_get(t, reg, bytes));
+    reply_hex(d, bytes, debug_register(t, reg, bytes));
 }
-
-/* -- threads ----------------------------------------------------------------------------------------------------------- */
 
 /* pPID.TID, or TID; *pid is 0 if there is none, -1 for all; *tid likewise. What follows it. */
 static const char *parse_thread(const char *text, i32 *pid, i32 *tid)
@@ -257,7 +237,7 @@ static bool go_on_old(Debug *d, char *text)
     const char *address = *text == ';' ? text + 1 : text;
     if (t && *address) {
         u64 pc = strtoul(address, NULL, 16);
-        register_put(t, &t->guest->debug->regs[t->guest->debug->pc], (u8[16]){pc & 0xff, pc >> 8 & 0xff, pc >> 16 & 0xff,
+        debug_set_register(t, &t->guest->debug->regs[t->guest->debug->pc], (u8[16]){pc & 0xff, pc >> 8 & 0xff, pc >> 16 & 0xff,
                      pc >> 24 & 0xff, pc >> 32 & 0xff, pc >> 40 & 0xff, pc >> 48 & 0xff, pc >> 56 & 0xff});
     }
     pthread_mutex_lock(&d->p->lock);
@@ -332,7 +312,7 @@ static void write_registers(Debug *d, Task *t, const char *text)
         size_t n;
         text = hex_bytes(text, bytes, reg->bits / 8, &n);
         if (n == reg->bits / 8)
-            register_put(t, reg, bytes);
+            debug_set_register(t, reg, bytes);
     }
     reply(d, "OK");
 }
@@ -354,7 +334,7 @@ static void one_register(Debug *d, Task *t, char *text, bool write)
             reply_error(d, EINVAL);
             return;
         }
-        register_put(t, &g->regs[number], bytes);
+        debug_set_register(t, &g->regs[number], bytes);
         reply(d, "OK");
         return;
     }
@@ -949,6 +929,7 @@ static bool begin(Debug *d, Task *t, DebugWhy why)
     debug_task_new(t);
     signal_under_debugger(t);
     store_stop(); /* blocks end at breakpoints */
+    cache_require_exact();
     d->stopping = d->waits;
     t->debug->go = d->waits ? GO_STOP : GO_ON;
     t->debug->stop = (struct DebugStop){.why = (u8)why, .told = !d->tells, .info.si_signo = SIGTRAP};

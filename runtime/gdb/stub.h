@@ -198,9 +198,6 @@ void files_close(Debug *d);
 
 /* -- stub.c */
 
-/* Registers by number: the bytes of one. */
-size_t register_get(Task *t, const DebugReg *reg, u8 out[16]);
-void register_put(Task *t, const DebugReg *reg, const u8 in[16]);
 int signal_to_gdb(int signo);
 int signal_from_gdb(int number);
 /* Tells what t has to tell. */

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../coredump.h"
 #include "../crash.h"
 #include "../signal.h"
 #include "../thread.h"
@@ -472,5 +473,6 @@ bool seccomp_allows(Task *t, u32 number, Sys call, const u64 args[6], i64 *resul
         return false;
     }
     crash_guest(t, &info);
+    core_dump(t, &info);
     signal_die(SIGSYS);
 }

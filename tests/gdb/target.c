@@ -1,6 +1,7 @@
 /* What a debugger is shown: threads, a hot loop, a variable, calls within calls, signals, children of both kinds, programs executed. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,18 @@ NOINLINE void set(int value)
     watched = value;
 }
 
+bool crashes;
+char *heap;
+
+NOINLINE void crash_here(void)
+{
+    *(volatile int *)64 = 1;
+}
+
 NOINLINE int innermost(int depth, int value)
 {
+    if (!depth && crashes)
+        crash_here();
     if (depth)
         return innermost(depth - 1, value) + 1;
     stops++; /* innermost stop */
@@ -35,6 +46,18 @@ NOINLINE int innermost(int depth, int value)
 static void handler(int signo)
 {
     caught = signo;
+}
+
+static void *waits(void *arg)
+{
+    for (;;)
+        pause();
+}
+
+static void *spins(void *arg)
+{
+    for (;;)
+        watched = 77;
 }
 
 static void *worker(void *arg)
@@ -108,6 +131,18 @@ int main(int argc, char **argv)
         fflush(stdout);
         for (;;)
             watched++;
+    } else if (!strcmp(what, "crash")) {
+        heap = strdup("on the heap");
+        watched = 77;
+        crashes = true;
+        if (argc > 2) {
+            pthread_create(&thread[0], NULL, waits, &n[0]);
+            pthread_create(&thread[1], NULL, spins, &n[1]);
+            usleep(50000);
+        }
+        printf("%d\n", innermost(2, 3));
+    } else if (!strcmp(what, "quit") || !strcmp(what, "term")) {
+        raise(*what == 'q' ? SIGQUIT : SIGTERM);
     } else if (!strcmp(what, "fault")) {
         *(volatile int *)(long)atoi(argv[2]) = 1;
     }
