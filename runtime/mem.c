@@ -836,10 +836,12 @@ i64 mem_shm_detach(struct MemMap *m, u64 addr)
     return error;
 }
 
-/* With the lock held nothing can be unmapped between the two questions. */
+/* With the lock held nothing can be unmapped between the two questions. A page that a thread has yet to bring (userfaultfd) is waited for
+ * before: that thread may need the lock, and others. */
 int mem_code_fault(struct MemMap *m, u64 pc, int *code, Mapping *map)
 {
     u8 byte;
+    code_read(&byte, pc, 1);
     lock(m, pc, pc + 1);
     const Mapping *p = find(m, pc);
     bool mapped = p && p->start <= pc;
