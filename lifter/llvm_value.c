@@ -247,12 +247,64 @@ static bool is_wide(FlagKind kind)
     return kind == FLAG_ADD64 || kind == FLAG_SUB64 || kind == FLAG_AND64;
 }
 
-/* Inline if the kind is a constant here: this block's, or what every way into it left in the state. */
+/* Flags of a kind that isn't known here. Most likely they are no sum's: then nzcv is right, which is made without a
+ * branch. Those of 32 bits come out the same from the upper half, and those of a logical operation as of a subtraction
+ * of 0 without the carry. */
+typedef struct AnyFlags {
+    LLVMValueRef sum;         /* i1 */
+    LLVMValueRef nzcv, carry; /* carry: i32, 0 or 1 */
+} AnyFlags;
+
+static AnyFlags any_flags(Gen *g, const LLVMValueRef *arg)
+{
+    static_assert(FLAG_SUB32 % 2 == 1 && FLAG_SUB64 == FLAG_SUB32 + 1 && FLAG_AND32 == FLAG_SUB32 + 2 &&
+                      FLAG_AND64 == FLAG_SUB32 + 3,
+                  "the order of kinds, and those of 32 bits are odd");
+    LLVMBuilderRef at = g->b;
+    LLVMValueRef kind = arg[0], zero = constant(arg[1], 0), carry_bit = LLVMConstInt(g->i32, 1 << 29, false);
+    LLVMValueRef odd = LLVMBuildZExt(at, LLVMBuildAnd(at, kind, constant(kind, 1), ""), g->i64, "");
+    LLVMValueRef shift = LLVMBuildShl(at, odd, constant(odd, 5), "");
+    LLVMValueRef is_bits = LLVMBuildICmp(at, LLVMIntEQ, kind, constant(kind, FLAG_BITS), "");
+    LLVMValueRef logical = LLVMBuildICmp(at, LLVMIntUGE, kind, constant(kind, FLAG_AND32), "");
+    LLVMValueRef a = LLVMBuildShl(at, arg[1], shift, "");
+    LLVMValueRef b = LLVMBuildSelect(at, logical, zero, LLVMBuildShl(at, arg[2], shift, ""), "");
+    LLVMValueRef nzcv = nzcv_of_kind(g, FLAG_SUB64, a, b);
+    nzcv = LLVMBuildSelect(at, logical, LLVMBuildAnd(at, nzcv, LLVMConstNot(carry_bit), ""), nzcv, "");
+    nzcv = LLVMBuildSelect(at, is_bits, LLVMBuildTrunc(at, arg[1], g->i32, ""), nzcv, "");
+    LLVMValueRef carry = LLVMBuildAnd(at, LLVMBuildICmp(at, LLVMIntUGE, a, b, ""), LLVMBuildNot(at, logical, ""), "");
+    LLVMValueRef bit = LLVMBuildLShr(at, LLVMBuildTrunc(at, arg[1], g->i32, ""), LLVMConstInt(g->i32, 29, false), "");
+    bit = LLVMBuildAnd(at, bit, LLVMConstInt(g->i32, 1, false), "");
+    LLVMValueRef from = LLVMBuildSub(at, kind, constant(kind, FLAG_SUB32), "");
+    LLVMValueRef none = LLVMBuildICmp(at, LLVMIntULE, from, constant(kind, FLAG_AND64 - FLAG_SUB32), "");
+    LLVMValueRef sum = LLVMBuildNot(at, LLVMBuildOr(at, none, is_bits, ""), "");
+    return (AnyFlags){
+        .sum = sum, .nzcv = nzcv, .carry = LLVMBuildSelect(at, is_bits, bit, LLVMBuildZExt(at, carry, g->i32, ""), "")};
+}
+
+static LLVMValueRef nzcv_of_any(Gen *g, const Op *op, const LLVMValueRef *arg)
+{
+    LLVMBasicBlockRef other_bb = fp_new_bb(g), done = fp_new_bb(g);
+    AnyFlags f = any_flags(g, arg);
+    LLVMValueRef value[2] = {f.nzcv};
+    LLVMBasicBlockRef way[2] = {LLVMGetInsertBlock(g->b), other_bb};
+    fp_rare_branch(g, f.sum, other_bb, done);
+
+    LLVMPositionBuilderAtEnd(g->b, other_bb);
+    value[1] = llvm_call_body(g, op, arg, true);
+    LLVMBuildBr(g->b, done);
+
+    LLVMPositionBuilderAtEnd(g->b, done);
+    LLVMValueRef phi = LLVMBuildPhi(g->b, g->i32, "");
+    LLVMAddIncoming(phi, value, way, 2);
+    return phi;
+}
+
+/* This block's, or what every way into it left in the state, is a constant. */
 static LLVMValueRef nzcv(Gen *g, Val v, const Op *op)
 {
     LLVMValueRef kind = g->val[op->arg[0]], a = g->val[op->arg[1]], b = g->val[op->arg[2]];
     if (!LLVMIsAConstantInt(kind) || LLVMConstIntGetZExtValue(kind) & FLAG_CARRY_IN)
-        return NULL;
+        return nzcv_of_any(g, op, (LLVMValueRef[]){kind, a, b});
     NzcvOf *of = &g->nzcv[v];
     *of = (NzcvOf){.is = NZCV_INT, .kind = (u8)LLVMConstIntGetZExtValue(kind), .a = a, .b = b};
     if (!is_wide(of->kind)) {
@@ -277,8 +329,7 @@ static LLVMValueRef carry_of_kind(Gen *g, u32 kind, LLVMValueRef a, LLVMValueRef
     return LLVMBuildICmp(g->b, LLVMIntULT, LLVMBuildAdd(g->b, a, b, ""), a, "");
 }
 
-/* What isn't known here is most likely the carry of a long sum that a loop makes word by word, or what a block before has compared in
- * words. */
+/* What isn't known here and is a sum's is most likely the carry of a long one that a loop makes word by word. */
 static LLVMValueRef flag_carry(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
 {
     LLVMValueRef kind = arg[0];
@@ -286,29 +337,26 @@ static LLVMValueRef flag_carry(Gen *g, const Op *op, const LLVMValueRef *arg, u3
         LLVMValueRef c = carry_of_kind(g, (u32)LLVMConstIntGetZExtValue(kind), arg[1], arg[2]);
         return LLVMBuildZExt(g->b, c, g->i32, "");
     }
-    LLVMBasicBlockRef sum_bb = fp_new_bb(g), compared_bb = fp_new_bb(g), other_bb = fp_new_bb(g), done = fp_new_bb(g);
-    LLVMBasicBlockRef not_sum_bb = fp_new_bb(g);
+    LLVMBasicBlockRef no_bb = fp_new_bb(g), sum_bb = fp_new_bb(g), other_bb = fp_new_bb(g), done = fp_new_bb(g);
+    AnyFlags f = any_flags(g, arg);
+    LLVMValueRef value[3] = {f.carry};
+    LLVMBasicBlockRef way[3] = {LLVMGetInsertBlock(g->b), sum_bb, other_bb};
+    LLVMBuildCondBr(g->b, f.sum, no_bb, done);
+
+    LLVMPositionBuilderAtEnd(g->b, no_bb);
     LLVMValueRef base = LLVMBuildAnd(g->b, kind, constant(kind, ~(u64)FLAG_CARRY_IN), "");
-    LLVMValueRef is_sum = LLVMBuildICmp(g->b, LLVMIntEQ, base, constant(kind, FLAG_ADD64), "");
-    LLVMBuildCondBr(g->b, is_sum, sum_bb, not_sum_bb);
-    LLVMPositionBuilderAtEnd(g->b, not_sum_bb);
-    LLVMValueRef other = LLVMBuildICmp(g->b, LLVMIntNE, kind, constant(kind, FLAG_SUB32), "");
-    fp_rare_branch(g, other, other_bb, compared_bb);
+    LLVMValueRef other = LLVMBuildICmp(g->b, LLVMIntNE, base, constant(kind, FLAG_ADD64), "");
+    fp_rare_branch(g, other, other_bb, sum_bb);
 
     LLVMPositionBuilderAtEnd(g->b, sum_bb);
     LLVMValueRef in = LLVMBuildAnd(g->b, LLVMBuildLShr(g->b, kind, constant(kind, 3), ""), constant(kind, 1), "");
     LLVMValueRef sum[] = {arg[1], arg[2], in}, c;
     sum_with_carry(g, sum, &c);
-    LLVMValueRef value[3] = {LLVMBuildZExt(g->b, c, g->i32, "")};
-    LLVMBuildBr(g->b, done);
-
-    LLVMPositionBuilderAtEnd(g->b, compared_bb);
-    value[1] = LLVMBuildZExt(g->b, carry_of_kind(g, FLAG_SUB32, arg[1], arg[2]), g->i32, "");
+    value[1] = LLVMBuildZExt(g->b, c, g->i32, "");
     LLVMBuildBr(g->b, done);
 
     LLVMPositionBuilderAtEnd(g->b, other_bb);
     value[2] = llvm_call_body(g, op, arg, true);
-    LLVMBasicBlockRef way[3] = {sum_bb, compared_bb, other_bb};
     LLVMBuildBr(g->b, done);
 
     LLVMPositionBuilderAtEnd(g->b, done);
