@@ -710,6 +710,11 @@ static i64 call_nice(Task *t, const u64 *args)
     return error == -EACCES ? -EPERM : error;
 }
 
+static i64 call_epoll_create(Task *t, const u64 *args)
+{
+    return (i32)args[0] > 0 ? host_syscall(t, __NR_epoll_create1, 0, 0, 0, 0, 0, 0) : -EINVAL;
+}
+
 /* A set of processors in words of 32 bits. */
 static i64 call_sched_getaffinity(Task *t, const u64 *args)
 {
@@ -855,7 +860,7 @@ bool arm_own_call(Task *t, u32 number, const u64 args[6], i64 *result)
         {126, call_sigprocmask},
         {140, call_llseek},
         {141, call_getdents},
-        {242, call_sched_getaffinity},
+        {242, call_sched_getaffinity}, {250, call_epoll_create},
         {0xf0002, call_cacheflush},
         {0xf0005, call_set_tls},
         {0xf0006, call_get_tls},

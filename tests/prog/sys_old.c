@@ -74,6 +74,7 @@ static void old_calls(void)
     long long at = 0;
     CHECK(syscall(SYS__llseek, fd, 0, 16, &at, SEEK_SET) == 0 && at == 16 && syscall(SYS_lseek, fd, -6, SEEK_CUR) == 10);
     CHECK(syscall(SYS__llseek, fd, 1, 0, &at, SEEK_SET) == 0 && at == 0x100000000 && syscall(SYS_lseek, fd, 0, SEEK_CUR) == -1 && errno == EOVERFLOW);
+    CHECK(syscall(SYS_epoll_create, 0) == -1 && errno == EINVAL && syscall(SYS_epoll_create, 1) > 0);
     CHECK(syscall(62, 0, buffer) == -1 && errno == ENOSYS); /* ustat */
 }
 #else
