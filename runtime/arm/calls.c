@@ -710,6 +710,22 @@ static i64 call_nice(Task *t, const u64 *args)
     return error == -EACCES ? -EPERM : error;
 }
 
+/* A thread's of this process; another's are as those of somebody else. */
+static i64 call_get_robust_list(Task *t, const u64 *args)
+{
+    Process *p = t->process;
+    u32 head = (u32)t->robust_list, size = 3 * sizeof(u32);
+    bool found = !args[0];
+    pthread_mutex_lock(&p->lock);
+    for (const Task *each = p->tasks; each && !found; each = each->next_task)
+        if ((found = each->tid == (i32)args[0]))
+            head = (u32)each->robust_list;
+    pthread_mutex_unlock(&p->lock);
+    if (!found)
+        return raw_syscall(__NR_kill, args[0], 0, 0, 0, 0, 0) == -ESRCH ? -ESRCH : -EPERM;
+    return mem_write(args[2], &size, sizeof size) || mem_write(args[1], &head, sizeof head) ? -EFAULT : 0;
+}
+
 static i64 call_epoll_create(Task *t, const u64 *args)
 {
     return (i32)args[0] > 0 ? host_syscall(t, __NR_epoll_create1, 0, 0, 0, 0, 0, 0) : -EINVAL;
@@ -860,7 +876,7 @@ bool arm_own_call(Task *t, u32 number, const u64 args[6], i64 *result)
         {126, call_sigprocmask},
         {140, call_llseek},
         {141, call_getdents},
-        {242, call_sched_getaffinity}, {250, call_epoll_create},
+        {242, call_sched_getaffinity}, {250, call_epoll_create}, {339, call_get_robust_list},
         {0xf0002, call_cacheflush},
         {0xf0005, call_set_tls},
         {0xf0006, call_get_tls},

@@ -271,6 +271,21 @@ static void memory(void)
     printf("%s\n", there);
 }
 
+/* What C libraries ask for at their start. */
+static void robust_list(void)
+{
+    struct {
+        void *next;
+        long offset;
+        void *pending;
+    } list = {&list}, *head = NULL;
+    size_t size = 0;
+    show("set_robust_list", syscall(SYS_set_robust_list, &list, sizeof list));
+    show("get_robust_list", syscall(SYS_get_robust_list, 0, &head, &size));
+    printf("the same %d %d\n", (void *)head == &list, size == sizeof list);
+    show("short", syscall(SYS_set_robust_list, &list, sizeof list - 1));
+}
+
 /* A process that is killed lets go of its robust mutexes. */
 static void robust(void)
 {
@@ -302,5 +317,6 @@ int main(void)
     directory();
     memory();
     robust();
+    robust_list();
     return 0;
 }
