@@ -43,7 +43,7 @@ typedef struct Orc {
 static struct {
     pthread_mutex_t lock;
     Orc *orc; /* made by the first compilation */
-    bool handler_installed;
+    bool handlers_installed;
     _Atomic bool starting; /* LLVM's start is under way, or was when LLVM gave up */
     bool warm; /* a compilation has ended: LLVM's one-time initialisations are behind us */
     bool fork_holds_lock;
@@ -216,19 +216,29 @@ static bool make_scratch(Orc *orc, char *why, size_t size)
     return p;
 }
 
-/* std::set_terminate: the C++ library's own handler says what hasn't been caught (LLVM lets std::bad_alloc through), which is no news for
- * the guest's user; what abort then does with it is orc_aborted's affair. */
+/* std::set_terminate and llvm::install_bad_alloc_error_handler: what these libraries say themselves, of an exception that nobody catches
+ * or of too little memory, is no news for the guest's user. What abort then does with it is orc_aborted's affair. */
 void (*set_terminate(void (*handler)(void)))(void) __asm__("_ZSt13set_terminatePFvvE");
+void install_bad_alloc_error_handler(void (*handler)(void *, const char *, bool),
+                                     void *data) __asm__("_ZN4llvm31install_bad_alloc_error_handlerEPFvPvPKcbES0_");
+
+static void on_bad_alloc(void *unused, const char *message, bool diagnostics)
+{
+    on_fatal("out of memory");
+    abort();
+}
 
 static Orc *orc_new(char *why, size_t size)
 {
-    set_terminate(abort);
+    if (!state.handlers_installed) {
+        set_terminate(abort);
+        install_bad_alloc_error_handler(on_bad_alloc, NULL);
+        LLVMInstallFatalErrorHandler(on_fatal);
+    }
+    state.handlers_installed = true;
     state.starting = true;
     llvm_init();
     state.starting = false;
-    if (!state.handler_installed)
-        LLVMInstallFatalErrorHandler(on_fatal);
-    state.handler_installed = true;
 
     Orc *orc = calloc(1, sizeof *orc);
     if (!orc) {

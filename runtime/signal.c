@@ -7,7 +7,9 @@
 #include "signal.h"
 
 #include <assert.h>
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +59,7 @@ typedef struct SignalState {
     bool suspended;
     bool returned;         /* the system call under way is rt_sigreturn: its result is no result */
     bool fault_write;      /* the last fault was a store's */
+    bool dies_apart;       /* see die_apart */
     bool copies;           /* the last system call may have got copies of what is held for the process */
     ThreadHeld held;
     GuestStack alt;
@@ -108,6 +111,33 @@ __asm__(".text\n"
         "host_syscall_during:\n"
         "    mov $-512, %rax\n"
         "    ret\n");
+/* A program that ends by the signal whose number is its argc: see die_apart. */
+extern const char dying_begin[], dying_end[];
+__asm__(".section .rodata\n"
+        "dying_begin:\n"
+        "    mov (%rsp), %ebx\n"
+        "    xor %eax, %eax\n"
+        "    push %rax\n    push %rax\n    push %rax\n    push %rax\n"
+        "    mov %ebx, %edi\n"
+        "    mov %rsp, %rsi\n"
+        "    xor %edx, %edx\n"
+        "    mov $8, %r10d\n"
+        "    mov $13, %eax\n" /* rt_sigaction: the default */
+        "    syscall\n"
+        "    mov $2, %edi\n"
+        "    mov $14, %eax\n" /* rt_sigprocmask: none blocked */
+        "    syscall\n"
+        "    mov $39, %eax\n" /* getpid */
+        "    syscall\n"
+        "    mov %eax, %edi\n"
+        "    mov %ebx, %esi\n"
+        "    mov $62, %eax\n" /* kill */
+        "    syscall\n"
+        "    lea 128(%rbx), %edi\n"
+        "    mov $231, %eax\n" /* exit_group */
+        "    syscall\n"
+        "dying_end:\n"
+        ".text\n");
 static_assert(SYS_rt_sigreturn == 15 && RESTART_NOINTR == 513 && RESTART_SYS == 512 && ERESTARTSYS == 512,
               "host_syscall_asm");
 
@@ -430,6 +460,11 @@ bool signal_task_init(Task *child, const Task *parent, bool thread, bool share_a
     return true;
 }
 
+void signal_set_dies_apart(Task *child)
+{
+    child->signals->dies_apart = true;
+}
+
 void signal_keep_stack(Task *child, const Task *parent)
 {
     child->signals->alt = parent->signals->alt;
@@ -469,6 +504,12 @@ bool signal_thread_end(Task *t)
     return true;
 }
 
+/* Does its process share handlers with another one, which goes on when it ends? */
+static bool shares_handlers(const Task *t)
+{
+    return t->vfork_child && t->signals->actions->users > 1;
+}
+
 void signal_before_fork(Task *t)
 {
     pthread_mutex_lock(&t->signals->actions->lock);
@@ -493,7 +534,8 @@ bool signal_before_exec(Task *t)
     for (int signo = 1; signo <= SIGNALS; signo++)
         if (OURS & BIT(signo)) {
             bool ignored = action_get(t->signals->actions, signo).handler == HANDLER_IGN;
-            host_action(signo, ignored ? (void (*)(int, siginfo_t *, void *))HANDLER_IGN : NULL, 0);
+            if (ignored || !shares_handlers(t)) /* else the exec makes it the default one, for this process alone */
+                host_action(signo, ignored ? (void (*)(int, siginfo_t *, void *))HANDLER_IGN : NULL, 0);
         }
     host_set_mask(t->signals->mask);
     return true;
@@ -631,9 +673,40 @@ int signal_caught(MemReader *read, void *context, u64 task, u64 *caught)
     return 0;
 }
 
+/* The default action can't be set where another process has the same handlers: it would meet its faults, too. What shares nothing any
+ * more is a program that has just been executed. Returns if it can't be. */
+static void die_apart(int signo)
+{
+    enum : u64 { BASE = 0x10000 };
+    const struct {
+        Elf64_Ehdr file;
+        Elf64_Phdr segment;
+    } headers = {
+        .file = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+                 .e_type = ET_EXEC,
+                 .e_machine = EM_X86_64,
+                 .e_version = EV_CURRENT,
+                 .e_entry = BASE + sizeof headers,
+                 .e_phoff = sizeof headers.file,
+                 .e_ehsize = sizeof headers.file,
+                 .e_phentsize = sizeof headers.segment,
+                 .e_phnum = 1},
+        .segment = {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = BASE, .p_filesz = 4096, .p_memsz = 4096, .p_align = 4096},
+    };
+    char *argv[SIGNALS + 2] = {NULL};
+    for (int i = 0; i < signo; i++)
+        argv[i] = (char *)"";
+    i64 fd = raw_syscall(SYS_memfd_create, (u64)"", MFD_CLOEXEC, 0, 0, 0, 0);
+    if (fd >= 0 && write((int)fd, &headers, sizeof headers) == sizeof headers &&
+        write((int)fd, dying_begin, (size_t)(dying_end - dying_begin)) == dying_end - dying_begin)
+        raw_syscall(SYS_execveat, (u64)fd, (u64)"", (u64)argv, (u64)(argv + signo), AT_EMPTY_PATH, 0);
+}
+
 _Noreturn void signal_die(int signo)
 {
     signal_block_all();
+    if (self && self->signals && self->signals->dies_apart && shares_handlers(self))
+        die_apart(signo);
     host_action(signo, NULL, 0);
     raw_syscall(SYS_tgkill, (u64)getpid(), (u64)gettid(), (u64)signo, 0, 0, 0);
     host_set_mask(ALL_SIGNALS & ~BIT(signo));

@@ -252,6 +252,8 @@ static Task *child_new(Task *t, const CloneArgs *a)
         task_free(child);
         return NULL;
     }
+    if ((a->flags & (CLONE_SIGHAND | CLONE_THREAD)) == CLONE_SIGHAND && a->exit_signal == SIGCHLD)
+        signal_set_dies_apart(child);
     child->abi->clone_regs(child, a->stack ? a->stack + a->stack_size : 0, a->flags & CLONE_SETTLS, a->tls);
     if (a->flags & CLONE_CHILD_CLEARTID)
         child->clear_child_tid = a->child_tid;

@@ -161,6 +161,32 @@ static int nowhere(void *arg)
     return tid == getpid() ? 18 : 1;
 }
 
+static int dies(void *arg)
+{
+    if (arg)
+        execl("/bin/true", "true", NULL);
+    *(volatile int *)8 = 1;
+    return 0;
+}
+
+/* This process's own faults, in system calls, are its own affair while one that shares its handlers dies by a fault or executes. */
+static void apart(void)
+{
+    for (long how = 0; how < 2; how++) {
+        int right = 0;
+        for (int i = 0; i < 60; i++) {
+            int status = -1, faults = 0;
+            pid_t pid = clone(dies, stack[0] + sizeof stack[0], CLONE_VM | CLONE_SIGHAND | SIGCHLD, (void *)how);
+            while (waitpid(pid, &status, WNOHANG) == 0)
+                faults += access((char *)8, F_OK) == 0;
+            for (int k = 0; k < 50; k++)
+                faults += access((char *)8, F_OK) == 0;
+            right += !faults && (how ? status == 0 : WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+        }
+        printf("%s: %d\n", how ? "executes" : "dies", right);
+    }
+}
+
 static int executes(void *arg)
 {
     execl("/bin/true", "true", NULL);
@@ -261,5 +287,6 @@ int main(void)
     }
     printf("clone3, handlers cleared: %d\n", status_of(r, 0));
     nested();
+    apart();
     return 0;
 }
