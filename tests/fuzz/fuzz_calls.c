@@ -187,7 +187,10 @@ static u64 clone_flags(void)
         CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID,
     };
     u64 flags = some[below(LEN(some))];
-    return below(4) ? flags : flags ^ 1ull << below(33);
+    if (!below(4))
+        flags ^= 1ull << below(33);
+    /* The handlers of who shares them with another process are the default ones for a moment when it ends otherwise (docs/processes.md). */
+    return (flags & (CLONE_SIGHAND | CLONE_THREAD)) == CLONE_SIGHAND ? (flags & ~(u64)CSIGNAL) | SIGCHLD : flags;
 }
 
 static u64 argument(const char *kind)
