@@ -8,12 +8,14 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "../frontend/dwarf.h"
 #include "../lifter/dump.h"
 #include "../lifter/orc.h"
 #include "ahead.h"
 #include "cache.h"
 #include "linux/linux.h"
 #include "signal.h"
+#include "unwind.h"
 
 typedef struct Report {
     size_t n;
@@ -36,8 +38,8 @@ static void send(const Report *r)
 }
 
 /* The file mapped at an address and the address's place in it, if there is one; with `symbol`, the function too, for
- * which memory is allocated. */
-static void add_module(Report *r, u64 addr, bool symbol)
+ * which memory is allocated, and the source line, of what is `back` bytes before: a return address is behind the call. */
+static void add_module(Report *r, u64 addr, bool symbol, u64 back)
 {
     MappedFile m;
     u64 distance;
@@ -48,6 +50,9 @@ static void add_module(Report *r, u64 addr, bool symbol)
     const char *name = symbols ? symbols_find(symbols, offset, &distance) : NULL;
     if (name)
         add(r, " %.256s+0x%lx", name, distance);
+    char line[256];
+    if (symbol && dwarf_line(m.path, offset - back, line, sizeof line))
+        add(r, " at %s", line);
     add(r, " (%s, file offset 0x%lx)", m.path, offset);
     symbols_free(symbols);
 }
@@ -84,6 +89,29 @@ static void add_registers(Report *r, const Task *t)
     }
     if (column % 4)
         add(r, "\n");
+}
+
+/* A place in the guest's code, with all that is known of it. */
+static void add_place(Report *r, const Task *t, u64 pc, u64 back)
+{
+    u64 vdso = t->process->vdso;
+    add(r, " 0x%lx%s", pc, vdso && pc - vdso < t->abi->vdso_size ? " [vdso]" : "");
+    add_module(r, pc, true, back);
+    add(r, "\n");
+}
+
+/* Who has called it. */
+static void add_callers(Report *r, Task *t)
+{
+    enum { FRAMES = 24 };
+    u64 pc[FRAMES + 1];
+    size_t n = unwind(t, pc, LEN(pc));
+    for (size_t i = 1; i < n && i < FRAMES; i++) {
+        add(r, "  from ");
+        add_place(r, t, pc[i], 1);
+    }
+    if (n > FRAMES)
+        add(r, "  ... and more\n");
 }
 
 static const char *meaning(const siginfo_t *info)
@@ -129,12 +157,14 @@ void crash_guest(Task *t, const siginfo_t *info)
 {
     Report r = {0};
     const char *why = meaning(info);
-    add(&r, "dragoman: %s: %s (SIG%s), pid %d, thread %d\n", t->process->guest_exe ? t->process->guest_exe : "guest",
-        strsignal(info->si_signo), sigabbrev_np(info->si_signo), getpid(), gettid());
-    u64 pc = code_address(t->guest, t->pc);
-    add(&r, "  pc    0x%lx", pc);
-    add_module(&r, pc, true);
-    add(&r, "\n");
+    bool is_short = t->process->options.crash_short;
+    add(&r, "dragoman: %s: %s (SIG%s), pid %d, thread %d%s", t->process->guest_exe ? t->process->guest_exe : "guest",
+        strsignal(info->si_signo), sigabbrev_np(info->si_signo), getpid(), gettid(), is_short ? ", at" : "\n  pc   ");
+    add_place(&r, t, code_address(t->guest, t->pc), 0);
+    if (is_short) {
+        send(&r);
+        return;
+    }
     if (info->si_code > 0 && info->si_code != SI_KERNEL && (info->si_signo == SIGSEGV || info->si_signo == SIGBUS))
         add(&r, "  address 0x%lx%s%s\n", (u64)info->si_addr, why ? ": " : "", why ? why : "");
     else if (info->si_code > 0 && why)
@@ -146,6 +176,7 @@ void crash_guest(Task *t, const siginfo_t *info)
                 "DRAGOMAN_TIER=baseline they are exact\n");
     else if (info->si_code > 0)
         add_instruction(&r, t);
+    add_callers(&r, t);
     add_registers(&r, t);
     add_command(&r);
     send(&r);
@@ -157,7 +188,7 @@ static void add_context(Report *r, Task *t)
     if (t && t->guest) {
         u64 pc = code_address(t->guest, t->pc);
         add(r, "  guest pc 0x%lx", pc);
-        add_module(r, pc, false);
+        add_module(r, pc, false, 0);
         add(r, "\n");
     }
     add_command(r);

@@ -34,6 +34,7 @@ typedef struct Options {
     const char *cache;         /* --cache: directory of translations kept; NULL for the default */
     u64 cache_size;            /* --cache-size, bytes; 0: STORE_SIZE */
     bool no_cache;
+    bool crash_short;          /* --crash short: reports of one line */
     const char *gdb;           /* -g: where a debugger finds the program; NULL for none */
     const char *gdb_session;   /* --gdb-session: a descriptor, in digits, or -1; NULL where nobody has executed the program under -g */
     const char *inherited;     /* --inherited: a descriptor, in digits; NULL for none */

@@ -402,6 +402,13 @@ static void opt_inherited(Args *a, const char *arg)
     a->options.inherited = arg;
 }
 
+static void opt_crash(Args *a, const char *arg)
+{
+    if (strcmp(arg, "full") && strcmp(arg, "short"))
+        refuse(a, "reports are full or short");
+    a->options.crash_short = *arg == 's';
+}
+
 static void opt_gdb_session(Args *a, const char *arg)
 {
     a->options.gdb_session = arg;

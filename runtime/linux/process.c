@@ -288,6 +288,8 @@ static i64 exec_guest(Exec *x)
         argv[--at] = (char *)"--check";
     if (o->translate_host || x->t->process->guest->elf_machine == HOST_MACHINE)
         argv[--at] = (char *)"--translate-host";
+    if (o->crash_short)
+        STRING("--crash", "short")
     if (o->one_insn)
         argv[--at] = (char *)"-one-insn-per-tb";
     if (o->perf & PERF_MAP)

@@ -28,6 +28,8 @@ NOINLINE void set(int value)
 bool crashes;
 char *heap;
 
+static void handler(int signo);
+
 NOINLINE void crash_here(void)
 {
     *(volatile int *)64 = 1;
@@ -35,6 +37,8 @@ NOINLINE void crash_here(void)
 
 NOINLINE int innermost(int depth, int value)
 {
+    if (!depth && crashes && signal(SIGUSR1, SIG_DFL) != SIG_DFL)
+        signal(SIGUSR1, handler), raise(SIGUSR1);
     if (!depth && crashes)
         crash_here();
     if (depth)
@@ -46,6 +50,8 @@ NOINLINE int innermost(int depth, int value)
 static void handler(int signo)
 {
     caught = signo;
+    if (crashes)
+        crash_here();
 }
 
 static void *waits(void *arg)
@@ -140,6 +146,10 @@ int main(int argc, char **argv)
             pthread_create(&thread[1], NULL, spins, &n[1]);
             usleep(50000);
         }
+        printf("%d\n", innermost(2, 3));
+    } else if (!strcmp(what, "handler")) {
+        crashes = true;
+        signal(SIGUSR1, handler);
         printf("%d\n", innermost(2, 3));
     } else if (!strcmp(what, "quit") || !strcmp(what, "term")) {
         raise(*what == 'q' ? SIGQUIT : SIGTERM);
