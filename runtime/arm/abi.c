@@ -1,4 +1,4 @@
-/* Linux/arm (EABI) as its programs see it: auxiliary vector, /proc/cpuinfo, thread creation, the page of helpers. */
+/* Linux/arm (EABI) as its programs see it: auxiliary vector, /proc/cpuinfo, thread creation, the page of helpers, the vDSO. */
 #include <linux/audit.h>
 #include <stdio.h>
 
@@ -51,13 +51,15 @@ static void clone_regs(Task *child, u64 stack, bool set_tls, u64 tls)
     s->excl_addr = ARM_NO_EXCL;
 }
 
-/* The image that the build made from kuser/. */
+/* The images that the build made from kuser/ and vdso/; .org fails if one is larger than its page. */
 __asm__(".section .rodata\n"
         ".balign 16\n"
         "kuser_arm: .incbin \"" KUSER_ARM "\"\n"
         ".org kuser_arm + 4096\n"
+        "vdso_arm: .incbin \"" VDSO_ARM "\"\n"
+        ".org vdso_arm + 4096\n"
         ".previous\n");
-extern const u8 kuser_arm[4096];
+extern const u8 kuser_arm[4096], vdso_arm[4096];
 
 static const u16 sysno[] = {
 #define NR(number, name, form) [number] = CALL_##name,
@@ -90,6 +92,8 @@ const Abi abi_arm = {
     .hwcap = hwcap,
     .hwcap2 = hwcap2,
     .own_prot = own_prot,
+    .vdso = vdso_arm,
+    .vdso_size = sizeof vdso_arm,
     .page = kuser_arm,
     .page_address = ARM_KUSER,
     .min_sigstack = 2048,

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -46,6 +48,8 @@ int main(void)
         if (now < before || now > by_system_call(CLOCK_REALTIME) / 1000)
             printf("gettimeofday is off\n");
     }
+    const char *vdso = (const char *)getauxval(AT_SYSINFO_EHDR);
+    printf("vDSO %d\n", vdso && !memcmp(vdso, "\177ELF", 4));
     time_t coarse = time(NULL), exact = by_library(CLOCK_REALTIME) / 1000000000;
     printf("time %d\n", exact - coarse <= 1);
     struct timespec t;
