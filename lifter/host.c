@@ -13,14 +13,17 @@ bool host_reaches(const char *level)
     return !strcmp(level, "x86-64-v2") && __builtin_cpu_supports("x86-64-v2");
 }
 
-/* A level, or a hash of what CPUID says of instructions. */
+/* A level, or a hash of what CPUID says of instructions, which takes long to ask in a virtual machine. */
 u32 host_cpu(void)
 {
+    static _Atomic u32 known;
     static const struct {
         u32 leaf, registers; /* of eax, ebx, ecx, edx: bits 0 to 3 */
     } leaves[] = {{1, 12}, {7, 14}, {0x80000001, 12}};
     if (host_level)
         return strcmp(host_level, "x86-64-v3") ? 2 : 3;
+    if (known)
+        return known;
     u64 hash = 0;
     for (size_t i = 0; i < LEN(leaves); i++) {
         u32 r[4] = {0};
@@ -29,7 +32,7 @@ u32 host_cpu(void)
             if (leaves[i].registers >> k & 1)
                 hash = (hash ^ r[k]) * 0x9e3779b97f4a7c15ull, hash ^= hash >> 32;
     }
-    return (u32)hash | 4;
+    return known = (u32)hash | 4;
 }
 
 const char *host_newest(void)

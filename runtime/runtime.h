@@ -32,6 +32,7 @@ typedef struct Options {
     bool translate_host;       /* --translate-host: programs of the host that a guest executes are translated, too */
     int perf;                  /* --perf, --jitdump, --gdb-names: PERF_* bits */
     const char *cache;         /* --cache: directory of translations kept; NULL for the default */
+    const char *cache_from;    /* --cache-from: another one, which is only read */
     u64 cache_size;            /* --cache-size, bytes; 0: STORE_SIZE */
     bool no_cache;
     bool crash_short;          /* --crash short: reports of one line */

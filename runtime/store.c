@@ -21,8 +21,9 @@
 
 enum {
     PAGE = 4096,
-    NAME = 33,          /* a file's name with its NUL: 128 bits in hexadecimal digits */
-    FEW = 24,           /* units that aren't worth a write */
+    NAME = 33,  /* a file's name with its NUL: 128 bits in hexadecimal digits */
+    PLACES = 2, /* of others */
+    FEW = 24,   /* units that aren't worth a write */
 };
 enum : i64 { MOST_CREDIT = 60000000000 }; /* ns */
 
@@ -33,6 +34,7 @@ typedef struct StoreFile {
     char name[NAME];
     char title[64]; /* the last part of the path it was opened by, if its file of units is new */
     UnitFile file;
+    UnitFile others[PLACES]; /* as Store.others */
     u64 seen; /* bytes of it that were there when it was opened, or are this process's */
     UnitStage stage;
     bool heat_loaded;
@@ -50,7 +52,8 @@ typedef struct Counting {
 
 static struct Store {
     int dir; /* hidden; -1: nothing is kept */
-    u32 cpu; /* host_cpu */
+    int others[PLACES]; /* hidden; where things are found, but not kept */
+    u32 nothers;
     u64 limit;
     bool stopped;
     StoreFile *files;
@@ -106,12 +109,12 @@ static bool name_flavour(const Process *p, const Guest *guest, char *name, size_
     return true;
 }
 
-/* A directory, made if it isn't there; -1 if that can't be, or it isn't to be trusted. */
-static int open_directory(int at, const char *name)
+/* A directory, with `make` made if it isn't there; -1 if that can't be, or it isn't to be trusted. */
+static int open_directory(int at, const char *name, bool make)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
     int fd = openat(at, name, flags);
-    if (fd < 0 && errno == ENOENT && !mkdirat(at, name, 0700))
+    if (fd < 0 && errno == ENOENT && make && !mkdirat(at, name, at == AT_FDCWD ? 0700 : unitfile_mode(at)))
         fd = openat(at, name, flags);
     if (fd >= 0 && !unitfile_trusts(fd, true)) {
         close(fd);
@@ -139,18 +142,33 @@ void store_open(Process *p, const Guest *guest, const char *path)
     char name[64];
     if (!name_flavour(p, guest, name, sizeof name))
         return;
-    int above = open_directory(AT_FDCWD, path);
+    int above = open_directory(AT_FDCWD, path, true);
     if (above < 0) {
         make_parents(path);
-        above = open_directory(AT_FDCWD, path);
+        above = open_directory(AT_FDCWD, path, true);
     }
     if (above < 0)
         return;
-    int dir = open_directory(above, name);
+    int dir = open_directory(above, name, true);
     close(above);
     store.dir = dir < 0 ? -1 : fd_hide(p, dir);
-    store.cpu = host_cpu();
     store.limit = p->options.cache_size ? p->options.cache_size : STORE_SIZE;
+}
+
+void store_read_from(Process *p, const Guest *guest, const char *path, bool roots)
+{
+    struct stat st;
+    char name[64];
+    int above = store.nothers < PLACES ? open_directory(AT_FDCWD, path, false) : -1;
+    int dir = above >= 0 && name_flavour(p, guest, name, sizeof name) ? open_directory(above, name, false) : -1;
+    if (dir >= 0 && roots && (fstat(above, &st) || st.st_uid))
+        dir = (close(dir), -1);
+    if (above >= 0)
+        close(above);
+    if (dir >= 0)
+        store.others[store.nothers++] = fd_hide(p, dir);
+    else if (log_on(cache))
+        log_printf("cache: nothing to be read from %s\n", path);
 }
 
 void store_stop(void)
@@ -191,7 +209,7 @@ static void take_title(StoreFile *f, int fd)
 void store_file(int fd)
 {
     struct stat st;
-    if (store.dir < 0 || store.stopped || fstat(fd, &st) || !S_ISREG(st.st_mode))
+    if ((store.dir < 0 && !store.nothers) || store.stopped || fstat(fd, &st) || !S_ISREG(st.st_mode))
         return;
     cache_lock();
     StoreFile *f = file_of(st.st_dev, st.st_ino);
@@ -202,7 +220,10 @@ void store_file(int fd)
             f->dev = f->ino = 0; /* what it was before: what was made of that is kept under its own name */
         StoreFile *new = name_file(&now, fd) ? malloc(sizeof *new) : NULL;
         if (new) {
-            unitfile_open(&now.file, store.dir, now.name);
+            if (store.dir >= 0)
+                unitfile_open(&now.file, store.dir, now.name);
+            for (u32 i = 0; i < store.nothers; i++)
+                unitfile_open(&now.others[i], store.others[i], now.name);
             now.seen = now.file.size;
             if (!now.file.nsegments)
                 take_title(&now, fd);
@@ -235,11 +256,20 @@ StorePlace store_place(const Guest *guest, const Mapping *map, u64 pc)
 
 /* -- units ------------------------------------------------------------------------------------------------------------------- */
 
+static bool find(const StorePlace *where, const UnitWanted *w, UnitBuffer *scratch, Unit *out, i64 *distance)
+{
+    const StoreFile *f = where->file;
+    bool found = f && unitfile_find(&f->file, w, scratch, out, distance);
+    for (u32 i = 0; f && !found && i < store.nothers; i++)
+        found = unitfile_find(&f->others[i], w, scratch, out, distance);
+    return found;
+}
+
 bool store_find(const StorePlace *where, UnitBuffer *scratch, Unit *out)
 {
     UnitWanted w = {.offset = where->offset, .pc = where->pc, .address = where->address};
     i64 distance;
-    return where->file && unitfile_find(&where->file->file, &w, scratch, out, &distance);
+    return find(where, &w, scratch, out, &distance);
 }
 
 bool store_find_region(const StorePlace *where, UnitBuffer *scratch, Unit *out, u64 *pc)
@@ -251,10 +281,10 @@ bool store_find_region(const StorePlace *where, UnitBuffer *scratch, Unit *out, 
         .region = true,
         .exact = cache_is_exact(),
         .flushes = cache_is_flushing(),
-        .cpu = store.cpu,
+        .cpu = host_cpu(),
     };
     i64 distance;
-    if (!where->file || !unitfile_find(&where->file->file, &w, scratch, out, &distance))
+    if (!find(where, &w, scratch, out, &distance))
         return false;
     *pc = where->pc - (u64)distance;
     return true;
@@ -274,7 +304,7 @@ static bool save_file(StoreFile *f)
 void store_add(const StorePlace *where, const Unit *u, const u8 *guest)
 {
     StoreFile *f = where->file;
-    if (!f || unitstage_add(&f->stage, u, where->offset, where->pc, guest))
+    if (!f || store.dir < 0 || unitstage_add(&f->stage, u, where->offset, where->pc, guest))
         return;
     save_file(f);
     unitstage_add(&f->stage, u, where->offset, where->pc, guest);

@@ -10,6 +10,9 @@
 /* Keeps units below `path`, which is made if need be. Does nothing if that isn't possible: a program runs without.
  * Before guest code is translated. */
 void store_open(Process *p, const Guest *guest, const char *path);
+/* Finds units below `path`, too, and writes nothing there; with `roots` only if it is root's. */
+void store_read_from(Process *p, const Guest *guest, const char *path, bool roots);
+#define STORE_SYSTEM "/var/cache/dragoman" /* what all users read */
 /* Bytes that all files of units may have together, if nothing else is said: those that have not been used for longest
  * go. */
 enum : u64 { STORE_SIZE = 1ull << 30 };

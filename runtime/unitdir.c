@@ -35,8 +35,7 @@ static const char *next_name(DIR *d)
     return NULL;
 }
 
-/* Whether it is GUEST-FLAVOUR: other things may be kept beside. */
-static bool is_flavour(const char *name)
+bool unitdir_is_flavour(const char *name)
 {
     const char *dash = strrchr(name, '-');
     return dash && strlen(dash + 1) == 16 && strspn(dash + 1, "0123456789abcdef") == 16;
@@ -46,7 +45,7 @@ void unitdir_each(int top, UnitVisitor *f, void *context)
 {
     DIR *all = open_entries(top, ".");
     for (const char *flavour; all && (flavour = next_name(all));) {
-        DIR *d = is_flavour(flavour) ? open_entries(top, flavour) : NULL;
+        DIR *d = unitdir_is_flavour(flavour) ? open_entries(top, flavour) : NULL;
         for (const char *name; d && (name = next_name(d));)
             f(context, dirfd(d), flavour, name);
         if (d)

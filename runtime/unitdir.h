@@ -4,6 +4,8 @@
 
 #include "../include/base.h"
 
+/* Whether it is GUEST-FLAVOUR: other things may be kept beside. */
+bool unitdir_is_flavour(const char *name);
 /* Calls f for each file below the directory `top`, with the directory it is in, that one's name and its own. */
 typedef void UnitVisitor(void *context, int dir, const char *flavour, const char *name);
 void unitdir_each(int top, UnitVisitor *f, void *context);

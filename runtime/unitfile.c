@@ -146,6 +146,12 @@ bool unitfile_trusts(int fd, bool directory)
            (st.st_uid == geteuid() || st.st_uid == 0) && !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
+mode_t unitfile_mode(int dir)
+{
+    struct stat st;
+    return fstat(dir, &st) == 0 ? (st.st_mode & 0755) | 0700 : 0700;
+}
+
 /* The segment that begins at `at`, if there is one and the file has all of it. */
 static bool read_header(int fd, u64 at, u64 file_size, Header *h)
 {
@@ -179,6 +185,14 @@ static void map_file(UnitFile *f, int fd, u64 size)
     f->size = size;
 }
 
+void unitfile_map(UnitFile *f, int fd)
+{
+    struct stat st;
+    *f = (UnitFile){0};
+    if (fstat(fd, &st) == 0)
+        map_file(f, fd, read_segments(fd, (u64)st.st_size, f));
+}
+
 void unitfile_open(UnitFile *f, int dir, const char *name)
 {
     struct stat st;
@@ -187,7 +201,7 @@ void unitfile_open(UnitFile *f, int dir, const char *name)
     if (fd < 0)
         return;
     if (unitfile_trusts(fd, false) && fstat(fd, &st) == 0) {
-        map_file(f, fd, read_segments(fd, (u64)st.st_size, f));
+        unitfile_map(f, fd);
         if (st.st_mtime < time(NULL) - USED_STEP)
             futimens(fd, NULL);
     }
@@ -617,7 +631,7 @@ static int write_segment(int fd, u64 at, const UnitStage *s, const char *title)
 static int begin_file(int dir, const char *name, char temporary[NAME_MAX])
 {
     snprintf(temporary, NAME_MAX, "%s.%d", name, (int)getpid());
-    int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, unitfile_mode(dir) & 0644);
     return fd < 0 ? -errno : fd;
 }
 
@@ -683,11 +697,22 @@ static int append_locked(int fd, int dir, const char *name, UnitStage *s, const 
 
 int unitfile_append(int dir, const char *name, UnitStage *s, const char *title, u64 *seen)
 {
-    int fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    int fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, unitfile_mode(dir) & 0644);
     if (fd < 0)
         return -errno;
     int error = flock(fd, LOCK_EX | LOCK_NB) ? -EAGAIN : append_locked(fd, dir, name, s, title, seen);
     close(fd);
+    return error;
+}
+
+int unitfile_merge(int dir, const char *name, const UnitFile *from)
+{
+    UnitStage s = {0};
+    char title[sizeof((Header *)0)->name] = "";
+    u64 seen = 0;
+    title_of(from, title);
+    int error = add_old(from, &s) ? unitfile_append(dir, name, &s, title, &seen) : -ENOMEM;
+    unitstage_free(&s);
     return error;
 }
 

@@ -8,6 +8,7 @@
 #define DRAGOMAN_UNITFILE_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "../include/unit.h"
 
@@ -43,6 +44,8 @@ typedef struct UnitStage {
 /* Opens the file `name` in the directory. An empty UnitFile if there is none, or nothing in it may be used: it must be
  * a regular file of the user's or root's that nobody else may write. */
 void unitfile_open(UnitFile *f, int dir, const char *name);
+/* The same of one that is open, whosever it is. */
+void unitfile_map(UnitFile *f, int fd);
 void unitfile_close(UnitFile *f);
 
 /* A unit that is looked for: of guest code at this offset of the guest's file, which is mapped at `address`; pc may say
@@ -68,6 +71,12 @@ void unitstage_free(UnitStage *s);
  * meanwhile are left out, and *seen is how long it is then. `title` is for people. 0 or -errno: -EAGAIN if another
  * process is doing so, and whatever else there is; the file is as it was then. */
 int unitfile_append(int dir, const char *name, UnitStage *s, const char *title, u64 *seen);
+
+/* Appends another file's records, those that are good, to a file. 0 or -errno. */
+int unitfile_merge(int dir, const char *name, const UnitFile *from);
+/* The mode of a new directory in this one, or, as far as 0644 goes, of a file: who may read that may read what is in
+ * it. */
+mode_t unitfile_mode(int dir);
 
 /* Puts a file of these bytes in the place of the one with that name. 0 or -errno: that is as it was then. */
 int unitfile_replace(int dir, const char *name, const void *bytes, size_t size);

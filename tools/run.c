@@ -379,9 +379,25 @@ static void opt_code_size(Args *a, const char *arg)
     a->options.code_size = parse_room(a, arg);
 }
 
+/* For programs that the guest executes from somewhere else. */
+static const char *absolute(const char *path)
+{
+    char *all = NULL, *here = *path == '/' ? NULL : getcwd(NULL, 0);
+    if (here && asprintf(&all, "%s/%s", here, path) < 0)
+        all = NULL;
+    free(here);
+    return all ? all : path;
+}
+
 static void opt_cache(Args *a, const char *arg)
 {
-    a->options.cache = arg;
+    a->options.cache = absolute(arg);
+    a->options.no_cache = false;
+}
+
+static void opt_cache_from(Args *a, const char *arg)
+{
+    a->options.cache_from = absolute(arg);
     a->options.no_cache = false;
 }
 
@@ -513,19 +529,21 @@ static Args defaults(const Guest *guest)
     return a;
 }
 
-/* Translations of earlier runs. A program with more rights than whoever starts it has none: the directory is named by variables. And
- * whoever wants to see how code is translated wants it translated. */
+/* Translations of earlier runs. A program with more rights than whoever starts it has the system's only: other
+ * directories are named by variables. And whoever wants to see how code is translated wants it translated. */
 static void open_store(Process *p, const Guest *guest)
 {
     char path[PATH_MAX];
     const Options *o = &p->options;
     bool watched = o->one_insn || log_.items & (LOG(in_asm) | LOG(op) | LOG(out_asm) | LOG(block) | LOG(nochain));
-    if (o->no_cache || o->check || o->tier == TIER_INTERP || watched || getauxval(AT_SECURE))
+    if (o->no_cache || o->check || o->tier == TIER_INTERP || watched)
         return;
-    if (o->cache)
-        store_open(p, guest, o->cache);
-    else if (store_default(path, sizeof path))
-        store_open(p, guest, path);
+    bool secure = getauxval(AT_SECURE);
+    if (!secure && (o->cache || store_default(path, sizeof path)))
+        store_open(p, guest, o->cache ? o->cache : path);
+    if (!secure && o->cache_from)
+        store_read_from(p, guest, o->cache_from, false);
+    store_read_from(p, guest, STORE_SYSTEM, true);
 }
 
 /* Runs `path`, or the payload of this executable, which is `path` then; `command` is this program's own argv. Returns an exit status if

@@ -100,7 +100,7 @@ typedef struct Exec {
     bool raised;         /* the limit of descriptors is, for ours */
     FdLimit limit;       /* what it is for the program */
 } Exec;
-enum { FRONT = 56 }; /* room for the translator's own command line */
+enum { FRONT = 64 }; /* room for the translator's own command line */
 
 /* Reads a list of the guest's strings to x->argv[at], and how many they are; the strings stay where they are, for the host's
  * kernel to read. */
@@ -237,7 +237,7 @@ static i64 exec_guest(Exec *x)
 {
     const Options *o = &x->t->process->options;
     static const char *const tiers[] = {[TIER_INTERP] = "interp", [TIER_BASELINE] = "baseline", [TIER_LLVM] = "llvm"};
-    char numbers[8][24], cpus[2048], items[512] = "";
+    char numbers[9][24], cpus[2048], items[512] = "";
     char *argv0 = x->argv[FRONT] ? x->argv[FRONT] : (char *)"";
     size_t at = FRONT;
     char **argv = x->argv;
@@ -268,6 +268,11 @@ static i64 exec_guest(Exec *x)
         STRING("--cpus", cpus)
     }
     NUMBER(2, "--code-size", o->code_size)
+    STRING("--cache", o->cache)
+    STRING("--cache-from", o->cache_from)
+    NUMBER(8, "--cache-size", o->cache_size)
+    if (o->no_cache)
+        argv[--at] = (char *)"--no-cache";
     if (o->has_seed)
         NUMBER(3, "-seed", o->seed)
     if (o->hot >= 0) {
