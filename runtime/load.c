@@ -740,7 +740,7 @@ int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
         case PROGRAM_OTHER:
             if (depth) { /* a script of the host's */
                 close(fd);
-                system_before_exec(p);
+                system_before_exec(p, false);
                 signal_before_exec(t);
                 execve(file, p->argv, p->options.env);
                 return fail(l, errno, "%s: %s", path, strerror(errno));

@@ -98,9 +98,15 @@ typedef struct Linux {
 Linux *linux_state(Process *p);
 /* system.c's part of it. */
 void system_init(Process *p, Linux *l);
-/* Around the host's exec, which hands on the guest's limits. */
-void system_before_exec(Process *p);
+/* Around the host's exec, which hands on the guest's limits; not those on memory if this program is executed, which has them otherwise. */
+void system_before_exec(Process *p, bool ours);
 void system_exec_failed(Process *p);
+typedef struct MemoryLimits {
+    struct rlimit address_space, data;
+} MemoryLimits;
+/* The guest's. False if they limit nothing. */
+bool system_memory_limits(Process *p, MemoryLimits *out);
+void system_set_memory_limits(Process *p, const MemoryLimits *limits);
 /* A new task is on its parent's processors. */
 void system_inherit_affinity(Task *child, const Task *parent);
 /* --cpus' argument for an exec by t: the number, and which of these processors t is on. */

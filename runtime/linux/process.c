@@ -144,7 +144,7 @@ static i64 host_exec(Exec *x, int dir, const char *name, char **argv, u64 flags)
     i64 error = -RESTART_NOINTR;
     if (x->t->seccomp && !x->ours)
         return -EACCES; /* a host program's calls pass no guest's filter */
-    system_before_exec(x->t->process);
+    system_before_exec(x->t->process, x->ours);
     if (x->raised)
         fd_lower_limit(&x->limit);
     if (signal_before_exec(x->t)) {
@@ -199,34 +199,45 @@ static i64 exec_self(Exec *x, char **argv)
     return error;
 }
 
-/* What the guest's kernel would keep over an exec and the host's doesn't know: PR_SET_MDWE's bits, and the filters. */
-static int kept_mdwe(const Task *t)
+/* What the guest's kernel would keep over an exec and the host's doesn't know: PR_SET_MDWE's bits, limits on memory, and the filters. */
+typedef struct Inherited {
+    int mdwe;
+    MemoryLimits limits;
+} Inherited;
+
+static bool inherits(const Task *t, Inherited *out)
 {
     int bits = mem_mdwe(t->process->mem);
-    return bits & MDWE_NO_INHERIT ? 0 : bits;
+    out->mdwe = bits & MDWE_NO_INHERIT ? 0 : bits;
+    return system_memory_limits(t->process, &out->limits) || out->mdwe || t->seccomp;
 }
 
-/* As a file for process_inherit: its descriptor, which stays open over an exec, or -errno. */
-static i64 inheritance(const Task *t)
+/* In a pipe for process_inherit, as no limit on files is one on pipes: the descriptor that stays open over an exec, or -errno. */
+static i64 inheritance(const Task *t, const Inherited *what)
 {
-    int mdwe = kept_mdwe(t);
-    int fd = (int)raw_syscall(__NR_memfd_create, (u64)"inherited", 0, 0, 0, 0, 0);
-    if (fd < 0)
-        return fd;
-    i64 error = write(fd, &mdwe, sizeof mdwe) == sizeof mdwe ? seccomp_save(t, fd) : -ENOMEM;
-    if (error || lseek(fd, 0, SEEK_SET)) {
-        close(fd);
-        return error ? error : -errno;
+    enum { ROOM = 1 << 20 };
+    int ends[2];
+    i64 error = raw_syscall(__NR_pipe2, (u64)ends, O_CLOEXEC | O_NONBLOCK, 0, 0, 0, 0);
+    if (error)
+        return error;
+    raw_syscall(__NR_fcntl, (u64)ends[1], F_SETPIPE_SZ, ROOM, 0, 0, 0);
+    error = write(ends[1], what, sizeof *what) == sizeof *what ? seccomp_save(t, ends[1]) : -ENOMEM;
+    close(ends[1]);
+    if (error) {
+        close(ends[0]);
+        return error;
     }
-    return fd;
+    raw_syscall(__NR_fcntl, (u64)ends[0], F_SETFD, 0, 0, 0, 0);
+    return ends[0];
 }
 
 i64 process_inherit(Task *t, int fd)
 {
-    int mdwe;
-    if (read(fd, &mdwe, sizeof mdwe) != sizeof mdwe)
+    Inherited what;
+    if (read(fd, &what, sizeof what) != sizeof what)
         return -EINVAL;
-    mem_set_mdwe(t->process->mem, mdwe);
+    mem_set_mdwe(t->process->mem, what.mdwe);
+    system_set_memory_limits(t->process, &what.limits);
     i64 error = seccomp_restore(t, fd);
     close(fd);
     return error;
@@ -304,8 +315,9 @@ static i64 exec_guest(Exec *x)
     if (o->perf & PERF_GDB)
         argv[--at] = (char *)"--gdb-names";
     i64 inherited = -1;
-    if (x->t->seccomp || kept_mdwe(x->t)) {
-        if ((inherited = inheritance(x->t)) < 0)
+    Inherited what;
+    if (inherits(x->t, &what)) {
+        if ((inherited = inheritance(x->t, &what)) < 0)
             return inherited;
         snprintf(numbers[6], sizeof numbers[6], "%ld", inherited);
         STRING("--inherited", numbers[6])

@@ -178,7 +178,7 @@ SYSCALL(gettimeofday)
 }
 
 /* -- limits. RLIMIT_AS and RLIMIT_DATA are for what the guest maps (mem_limit). The host's would count the translator too, and so
- * are raised as far as may be while the guest runs; another program gets the guest's with its exec. Where they can't be raised, the
+ * are raised as far as may be while the guest runs; a program of the host's gets the guest's with its exec. Where they can't be raised, the
  * guest's mappings are kept so far below them that the translator has room; if there isn't much, it does without LLVM, which ends
  * the process when it gets no memory. */
 
@@ -235,11 +235,27 @@ static bool limited(const Linux *l, u32 resource)
     return l->limits[resource].rlim_max != RLIM_INFINITY || l->limits[resource].rlim_cur != RLIM_INFINITY;
 }
 
-void system_before_exec(Process *p)
+bool system_memory_limits(Process *p, MemoryLimits *out)
+{
+    const Linux *l = linux_state(p);
+    *out = (MemoryLimits){.address_space = l->limits[RLIMIT_AS], .data = l->limits[RLIMIT_DATA]};
+    return limited(l, RLIMIT_AS) || limited(l, RLIMIT_DATA);
+}
+
+void system_set_memory_limits(Process *p, const MemoryLimits *limits)
+{
+    Linux *l = linux_state(p);
+    l->limits[RLIMIT_AS] = limits->address_space;
+    l->limits[RLIMIT_DATA] = limits->data;
+    apply_limits(p, l);
+}
+
+/* With a limit that is a small program's, this one couldn't even start. */
+void system_before_exec(Process *p, bool ours)
 {
     Linux *l = linux_state(p);
     procfd_tell(p);
-    for (size_t i = 0; i < LEN(memory_limits); i++)
+    for (size_t i = 0; i < LEN(memory_limits) && !ours; i++)
         if (limited(l, memory_limits[i]))
             raw_syscall(__NR_prlimit64, 0, memory_limits[i], (u64)&l->limits[memory_limits[i]], 0, 0, 0);
 }

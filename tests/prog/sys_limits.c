@@ -71,6 +71,49 @@ static void address_space(void)
     munmap(p, 300 * MIB);
 }
 
+/* With limits that are enough for this program, it being a small one. */
+static int small(void)
+{
+    struct rlimit as, data;
+    getrlimit(RLIMIT_AS, &as);
+    getrlimit(RLIMIT_DATA, &data);
+    printf("small: %lu %lu, %lu %lu\n", (unsigned long)as.rlim_cur, (unsigned long)as.rlim_max, (unsigned long)data.rlim_cur,
+           (unsigned long)data.rlim_max);
+    map("40 MiB in small", 40 * MIB, PROT_READ, MAP_PRIVATE);
+    printf("heap: %s\n", sbrk(6 * MIB) == (void *)-1 ? strerror(errno) : "ok");
+    fflush(stdout);
+    execl("/bin/true", "true", NULL);
+    return 1;
+}
+
+static void small_limits(void)
+{
+    for (int how = 0; how < 4; how++) {
+        int status, hard = how & 1;
+        fflush(stdout);
+        if (fork() == 0) {
+            limit(RLIMIT_AS, 30 * MIB, hard ? 30 * MIB : RLIM_INFINITY);
+            limit(RLIMIT_DATA, 4 * MIB, hard ? 4 * MIB : RLIM_INFINITY);
+            fflush(stdout);
+            if (how & 2) { /* no file may be written: what is to be known after the exec neither */
+                limit(RLIMIT_FSIZE, 0, hard ? 0 : RLIM_INFINITY);
+                execl("/proc/self/exe", "sys_limits", "quiet", NULL);
+            }
+            execl("/proc/self/exe", "sys_limits", "small", NULL);
+            _exit(1);
+        }
+        wait(&status);
+        printf("status %d\n", status);
+    }
+}
+
+static int quiet(void)
+{
+    struct rlimit as;
+    getrlimit(RLIMIT_AS, &as);
+    return as.rlim_cur == 30 * MIB ? 3 : 4;
+}
+
 static void data(void)
 {
     limit(RLIMIT_DATA, 64 * MIB, RLIM_INFINITY);
@@ -85,6 +128,10 @@ static void data(void)
 int main(int argc, char **argv)
 {
     struct rlimit r;
+    if (argc > 1 && strcmp(argv[1], "small") == 0)
+        return small();
+    if (argc > 1 && strcmp(argv[1], "quiet") == 0)
+        return quiet();
     if (argc > 1) {
         getrlimit(RLIMIT_AS, &r);
         printf("after exec: %lu\n", (unsigned long)r.rlim_cur);
@@ -92,6 +139,7 @@ int main(int argc, char **argv)
         return 0;
     }
     address_space();
+    small_limits();
     data();
     limit(RLIMIT_AS, 2, 1);
     limit(RLIMIT_NOFILE, 64, 64);
