@@ -81,7 +81,7 @@ struct Guest {
 };
 
 extern const Guest guest_aarch64, guest_arm, guest_x86_64;
-extern const struct DebugGuest debug_aarch64, debug_arm;
+extern const struct DebugGuest debug_aarch64, debug_arm, debug_x86_64;
 
 /* Where in memory the instruction at a pc is. */
 static inline u64 code_address(const Guest *guest, u64 pc)

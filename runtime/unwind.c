@@ -748,8 +748,10 @@ size_t unwind(Task *t, u64 *pcs, size_t max)
         bool first = !n;
         /* A jump to nowhere: its caller is where the call returns to. */
         Module m;
-        if (first && !find_module(&s, pcs[0], &m) && s.known >> s.ra & 1) {
-            s.pc = s.reg[s.ra];
+        if (first && !find_module(&s, pcs[0], &m)) {
+            bool linked = s.known >> s.ra & 1; /* else the call has pushed it */
+            s.pc = linked ? s.reg[s.ra] : word(&s, s.reg[s.sp]);
+            s.reg[s.sp] += linked ? 0 : s.narrow ? 4 : 8;
             continue;
         }
         if (!step(&s, first, &interrupted) || !s.pc || (s.reg[s.sp] <= sp && s.pc == before))

@@ -79,4 +79,5 @@ const Guest guest_x86_64 = {
                             1u << HELPER_fxsave | 1u << HELPER_fxrstor,
     .lift = lift,
     .reset = reset,
+    .debug = &debug_x86_64,
 };

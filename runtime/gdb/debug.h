@@ -27,6 +27,8 @@ struct DebugTask {
     i64 forked;          /* child that the last system call made, to be told of */
     struct DebugTask *vforked; /* in the child's: its parent's */
     bool shares;         /* such a child of this one is under the debugger, or was */
+    bool late;           /* a watched access is being made, to be told of afterwards: `watch` */
+    struct DebugStop watch;
     int pass;            /* signal that the debugger sends it */
     bool born;           /* it is that child */
     Ir *ir;              /* of the instruction that is stepped over */

@@ -133,7 +133,7 @@ void points_clear(Debug *d)
 void debug_access(Task *t, u64 addr, u64 size, bool write)
 {
     Debug *d = t->process->debug;
-    if (t->debug->loose)
+    if (t->debug->loose || t->debug->late)
         return;
     for (u32 i = 0; i < d->nwatches; i++) {
         const WatchPoint *w = &d->watch[i];

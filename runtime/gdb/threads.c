@@ -62,7 +62,7 @@ Task *debug_find(Debug *d, i32 tid)
 static void stand(Debug *d, Task *t)
 {
     struct DebugTask *x = t->debug;
-    x->one = false;
+    x->one = x->late = false;
     t->guest->debug->leave(t);
     while (x->go == GO_STOP && !x->loose) {
         if (!x->stopped) {
@@ -150,6 +150,8 @@ void debug_stepped(Task *t)
     u64 at = code_address(t->guest, t->pc);
     if (x->loose)
         x->go = GO_ON;
+    else if (x->one && x->late)
+        tell(t, x->watch);
     else if (x->one && !(at >= x->step_lo && at < x->step_hi))
         tell(t, (struct DebugStop){.why = DEBUG_STEP});
 }
@@ -170,7 +172,13 @@ bool debug_signal(Task *t, siginfo_t *info)
     if (!d->attached || x->loose)
         return !watch;
     if (watch) {
-        tell(t, (struct DebugStop){.why = DEBUG_WATCH, .kind = x->stop.kind, .value = (u64)info->si_addr});
+        x->watch = (struct DebugStop){.why = DEBUG_WATCH, .kind = x->stop.kind, .value = (u64)info->si_addr};
+        if (t->guest->debug->watch_before) {
+            tell(t, x->watch);
+        } else if (x->go != GO_STOP) { /* else it is found again */
+            x->late = true;
+            x->go = GO_STEP;
+        }
         return false;
     }
     if (x->pass == info->si_signo) {
