@@ -471,14 +471,14 @@ _Noreturn static void follow(i32 tid, int from, int to, const char *made, const 
 {
     char byte;
     int status = 0;
-    bool traces = read(from, &byte, 1) == 1 && !ptrace(PTRACE_SEIZE, tid, NULL, (void *)PTRACE_O_TRACEEXIT);
+    bool traces = read(from, &byte, 1) == 1 && !raw_syscall(SYS_ptrace, PTRACE_SEIZE, (u64)tid, 0, PTRACE_O_TRACEEXIT, 0, 0);
     byte = traces;
     if (write(to, &byte, 1) < 1 || !traces)
         _exit(0);
     while (waitpid(tid, &status, __WALL) == tid && WIFSTOPPED(status)) {
         if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8))
             break;
-        ptrace(PTRACE_CONT, tid, NULL, (void *)(u64)(status >> 16 ? 0 : WSTOPSIG(status)));
+        raw_syscall(SYS_ptrace, PTRACE_CONT, (u64)tid, 0, status >> 16 ? 0 : (u64)WSTOPSIG(status), 0, 0);
     }
     if (strcmp(host, name))
         unlink(host);
