@@ -67,6 +67,7 @@ struct Guest {
     size_t nregs;
     u16 off_flag_kind, off_flag_a, off_flag_b; /* Task.state offsets of the lazily kept flags; kind is 32 bits */
     u16 off_sp;
+    bool misaligned_general;  /* an address that isn't aligned where it has to be is a general protection fault: SIGSEGV, not SIGBUS */
     u16 pinned[PINNED];       /* Task.state offsets of the most used registers; accessed by get64, put64 and get32 (of the
                                  lower half) alone. See include/host.h */
     GuestHelper *const *helpers;

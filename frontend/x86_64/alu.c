@@ -190,17 +190,14 @@ LIFT(cmpxchg)
     }
     a = x86_get(l, i, 0);
     Val is = SIZED(l, i->size, eq, acc, a);
-    Val r = i->size == 8 ? select64(l, is, b, a) : select32(l, is, b, a);
-    if (i->size == 4) {
-        Val rax = get64(l, OFF_R(RAX));
-        put64(l, OFF_R(RAX), select64(l, is, rax, zx32_64(l, a)));
+    Val to = get64(l, OFF_R(i->rm)), rax = get64(l, OFF_R(RAX));
+    if (i->size >= 4) { /* what isn't written keeps its upper half, too */
+        put64(l, OFF_R(RAX), select64(l, is, rax, x86_zx(l, i->size, 8, a)));
+        put64(l, OFF_R(i->rm), select64(l, is, x86_zx(l, i->size, 8, b), i->rm == RAX ? get64(l, OFF_R(RAX)) : to));
     } else {
         x86_put_reg(l, i, RAX, i->size, a);
+        x86_put(l, i, 0, select32(l, is, b, a));
     }
-    if (i->rm == RAX && i->size == 4)
-        put64(l, OFF_R(RAX), zx32_64(l, r));
-    else
-        x86_put(l, i, 0, r);
     x86_flags_sub(l, i->size, acc, a, NO_VAL);
 }
 

@@ -1,6 +1,8 @@
 /* Control transfer, string instructions, flags as bits, and the system's instructions: volume 2. */
 #include "x86.h"
 
+LIFT(xchg);
+
 /* -- branches --------------------------------------------------------------------------------------------------------- */
 
 LIFT(jmp)
@@ -268,8 +270,11 @@ LIFT(nop)
 {
 }
 
+/* Not if REX says that it is of R8: XCHG then. */
 LIFT(pause)
 {
+    if (i->rex & 1)
+        x86_lift_xchg(l, i);
 }
 
 LIFT(mfence)

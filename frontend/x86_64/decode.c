@@ -131,6 +131,15 @@ static void modrm(Insn *i, Bytes *b)
         i->disp = (i32)bytes_signed(b, i->mod == 1 ? 1 : 4);
 }
 
+/* Without an operand for it VEX.vvvv has to be 1111, here 0. Shifts by an immediate have their destination there. */
+static bool uses_vvvv(const Row *r)
+{
+    for (u32 n = 0; n < 4; n++)
+        if (r->arg[n] == Hx || r->arg[n] == By)
+            return true;
+    return r->arg[0] == Wx && r->arg[1] == Ib;
+}
+
 static bool fits(const Insn *i, const Row *r, u8 modrm_byte)
 {
     switch (r->pp) {
@@ -159,6 +168,8 @@ static bool fits(const Insn *i, const Row *r, u8 modrm_byte)
     if (((r->attr & MEM) && !mem) || ((r->attr & REG) && mem) || ((r->attr & W0) && w) || ((r->attr & W1) && !w))
         return false;
     if (i->vex && r->attr & BOTH && !x86_has(i->l256 && r->attr & AVX256 ? X86_FT_avx2 : X86_FT_avx))
+        return false;
+    if (i->vex && i->vvvv && !uses_vvvv(r))
         return false;
     if (i->vex)
         return r->attr & (VEX | BOTH) && !((r->attr & L0) && i->l256) && !((r->attr & L1) && !i->l256);

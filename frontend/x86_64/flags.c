@@ -362,7 +362,7 @@ static Val below_or_equal(Lift *l)
     Known k = known(l);
     if (k.is && k.kind == FLAG_SUB32 && !is_apart(l, X86_CARRY))
         return SIZED(l, k.size, ule, k.a, k.b);
-    if (l->own[OWN_FCMP] && l->own[OWN_KIND])
+    if (l->own[OWN_FCMP] && l->own[OWN_KIND] && !is_apart(l, X86_CARRY))
         return ne32(l, and32(l, owned(l, OWN_FCMP), k32(l, X86_CF | X86_ZF)), k32(l, 0));
     return or32(l, zero(l), x86_carry(l));
 }

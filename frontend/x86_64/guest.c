@@ -72,6 +72,7 @@ const Guest guest_x86_64 = {
     .off_flag_a = OFF(flag_a),
     .off_flag_b = OFF(flag_b),
     .off_sp = OFF_R(RSP),
+    .misaligned_general = true,
     .pinned = {OFF_R(RAX), OFF_R(RCX), OFF_R(RDX), OFF_R(RBX), OFF_R(RSP), OFF_R(RBP), OFF_R(RSI), OFF_R(RDI)},
     .helpers = helpers,
     .nhelpers = LEN(helpers),

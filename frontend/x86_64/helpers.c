@@ -253,15 +253,21 @@ __asm__(".text\n"
         ".balign 8\n.byte 0xd8 + op, rm << 3 | 7\nret\n"
         ".set rm, rm + 1\n.endr\n.set op, op + 1\n.endr\n"
         ".balign 8\n"
+        "x87_memory16:\n"
+        ".set op, 0\n.rept 8\n.set rm, 0\n.rept 8\n"
+        ".balign 8\n.byte 0x66, 0xd8 + op, rm << 3 | 7\nret\n"
+        ".set rm, rm + 1\n.endr\n.set op, op + 1\n.endr\n"
+        ".balign 8\n"
         "x87_wait: fwait\nret\n"
         ".balign 8\n"
         "x87_emms: emms\nret\n");
-extern const u8 x87_registers[], x87_memory[], x87_wait[], x87_emms[];
+extern const u8 x87_registers[], x87_memory[], x87_memory16[], x87_wait[], x87_emms[];
 
 /* a: the kind of code and which of it; b: the operand's address, or CF for FCMOVB. The result: EFLAGS << 32 | AX. */
 X86_HELPER(x87)
 {
-    const u8 *code = a >> 16 == X87_REGISTERS ? x87_registers : a >> 16 == X87_MEMORY ? x87_memory : a >> 16 == X87_WAIT ? x87_wait : x87_emms;
+    static const u8 *const tables[] = {x87_registers, x87_memory, x87_memory16, x87_wait, x87_emms};
+    const u8 *code = tables[a >> 16];
     u64 ax = 0, flags;
     code += (a & 0xffff) * 8;
     __asm__ volatile("sub $128, %%rsp\n\tbtl $0, %k[b]\n\tcall *%[code]\n\tpushfq\n\tpopq %[flags]\n\tadd $128, %%rsp"

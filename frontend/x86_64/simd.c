@@ -38,6 +38,24 @@ static u32 spec_bytes(u8 spec)
     return spec == W8 ? 8 : spec == W4 ? 4 : spec == W2 ? 2 : 16;
 }
 
+LIFT(movaps);
+LIFT(movaps_store);
+LIFT(movups);
+LIFT(pcmpistri);
+LIFT(pcmpistrm);
+LIFT(pcmpestri);
+LIFT(pcmpestrm);
+
+/* With VEX it is MOVAPS and its like alone; without, all but MOVUPS, its like, the string comparisons and (on AMD's processors) SHA. */
+static bool wants_aligned(const Insn *i)
+{
+    LiftFn *f = i->row->lift;
+    if (f == x86_lift_movaps || f == x86_lift_movaps_store)
+        return true;
+    return !i->vex && !(i->map != M0F && i->row->pp == NP) && f != x86_lift_movups && f != x86_lift_pcmpistri && f != x86_lift_pcmpistrm && f != x86_lift_pcmpestri &&
+           f != x86_lift_pcmpestrm;
+}
+
 /* Half of operand n. */
 static Val q_get(Lift *l, Insn *i, u32 n, u32 half)
 {
@@ -46,7 +64,10 @@ static Val q_get(Lift *l, Insn *i, u32 n, u32 half)
     case Vx: return reg_half(l, i->reg, half);
     case Hx: return reg_half(l, i->vex ? i->vvvv : i->reg, half);
     case Lx: return reg_half(l, i->imm8 >> 4, half);
-    default: return i->has_mem ? q_load(l, i, spec_bytes(spec), 16 * half) : reg_half(l, i->rm, half);
+    default:
+        if (i->has_mem && spec == Wx && !half && wants_aligned(i))
+            check_align(l, x86_linear(l, i), i->vex && i->l256 ? 32 : 16);
+        return i->has_mem ? q_load(l, i, spec_bytes(spec), 16 * half) : reg_half(l, i->rm, half);
     }
 }
 
@@ -182,6 +203,20 @@ static void op1(Lift *l, Insn *i, u16 op)
         op1i(l, i, op, 0);
 }
 
+/* Shifts of all lanes by the lower half of a register, or 128 bits of memory. */
+static void shift_all(Lift *l, Insn *i, u16 op)
+{
+    if (i->row->arg[0] == Pq) {
+        mmx2(l, i, op, MMX_SAME);
+        return;
+    }
+    Val b = q_get(l, i, 2, 0), r[2] = {NO_VAL, NO_VAL};
+    for (u32 h = 0; h < halves(i); h++)
+        r[h] = emit(l, op, q_get(l, i, 1, h), b, NO_VAL, 0);
+    q_put(l, i, r[0], r[1]);
+}
+
+#define SHIFT_ALL(name) LIFT(name) { shift_all(l, i, IR_n_##name); }
 #define OP2(name, op) LIFT(name) { op2(l, i, IR_##op); }
 #define OP2M(name, op, how) LIFT(name) { op2_mmx(l, i, IR_##op, how); }
 #define OP1(name, op) LIFT(name) { op1(l, i, IR_##op); }
@@ -195,7 +230,7 @@ OP2M(punpckhbw, vzip2_8, MMX_HIGH) OP2M(punpckhwd, vzip2_16, MMX_HIGH) OP2M(punp
 OP2M(packsswb, n_packsswb, MMX_BOTH) OP2M(packuswb, n_packuswb, MMX_BOTH) OP2M(packssdw, n_packssdw, MMX_BOTH) NAT2(packusdw)
 OP2(pcmpgtb, vcmgt8) OP2(pcmpgtw, vcmgt16) OP2(pcmpgtd, vcmgt32) OP2(pcmpgtq, vcmgt64)
 OP2(pcmpeqb, vcmeq8) OP2(pcmpeqw, vcmeq16) OP2(pcmpeqd, vcmeq32) OP2(pcmpeqq, vcmeq64)
-NAT2(psrlw) NAT2(psrld) NAT2(psrlq) NAT2(psraw) NAT2(psrad) NAT2(psllw) NAT2(pslld) NAT2(psllq)
+SHIFT_ALL(psrlw) SHIFT_ALL(psrld) SHIFT_ALL(psrlq) SHIFT_ALL(psraw) SHIFT_ALL(psrad) SHIFT_ALL(psllw) SHIFT_ALL(pslld) SHIFT_ALL(psllq)
 OP2(paddb, vadd8) OP2(paddw, vadd16) OP2(paddd, vadd32) OP2(paddq, vadd64)
 OP2(psubb, vsub8) OP2(psubw, vsub16) OP2(psubd, vsub32) OP2(psubq, vsub64)
 OP2(pmullw, vmul16) OP2(pmulld, vmul32)
@@ -396,6 +431,8 @@ LIFT(movups_store)
         return;
     }
     x86_address(l, i);
+    if (wants_aligned(i) && i->row->lift == x86_lift_movaps_store)
+        check_align(l, x86_linear(l, i), halves(i) * 16);
     for (u32 h = 0; h < halves(i); h++)
         st128(l, i->ea, i->ea_disp + 16 * (i32)h, reg_half(l, i->reg, h));
 }
@@ -413,7 +450,7 @@ LIFT(movaps_store)
 /* From memory the rest becomes zero, from a register it is the other operand's. */
 static void scalar_load(Lift *l, Insn *i, u16 set)
 {
-    Val v = q_get(l, i, 2, 0);
+    Val v = q_get(l, i, last_vector(i), 0);
     q_put(l, i, i->has_mem ? v : emit(l, set, q_get(l, i, 1, 0), v, NO_VAL, 0), NO_VAL);
 }
 

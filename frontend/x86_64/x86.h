@@ -173,7 +173,7 @@ X86_HELPERS(HELPER_DECLARE)
 #undef HELPER_DECLARE
 
 /* x86_helper_x87's a, from bit 16 on */
-enum { X87_REGISTERS, X87_MEMORY, X87_WAIT, X87_EMMS };
+enum { X87_REGISTERS, X87_MEMORY, X87_MEMORY16 /* with the prefix 66 */, X87_WAIT, X87_EMMS };
 /* x86_helper_fxsave's and fxrstor's b */
 enum { SAVE_FX, SAVE_X, SAVE_XOPT, SAVE_XC };
 /* All but the AVX part of an XSAVE area; the x87 unit from one. With 64-bit pointers if `wide`. */

@@ -28,7 +28,7 @@ LIFT(x87)
             undefined(l);
             return;
         }
-        run(l, X87_MEMORY, which, x86_linear(l, i));
+        run(l, i->op16 ? X87_MEMORY16 : X87_MEMORY, which, x86_linear(l, i));
         return;
     }
     if (!(exists[op] >> rm & 1)) {

@@ -200,6 +200,11 @@ void code_leave(Task *t, void *ucontext, bool pinned)
 
 _Noreturn void task_raise(Task *t, int signo, int code, u64 addr)
 {
+    if (signo == SIGBUS && code == BUS_ADRALN && t->guest->misaligned_general) {
+        signo = SIGSEGV;
+        code = SI_KERNEL;
+        addr = 0;
+    }
     t->fault = (Fault){.signo = signo, .code = code, .addr = addr, .pc = t->pc, .exact = true};
     t->exit = EXIT_FAULT;
     t->code_sp = t->stack_base;
