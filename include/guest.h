@@ -67,11 +67,14 @@ struct Guest {
     size_t nregs;
     u16 off_flag_kind, off_flag_a, off_flag_b; /* Task.state offsets of the lazily kept flags; kind is 32 bits */
     u16 off_sp;
-    bool misaligned_general;  /* an address that isn't aligned where it has to be is a general protection fault: SIGSEGV, not SIGBUS */
+    bool general_faults;      /* an address that isn't aligned where it has to be, or that no page can have, is a general protection
+                                 fault: SIGSEGV with SI_KERNEL, which tells no address */
     u16 pinned[PINNED];       /* Task.state offsets of the most used registers; accessed by get64, put64 and get32 (of the
                                  lower half) alone. See include/host.h */
     GuestHelper *const *helpers;
     size_t nhelpers;
+    u8 verify_helper;         /* for a guest that doesn't say when it changes code, or 0: the helper that leaves (EXIT_FAULT, without a
+                                 signal) if code_hash of the b >> 32 bytes at a isn't the low half of b */
     u32 unrepeatable_helpers; /* bit by bit, those that give something else each time: --check passes over their users */
     /* Lifts the instruction at l->pc into l->ir, sets l->next; on an encoding it doesn't know sets l->unimplemented and emits
      * nothing. `bytes` holds `size` readable bytes of guest code at pc (size may be less than the longest instruction). */
@@ -80,6 +83,14 @@ struct Guest {
     void (*reset)(Task *t, u64 entry, u64 sp);
     const struct DebugGuest *debug; /* include/debugger.h */
 };
+
+static inline u32 code_hash(const u8 *code, size_t size)
+{
+    u64 h = size;
+    for (size_t i = 0; i < size; i++)
+        h = (h ^ code[i]) * 0x9e3779b97f4a7c15 ^ h >> 29;
+    return (u32)(h >> 32);
+}
 
 extern const Guest guest_aarch64, guest_arm, guest_x86_64;
 extern const struct DebugGuest debug_aarch64, debug_arm, debug_x86_64;

@@ -220,6 +220,8 @@ static inline void jump_cache_clear(JumpEntry *entries)
 
 /* Copies guest code, which another thread may be unmapping: as much of it as can be read, `size` bytes at most. (runtime/mem.c) */
 size_t code_read(void *bytes, u64 pc, size_t size);
+/* Whether a block at pc has to look by itself whether its code is still the same (Guest.watched). (runtime/mem.c) */
+bool code_is_checked(u64 pc);
 /* Forgets every translation that overlaps [addr, addr+size), in all threads. */
 void cache_invalidate(u64 addr, u64 size);
 /* The guest says that it changed code at [addr, addr+size), at most a page (IC IVAU and its like): forgets the translations of that

@@ -89,6 +89,7 @@ static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
     ir_reset(out, pc);
     for (size_t i = 0; i < LEN(l.known); i++)
         l.known[i] = NO_VAL;
+    Val verify = NO_VAL;
     Val counter = counting ? ir_emit(out, IR_count, NO_VAL, NO_VAL, NO_VAL, 0) : NO_VAL;
 
     /* A block that runs on into the next page could fault in the middle of being read, or be made of two mappings: it ends
@@ -117,11 +118,18 @@ static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
             end_exit(&l, EXIT_DEBUG, l.pc | mode);
             l.next = l.pc + guest->insn_align;
         } else {
+            if (!out->insns && guest->verify_helper && code_is_checked(start)) { /* reading it may have made it so */
+                k64(&l, start);
+                verify = k64(&l, 0);
+                call_helper(&l, guest->verify_helper, verify - 1, verify);
+                mark = out->count;
+            }
             guest->lift(&l, bytes, size);
         }
         if (l.unimplemented) {
             out->count = mark;
-            ir_emit(out, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)(l.pc | mode));
+            if (verify == NO_VAL || out->insns)
+                ir_emit(out, IR_insn, NO_VAL, NO_VAL, NO_VAL, (i64)(l.pc | mode));
             l.ended = false;
             end_exit(&l, EXIT_UNDEF, l.pc | mode);
             l.next = l.pc + guest->insn_align;
@@ -132,6 +140,8 @@ static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
         out->insns++;
         out->end = l.next | mode;
     }
+    if (verify != NO_VAL)
+        out->ops[verify].imm = (i64)((out->end - out->pc) << 32 | code_hash(out->code, out->end - out->pc));
     if (counter != NO_VAL)
         out->ops[counter].imm = out->insns;
     ir_finish(out);

@@ -16,8 +16,9 @@ static void init(void)
         (*c)(1, no_args, no_args + 1);
     /* Two loads and stores of 8 bytes become one of 16 otherwise, and such a load of what was stored in two pieces,
      * as a function's return does of what its entry saved, waits until the stores are done. */
-    static const char *const options[] = {"dragoman", "-combiner-store-merging=0"};
-    LLVMParseCommandLineOptions(2, options, NULL);
+    /* LLVM 19 takes `movb (%rbx), %bl` for something that may write all of rbx, if rbx isn't read again but for its address. */
+    static const char *const options[] = {"dragoman", "-combiner-store-merging=0", "-fixup-byte-word-insts=0"};
+    LLVMParseCommandLineOptions(3, options, NULL);
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();

@@ -354,6 +354,7 @@ _Noreturn void task_loop(Task *t)
             atomic_store(&t->attention, t->stack_limit);
             if (unlikely(t->process->overwritten) && atomic_exchange(&t->process->overwritten, false))
                 cache_flush(t, cache_flushes(), FLUSH_ALL);
+            mem_settle(t->process->mem);
             if (unlikely(t->process->dumping) && t->process->dumping != t)
                 core_stand(t);
             if (unlikely(t->debug))
@@ -428,6 +429,10 @@ _Noreturn void task_loop(Task *t)
         case EXIT_FAULT:
             count(exit_fault, 1);
             t->pc = t->fault.pc;
+            if (!t->fault.signo) { /* the block at pc has found its code changed */
+                cache_invalidate(code_address(t->guest, t->pc), 1);
+                break;
+            }
             if (t->fault.tagged && t->guest->tag_bits && retry_untagged(t, seen))
                 break;
             signal_fault(t, t->fault.signo, t->fault.code, t->fault.addr);

@@ -660,6 +660,8 @@ static int load_image(const Loader *l, Image *image, const char *path, const cha
     Image interp = {.fd = -1};
     u64 interp_bias = 0, used = 0, sp;
     p->guest = image->guest;
+    if (p->guest->verify_helper)
+        mem_watch_code(p->mem);
     p->abi = abi_of(image->guest);
     p->address_end = p->options.reserved_va;
     if (p->guest->address_end && (!p->address_end || p->address_end > p->guest->address_end))

@@ -157,8 +157,14 @@ int mem_exchange(u64 guest, u32 *expected, u32 desired)
     return (int)mem_cas_asm((u32 *)guest, expected, desired);
 }
 
+/* The map whose pages with code are watched (mem_watch_code), or NULL: readers of code know no process. */
+static struct MemMap *watched;
+static void watch(struct MemMap *m, u64 start, u64 end);
+
 size_t code_read(void *bytes, u64 pc, size_t size)
 {
+    if (watched)
+        watch(watched, pc, pc + size);
     return mem_fetch_asm(bytes, (const void *)pc, size);
 }
 
@@ -204,6 +210,10 @@ struct MemMap {
     Maps views;                  /* of these, files and shared memory that may be executed */
     u64 space, data;             /* bytes mapped; those that are private and writable */
     u64 space_limit, data_limit; /* of these */
+    bool watching;               /* pages with code: */
+    _Atomic bool written;        /* some of them are WATCH_WRITTEN */
+    _Atomic u64 *watch;          /* WATCH_SLOTS pages that are or were watched, by hash: the address | a state */
+    u8 *writes;                  /* how often each has been written */
     int lock_future;             /* mlockall's MCL_FUTURE and MCL_ONFAULT */
     bool read_implies_exec;      /* personality's */
     int mdwe;                    /* MDWE_* */
@@ -301,12 +311,44 @@ static bool may_write(const struct MemMap *m, u64 start, u64 end)
     return !grows || (grows <= m->data_limit && m->data <= m->data_limit - grows);
 }
 
+/* -- pages with code that the guest may write. Their mappings say MEM_WATCHED; the table is for the signal handler, which can't take
+ * the lock. */
+enum : u64 { WATCH_SLOTS = 1 << 14, WATCH_PROBES = 16, WATCH_LIMIT = 24 };
+enum : u64 { WATCH_OPEN, WATCH_ON, WATCH_WRITTEN };
+
+/* The page's slot, or an empty one for it; NULL if there is neither. */
+static _Atomic u64 *watch_slot(const struct MemMap *m, u64 page)
+{
+    u64 at = page / PAGE * 0x9e3779b97f4a7c15 >> 40;
+    for (u64 n = 0; n < WATCH_PROBES; n++) {
+        _Atomic u64 *slot = &m->watch[(at + n) % WATCH_SLOTS];
+        u64 is = atomic_load(slot) & -PAGE;
+        if (is == page || !is)
+            return slot;
+    }
+    return NULL;
+}
+
+/* The mappings of [start, end) are about to be others. */
+static void watch_forget(struct MemMap *m, u64 start, u64 end)
+{
+    for (const Mapping *p = find(m, start); m->watching && p && p->start < end; p = find(m, p->end)) {
+        Mapping part = maps_slice(*p, start, end);
+        for (u64 page = part.start; part.kind & MEM_WATCHED && page < part.end; page += PAGE) {
+            _Atomic u64 *slot = watch_slot(m, page);
+            if (slot && *slot)
+                *slot = page | WATCH_OPEN;
+        }
+    }
+}
+
 /* Replaces what there is in [map.start, map.end) by map, or by nothing. */
 static void set_range(struct MemMap *m, Mapping map, bool present)
 {
     if (map.start >= map.end)
         return;
     u64 space, data;
+    watch_forget(m, map.start, map.end);
     measure(m, map.start, map.end, &space, &data);
     m->space += (present ? map.end - map.start : 0) - space;
     m->data += (present && is_data(map.prot, map.kind) ? map.end - map.start : 0) - data;
@@ -678,11 +720,12 @@ i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot)
         error = -ENOMEM;
     if (!error && stop > addr && mprotect((void *)addr, stop - addr, host_prot(prot)))
         error = -errno;
-    if (!error && !(implied_prot(m, prot, 0) & PROT_EXEC))
+    if (!error && (!(implied_prot(m, prot, 0) & PROT_EXEC) || (m->watching && prot & PROT_WRITE)))
         note_code(m, addr, stop, &code);
     for (u64 at = addr; at < stop && !error;) {
         Mapping map = maps_slice(*find(m, at), at, stop);
         map.prot = (u16)implied_prot(m, prot, map.kind);
+        map.kind &= (u16)~MEM_WATCHED;
         set_range(m, map, true);
         at = map.end;
     }
@@ -693,6 +736,8 @@ i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot)
     invalidate(code);
     return error;
 }
+
+static void watch_open(struct MemMap *m, u64 start, u64 end);
 
 i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags, u64 new_addr)
 {
@@ -706,6 +751,7 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
     lock(m, addr, old_end);
     if (fixed)
         settle(m, new_addr, new_addr + length);
+    watch_open(m, addr, old_end);
     i64 result = 0;
     bool overlap = fixed && new_addr < old_end && addr < new_addr + length;
     if (!covered(m, addr, addr + 1))
@@ -849,7 +895,7 @@ int mem_code_fault(struct MemMap *m, u64 pc, int *code, Mapping *map)
     if (!mapped || !(p->prot & PROT_EXEC)) {
         signo = SIGSEGV;
         *code = mapped ? SEGV_ACCERR : SEGV_MAPERR;
-    } else if (!code_read(&byte, pc, 1)) { /* beyond the end of the file */
+    } else if (!mem_fetch_asm(&byte, (const void *)pc, 1)) { /* beyond the end of the file */
         signo = SIGBUS;
         *code = BUS_ADRERR;
     } else {
@@ -913,6 +959,122 @@ void code_written(Task *t, u64 addr, u64 size)
         if (code.start != addr)
             invalidate(code);
     }
+}
+
+static void watch(struct MemMap *m, u64 start, u64 end)
+{
+    pthread_mutex_lock(&m->lock);
+    for (u64 page = start & -PAGE; page < end; page += PAGE) {
+        const Mapping *p = find(m, page);
+        if (!p || p->start > page || (p->prot & (PROT_WRITE | PROT_EXEC)) != (PROT_WRITE | PROT_EXEC) || p->kind & (MEM_WATCHED | MEM_CHECKED))
+            continue;
+        Mapping map = maps_slice(*p, page, page + PAGE);
+        _Atomic u64 *slot = watch_slot(m, page);
+        map.kind |= slot && m->writes[slot - m->watch] < WATCH_LIMIT ? MEM_WATCHED : MEM_CHECKED;
+        set_range(m, map, true);
+        if (map.kind & MEM_WATCHED) {
+            *slot = page | WATCH_ON;
+            mprotect((void *)page, PAGE, PROT_READ);
+        }
+    }
+    unlock(m);
+}
+
+/* Makes what is watched in [start, end) writable; the lock is held. */
+static void watch_open(struct MemMap *m, u64 start, u64 end)
+{
+    for (const Mapping *p = find(m, start); m->watching && p && p->start < end; p = find(m, p->end)) {
+        Mapping map = maps_slice(*p, start, end);
+        if (!(map.kind & MEM_WATCHED))
+            continue;
+        mprotect((void *)map.start, map.end - map.start, host_prot(map.prot));
+        map.kind &= (u16)~MEM_WATCHED;
+        set_range(m, map, true);
+        p = find(m, map.start);
+    }
+}
+
+void mem_watch_code(struct MemMap *m)
+{
+    m->watch = calloc(WATCH_SLOTS, sizeof *m->watch);
+    m->writes = calloc(WATCH_SLOTS, 1);
+    if (!m->watch || !m->writes)
+        out_of_memory("the pages with code");
+    m->watching = true;
+    watched = m;
+}
+
+bool code_is_checked(u64 pc)
+{
+    struct MemMap *m = watched;
+    if (!m)
+        return false;
+    pthread_mutex_lock(&m->lock);
+    const Mapping *p = find(m, pc);
+    bool is = p && p->start <= pc && p->kind & MEM_CHECKED;
+    unlock(m);
+    return is;
+}
+
+/* A page that is open already has been made so since the fault; but not twice in a row at the same address, for then the fault is the
+ * guest's. */
+bool mem_written(struct MemMap *m, u64 addr)
+{
+    static __thread u64 last;
+    if (!m || !m->watching)
+        return false;
+    u64 page = addr & -PAGE;
+    _Atomic u64 *slot = watch_slot(m, page);
+    u64 is = slot ? atomic_load(slot) : 0;
+    if (!is)
+        return false;
+    if (is == (page | WATCH_OPEN)) {
+        bool again = last == addr;
+        last = again ? 0 : addr;
+        return !again;
+    }
+    last = 0;
+    *slot = page | WATCH_WRITTEN;
+    m->written = true;
+    int error = errno;
+    bool ok = mprotect((void *)page, PAGE, PROT_READ | PROT_WRITE) == 0;
+    errno = error;
+    return ok;
+}
+
+void mem_settle(struct MemMap *m)
+{
+    if (!m || !m->watching || !atomic_exchange(&m->written, false))
+        return;
+    for (u64 n = 0; n < WATCH_SLOTS; n++) {
+        u64 is = m->watch[n], page = is & -PAGE;
+        if ((is & (PAGE - 1)) != WATCH_WRITTEN)
+            continue;
+        pthread_mutex_lock(&m->lock);
+        const Mapping *p = find(m, page);
+        if (p && p->start <= page && p->kind & MEM_WATCHED) {
+            Mapping map = maps_slice(*p, page, page + PAGE);
+            map.kind &= (u16)~MEM_WATCHED;
+            set_range(m, map, true);
+        }
+        m->watch[n] = page | WATCH_OPEN;
+        m->writes[n] += m->writes[n] < UINT8_MAX;
+        unlock(m);
+        cache_invalidate(page, PAGE);
+    }
+}
+
+bool mem_unwatch(struct MemMap *m)
+{
+    bool any = false;
+    for (u64 n = 0; m->watching && n < WATCH_SLOTS; n++) {
+        u64 is = m->watch[n];
+        if ((is & (PAGE - 1)) == WATCH_ON)
+            any |= mem_written(m, is & -PAGE);
+    }
+    if (any)
+        mem_settle(m);
+    return any;
 }
 
 void mem_file_cut(struct MemMap *m, u64 dev, u64 ino)

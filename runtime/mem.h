@@ -19,6 +19,8 @@ enum {
     MEM_HEAP = 4,  /* [heap] */
     MEM_VDSO = 8,  /* [vdso] */
     MEM_NOEXEC = 32, /* of a file that may not be executed: neither may this */
+    MEM_WATCHED = 64, /* writable and executable to the guest, not writable on the host: see mem_watch_code */
+    MEM_CHECKED = 128, /* written too often for that: its blocks look by themselves whether their code is the same */
     MEM_GROWS = 16, /* the kernel extends it downwards when it is accessed below (MAP_GROWSDOWN) */
 };
 
@@ -34,6 +36,14 @@ u64 mem_room(struct MemMap *m, u64 size);
 
 /* The address space ends there, or where it ended if that was lower. Before anything is mapped. */
 void mem_set_end(struct MemMap *m, u64 end);
+/* For a guest that doesn't say when it changes code: pages whose code is read for translation and that the guest may write become
+ * unwritable on the host. mem_written is the signal handler's question after a store's fault: true if it was at such a page, which is
+ * writable from then on; mem_settle then forgets the translations, at the next safepoint. mem_unwatch makes all of them writable,
+ * for a system call that has failed because of them: true if there were any. */
+void mem_watch_code(struct MemMap *m);
+bool mem_written(struct MemMap *m, u64 addr);
+void mem_settle(struct MemMap *m);
+bool mem_unwatch(struct MemMap *m);
 /* The guest's RLIMIT_AS and RLIMIT_DATA, in bytes: what would exceed them is -ENOMEM below, as the kernel has it for what a process
  * maps, and only what is the guest's counts. */
 void mem_limit(struct MemMap *m, u64 space, u64 data);

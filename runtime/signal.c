@@ -295,10 +295,11 @@ static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
     Block *b = cache_find_host(t, (const void *)uc->uc_mcontext.gregs[REG_RIP], &pc);
     bool exact = !b || b->tier < TIER_LLVM || cache_is_exact();
     bool no_page = info->si_code == SI_KERNEL; /* an address that no page can have; the CPU doesn't say which */
+    bool general = no_page && t->guest->general_faults;
     t->fault = (Fault){
-        .signo = info->si_signo,
-        .code = no_page ? SEGV_MAPERR : info->si_code,
-        .addr = no_page ? operand_address(uc) : (u64)info->si_addr,
+        .signo = no_page ? SIGSEGV : info->si_signo, /* SIGBUS if the base was rsp or rbp */
+        .code = general ? SI_KERNEL : no_page ? SEGV_MAPERR : info->si_code,
+        .addr = general ? 0 : no_page ? operand_address(uc) : (u64)info->si_addr,
         .pc = pc,
         .exact = exact,
         .tagged = no_page && exact,
@@ -312,6 +313,10 @@ static void on_synchronous(int signo, siginfo_t *info, ucontext_t *uc)
 {
     Task *t = self;
     greg_t *regs = uc->uc_mcontext.gregs;
+    if (t && signo == SIGSEGV && info->si_code == SEGV_ACCERR && regs[REG_ERR] & 2 && mem_written(t->process->mem, (u64)info->si_addr)) {
+        atomic_store_explicit(&t->attention, ATTENTION, memory_order_relaxed);
+        return;
+    }
     u64 fixup = mem_fixup((u64)regs[REG_RIP]);
     if (fixup)
         regs[REG_RIP] = (greg_t)fixup;

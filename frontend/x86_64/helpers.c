@@ -463,6 +463,14 @@ X86_HELPER(cpuid)
     return 0;
 }
 
+/* Guest.verify_helper */
+X86_HELPER(verify)
+{
+    if (code_hash((const u8 *)(a & X86_CODE_MASK), b >> 32) != (u32)b)
+        task_raise(t, 0, 0, a);
+    return 0;
+}
+
 X86_HELPER(rdtsc)
 {
     return __rdtsc();

@@ -160,7 +160,8 @@ void x86_flags_forget(Lift *l); /* a helper has set them */
     HELPER(fxsave) \
     HELPER(fxrstor) \
     HELPER(raise) \
-    HELPER(rdpid)
+    HELPER(rdpid) \
+    HELPER(verify)
 enum {
 #define HELPER_ENUM(name) HELPER_##name,
     X86_HELPERS(HELPER_ENUM)

@@ -144,6 +144,8 @@ static i64 run(Task *t, u32 number, Sys call, const u64 args[6])
     if (names_hidden(t, row, args))
         return -EBADF;
     i64 result = run_row(t, number, row, args);
+    if (unlikely(result == -EFAULT) && mem_unwatch(t->process->mem))
+        result = run_row(t, number, row, args);
     if (unlikely(result == -EMFILE) && fd_give_up(t))
         result = run_row(t, number, row, args);
     return result;

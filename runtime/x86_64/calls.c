@@ -2,7 +2,6 @@
 #include "calls.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/time.h>
 #include <time.h>
@@ -81,12 +80,41 @@ static i64 dup2_(Task *t, u64 from, u64 to)
     return sys_dup3(t, from, to, 0, 0, 0, 0);
 }
 
+static i64 poll_(Task *t, const u64 a[6])
+{
+    i32 ms = (i32)a[2];
+    struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
+    mem_own_arguments(true);
+    i64 result = sys_ppoll(t, a[0], a[1], ms < 0 ? 0 : (u64)&ts, 0, 0, 0);
+    mem_own_arguments(false);
+    return result;
+}
+
+static i64 select_(Task *t, const u64 a[6])
+{
+    struct timeval tv;
+    if (a[4] && mem_read(&tv, a[4], sizeof tv))
+        return -EFAULT;
+    if (a[4] && (tv.tv_sec < 0 || tv.tv_usec < 0))
+        return -EINVAL;
+    struct timespec ts = {0};
+    if (a[4])
+        ts = (struct timespec){tv.tv_sec + tv.tv_usec / 1000000, tv.tv_usec % 1000000 * 1000};
+    mem_own_arguments(true);
+    i64 result = sys_pselect6(t, a[0], a[1], a[2], a[3], a[4] ? (u64)&ts : 0, 0);
+    mem_own_arguments(false);
+    tv = (struct timeval){ts.tv_sec, ts.tv_nsec / 1000};
+    if (a[4])
+        mem_write(a[4], &tv, sizeof tv); /* if it can't, that isn't told */
+    return result;
+}
+
 bool x86_own_call(Task *t, u32 number, const u64 a[6], i64 *result)
 {
     i64 seconds;
     switch (number) {
-    case __NR_poll: *result = host_syscall(t, number, a[0], a[1], a[2], 0, 0, 0); return true;
-    case __NR_select: *result = host_syscall(t, number, a[0], a[1], a[2], a[3], a[4], 0); return true;
+    case __NR_poll: *result = poll_(t, a); return true;
+    case __NR_select: *result = select_(t, a); return true;
     case __NR_pause: *result = host_syscall(t, number, 0, 0, 0, 0, 0, 0); return true;
     case __NR_alarm: *result = raw_syscall(number, a[0], 0, 0, 0, 0, 0); return true;
     case __NR_getdents: *result = fd_hidden(t->process, (u32)a[0]) ? -EBADF : host_syscall(t, number, a[0], a[1], a[2], 0, 0, 0); return true;

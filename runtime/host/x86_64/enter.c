@@ -200,7 +200,7 @@ void code_leave(Task *t, void *ucontext, bool pinned)
 
 _Noreturn void task_raise(Task *t, int signo, int code, u64 addr)
 {
-    if (signo == SIGBUS && code == BUS_ADRALN && t->guest->misaligned_general) {
+    if (signo == SIGBUS && code == BUS_ADRALN && t->guest->general_faults) {
         signo = SIGSEGV;
         code = SI_KERNEL;
         addr = 0;
