@@ -73,6 +73,7 @@ struct Guest {
                                  lower half) alone. See include/host.h */
     GuestHelper *const *helpers;
     size_t nhelpers;
+    bool ordered;             /* its memory is as ordered as the host's (total store order): compilers leave accesses where they are */
     u8 verify_helper;         /* for a guest that doesn't say when it changes code, or 0: the helper that leaves (EXIT_FAULT, without a
                                  signal) if code_hash of the b >> 32 bytes at a isn't the low half of b */
     u32 unrepeatable_helpers; /* bit by bit, those that give something else each time: --check passes over their users */

@@ -310,7 +310,7 @@ static LLVMValueRef load(Gen *g, LLVMTypeRef type, const Op *op)
     LLVMValueRef v = LLVMBuildLoad2(g->b, type, guest_pointer(g, g->val[op->arg[0]], op->imm), "");
     LLVMSetAlignment(v, 1);
     /* A load whose value nobody wants is a probe: its fault is what it is for. */
-    LLVMSetVolatile(v, g->region->exact || !op->uses);
+    LLVMSetVolatile(v, g->region->exact || g->region->guest->ordered || !op->uses);
     return v;
 }
 
@@ -319,7 +319,7 @@ static void store(Gen *g, LLVMValueRef v, const Op *op)
     before_access(g);
     LLVMValueRef s = LLVMBuildStore(g->b, v, guest_pointer(g, g->val[op->arg[0]], op->imm));
     LLVMSetAlignment(s, 1);
-    LLVMSetVolatile(s, g->region->exact);
+    LLVMSetVolatile(s, g->region->exact || g->region->guest->ordered);
 }
 
 /* The type that a lane travels in between memory and a vector register: a floating-point one keeps it there. */

@@ -76,6 +76,7 @@ const Guest guest_x86_64 = {
     .pinned = {OFF_R(RAX), OFF_R(RCX), OFF_R(RDX), OFF_R(RBX), OFF_R(RSP), OFF_R(RBP), OFF_R(RSI), OFF_R(RDI)},
     .helpers = helpers,
     .nhelpers = LEN(helpers),
+    .ordered = true,
     .verify_helper = HELPER_verify,
     .unrepeatable_helpers = 1u << HELPER_x87 | 1u << HELPER_mmx_get | 1u << HELPER_mmx_put | 1u << HELPER_rdtsc | 1u << HELPER_rdrand |
                             1u << HELPER_fxsave | 1u << HELPER_fxrstor,

@@ -75,8 +75,10 @@ static i64 set_times(Task *t, int dir, u64 path, u64 times, bool seconds)
 
 static i64 dup2_(Task *t, u64 from, u64 to)
 {
+    if (fd_hidden(t->process, (u32)from))
+        return -EBADF;
     if (from == to)
-        return raw_syscall(__NR_fcntl, from, F_GETFD, 0, 0, 0, 0) < 0 || fd_hidden(t->process, (u32)from) ? -EBADF : (i64)to;
+        return raw_syscall(__NR_fcntl, from, F_GETFD, 0, 0, 0, 0) < 0 ? -EBADF : (i64)to;
     return sys_dup3(t, from, to, 0, 0, 0, 0);
 }
 
