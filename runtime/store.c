@@ -373,14 +373,15 @@ i64 store_credit(void)
 }
 
 /* Adds what has run here to what the file says by now. */
-static void save_heat(StoreFile *f, i64 credit_ns)
+static void save_heat(StoreFile *f, i64 credit_ns, u32 weight)
 {
     char name[NAME + 8];
     Heat h;
     heat_name(f, name);
     heat_load(&h, store.dir, name);
     for (u32 i = 0; i < f->ran.count; i++)
-        heat_add(&h, f->ran.spots[i].offset, f->ran.spots[i].ran);
+        heat_add(&h, f->ran.spots[i].offset, weight * f->ran.spots[i].ran);
+    credit_ns *= weight;
     if (f == store.program)
         h.credit_ns = credit_ns > MOST_CREDIT - h.credit_ns ? MOST_CREDIT : h.credit_ns + credit_ns;
     heat_save(&h, store.dir, name);
@@ -391,7 +392,7 @@ static void save_heat(StoreFile *f, i64 credit_ns)
 /* -- the end
  * ----------------------------------------------------------------------------------------------------------------- */
 
-void store_save(i64 credit_ns)
+void store_save(i64 credit_ns, u32 weight)
 {
     if (store.dir < 0 || !store.files)
         return;
@@ -402,8 +403,8 @@ void store_save(i64 credit_ns)
     for (StoreFile *f = store.files; f; f = f->next) {
         if (f->stage.count >= FEW || f->stage.regions)
             written |= save_file(f);
-        if (f->ran.count || (f == store.program && credit_ns))
-            save_heat(f, credit_ns);
+        if (weight && (f->ran.count || (f == store.program && credit_ns)))
+            save_heat(f, credit_ns, weight);
     }
     cache_unlock();
     int top = written ? openat(store.dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;

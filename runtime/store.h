@@ -46,8 +46,8 @@ bool store_is_open(void);
 i64 store_credit(void);
 
 /* Writes what was kept, if it is worth it; `credit_ns` is what this run leaves or (less than 0) has used of earlier
- * ones'. Takes the translation lock. */
-void store_save(i64 credit_ns);
+ * ones'. That and how often blocks have run count `weight` times, or not at all. Takes the translation lock. */
+void store_save(i64 credit_ns, u32 weight);
 /* In a forked child: what its parent made is the parent's to write. */
 void store_after_fork(void);
 

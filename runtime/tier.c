@@ -44,7 +44,9 @@ enum : u32 {
     ROUNDS = 4,            /* what goes round so many times is a loop */
     EXACT_PRICE = 8,       /* times as many runs where each access must find all state stored */
     SHARE = 3, /* compiling takes at most one part in so many of the CPU time that the program has used itself; */
-    START_NS = 25000000,  /* and LLVM's start costs this; */
+    START_NS = 25000000, /* and LLVM's start costs this; */
+    SHORT_NS = 100000000,
+    ONE_OF = 8, /* of what is over before, one of so many runs keeps how often its blocks have run, for all of them; */
     LONG_NS = 50000000,   /* what is over before has no use for it */
     STACK_SIZE = 8 << 20, /* LLVM recurses */
 };
@@ -389,7 +391,9 @@ void tier_save(void)
 {
     i64 own = own_ns();
     i64 spent = (i64)(tier.spent_ns + tier.waiting * NS_PER_INSN); /* what is not done is lost */
-    store_save(remembers() && own >= LONG_NS ? own / SHARE - spent : 0);
+    bool often = own < SHORT_NS;
+    u32 weight = !often ? 1 : (u32)getpid() % ONE_OF ? 0 : ONE_OF;
+    store_save(remembers() && own >= LONG_NS ? own / SHARE - spent : 0, weight);
 }
 
 /* Remembers the region's blocks, and keeps them from becoming hot by themselves while it is being compiled. */

@@ -24,9 +24,14 @@ typedef struct UnitFile {
     u32 regions[UNITFILE_SEGMENTS]; /* and how many of those are for regions */
 } UnitFile;
 
+/* What an offset in a file is to its hash tables. */
+typedef struct UnitKey {
+    u32 slot, check;
+} UnitKey;
+
 /* Where the record of a unit that is entered at some guest code is. */
 typedef struct UnitPlace {
-    u32 key; /* of the code's offset */
+    UnitKey key; /* of the code's offset */
     u32 at; /* in multiples of 8 from the stage's begin */
 } UnitPlace;
 

@@ -113,7 +113,7 @@ static int translate(Work *w, int fd, char *why, size_t size)
             add_region(w, &outlines[i]);
     }
     cache_unlock();
-    store_save(0);
+    store_save(0, 0);
     return 0;
 }
 
