@@ -186,12 +186,16 @@ static void host_install_ours(const Actions *a)
             host_action(signo, on_signal, SA_SIGINFO | SA_ONSTACK | SA_RESTART);
 }
 
-void signal_under_debugger(Task *t)
+static void follow_all(const Actions *a)
 {
-    const Actions *a = t->signals->actions;
     for (int signo = 1; signo <= SIGNALS; signo++)
         if (!(UNBLOCKABLE & BIT(signo)))
             host_follow(a->reported, signo, &a->of[signo]);
+}
+
+void signal_under_debugger(Task *t)
+{
+    follow_all(t->signals->actions);
 }
 
 void siginfo_as_is(void *out, const siginfo_t *info)
@@ -400,6 +404,11 @@ static SignalState *state_new(Actions *actions, ProcessHeld *held)
     return s;
 }
 
+static u64 reported_signals(void)
+{
+    return REPORTED | (core_is_wanted() ? core_signals() : 0);
+}
+
 static Actions *actions_new(void)
 {
     Actions *a = calloc(1, sizeof *a);
@@ -407,7 +416,7 @@ static Actions *actions_new(void)
         return NULL;
     pthread_mutex_init(&a->lock, NULL);
     a->users = 1;
-    a->reported = REPORTED | (core_is_wanted() ? core_signals() : 0);
+    a->reported = reported_signals();
     return a;
 }
 
@@ -465,6 +474,23 @@ bool signal_task_init(Task *child, const Task *parent, bool thread, bool share_a
     return true;
 }
 
+/* Does its process share handlers with another one, which goes on when it ends? */
+static bool shares_handlers(const Task *t)
+{
+    return t->vfork_child && t->signals->actions->users > 1;
+}
+
+/* Who runs in another process's memory may hold the translator's locks there, and must not end with them: the signals that end it come to
+ * us, too, if it has handlers of its own. */
+void signal_vfork_start(Task *t)
+{
+    if (!shares_handlers(t)) {
+        t->signals->actions->reported |= ~(DEFAULT_IGNORED | STOPPING | UNBLOCKABLE);
+        follow_all(t->signals->actions);
+    }
+    signal_thread_start(t);
+}
+
 void signal_set_dies_apart(Task *child)
 {
     child->signals->dies_apart = true;
@@ -509,12 +535,6 @@ bool signal_thread_end(Task *t)
     return true;
 }
 
-/* Does its process share handlers with another one, which goes on when it ends? */
-static bool shares_handlers(const Task *t)
-{
-    return t->vfork_child && t->signals->actions->users > 1;
-}
-
 void signal_before_fork(Task *t)
 {
     pthread_mutex_lock(&t->signals->actions->lock);
@@ -526,6 +546,11 @@ void signal_after_fork(Task *t, bool child)
         t->signals->actions->users = 1;
         t->signals->pending = 0; /* the parent's */
         held_forget(&t->signals->held);
+        if (t->vfork_child) { /* an ordinary process, whoever made it */
+            t->vfork_child = false;
+            t->signals->actions->reported = reported_signals();
+            follow_all(t->signals->actions);
+        }
     }
     pthread_mutex_unlock(&t->signals->actions->lock);
 }

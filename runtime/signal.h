@@ -49,6 +49,8 @@ void signal_init(Process *p, Task *t);
  * has to be delivered first. A child that isn't a thread has no signals pending, and gets a copy of the handlers unless it shares them.
  * False without memory. */
 bool signal_task_init(Task *child, const Task *parent, bool thread, bool share_actions);
+/* signal_thread_start for a process that runs in another's memory. */
+void signal_vfork_start(Task *t);
 /* A process that shares its parent's handlers may end by executing something that dies, as that sends the signal that it sends. */
 void signal_set_dies_apart(Task *child);
 void signal_keep_stack(Task *child, const Task *parent); /* the alternate stack too, as vfork does */

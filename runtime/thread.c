@@ -417,7 +417,6 @@ static void after_fork(Task *t, bool child)
         p->tasks = t;
         atomic_store(&p->exiting, false);
         t->next_task = NULL;
-        t->vfork_child = false; /* an ordinary process, whoever made it */
         t->tid = (i32)gettid();
         t->thread = pthread_self();
         t->robust_list = 0;
@@ -533,7 +532,7 @@ static int vfork_main(void *arg)
             put_tid(v->args->pidfd, v->pidfd);
         tell_started(v->start, t->tid);
     }
-    signal_thread_start(t);
+    signal_vfork_start(t);
     if (unlikely(t->debug))
         debug_vfork_child(t);
     task_loop(t);
