@@ -35,6 +35,7 @@
     WAY(baseline, "#e0a030") \
     WAY(llvm, "#3b78b8") \
     WAY(auto, "#2e9c68") \
+    WAY(kept, "#c0504d") \
     WAY(aot, "#8a4f9e")
 typedef enum Way {
 #define WAY(name, colour) WAY_##name,
@@ -51,6 +52,7 @@ static const struct {
 };
 
 enum { MAX_RUNS = 99, MAX_PROGRAMS = 64, CPU_LIMIT = 600 /* seconds of a run */, EXIT_CANNOT = 2 };
+enum { WARMING = 3 }; /* runs before those that find what is kept */
 
 /* Languages of the sources in tools/bench, and their compilers: the guest's has the guest's name before its own. */
 typedef struct Language {
@@ -75,6 +77,7 @@ typedef struct Bench {
     const Guest *guest;
     char self[PATH_MAX]; /* this executable */
     char sources[PATH_MAX], cache[PATH_MAX];
+    char kept[PATH_MAX + 8]; /* what translations are kept in */
     char qemu[PATH_MAX], qemu_cpu[64], qemu_version[128];
     char compilers[256];  /* their versions */
     char command[1024];   /* what has been asked for */
@@ -362,13 +365,14 @@ static void build_all(Bench *b)
         snprintf(b->compilers, sizeof b->compilers, "; %.120s, %.120s", line[0], line[1]);
 }
 
-/* Owned by the caller: the command line of a program run in one way. */
-static char **command(const Bench *b, const Program *p, Way way)
+/* Owned by the caller: the command line of a program run in one way; `warming`: of a run that leaves for others what
+ * many would. */
+static char **command(const Bench *b, const Program *p, Way way, bool warming)
 {
     size_t n = 0, nargs = 0;
     while (p->args[nargs])
         nargs++;
-    char **argv = calloc(nargs + 8, sizeof *argv);
+    char **argv = calloc(nargs + 10, sizeof *argv);
     char *path = way == WAY_native ? p->native : way == WAY_aot ? p->aot : p->guest;
     if (!argv)
         fail("out of memory");
@@ -381,8 +385,12 @@ static char **command(const Bench *b, const Program *p, Way way)
     } else if (way != WAY_native && way != WAY_aot) {
         argv[n++] = (char *)b->self;
         argv[n++] = "run";
-        argv[n++] = "--tier";
-        argv[n++] = (char *)ways[way].name;
+        argv[n++] = way == WAY_kept ? "--cache" : "--tier";
+        argv[n++] = way == WAY_kept ? (char *)b->kept : (char *)ways[way].name;
+        if (warming) {
+            argv[n++] = "--hot";
+            argv[n++] = "3000";
+        }
     }
     argv[n++] = path;
     memcpy(argv + n, p->args, nargs * sizeof *argv);
@@ -471,10 +479,16 @@ static void measure(const Bench *b, Program *p)
     snprintf(output, sizeof output, "%s/%d.output", b->cache, getpid());
     if (!terminal)
         progress("measuring %s", p->name);
+    for (int r = 0; r < WARMING && b->wanted[WAY_kept]; r++) {
+        double unused;
+        char **argv = command(b, p, WAY_kept, true);
+        run(argv, output, &unused);
+        free(argv);
+    }
     for (int r = 0; r < b->runs && !p->problem[0]; r++) {
         for (Way way = reference(b); way < WAY_COUNT && !p->problem[0]; way = next_way(b, way)) {
             bool first = way == reference(b) && r == 0;
-            char **argv = command(b, p, way);
+            char **argv = command(b, p, way, false);
             if (terminal)
                 progress("%-20s %d/%d %s", p->name, r + 1, b->runs, ways[way].name);
             int s = run(argv, first ? expected : output, &seconds[way][r]);
@@ -756,7 +770,7 @@ static void choose_ways(Bench *b, const char *list)
         while (++way < WAY_COUNT && (strlen(ways[way].name) != n || memcmp(ways[way].name, list, n)))
             ;
         if (way == WAY_COUNT)
-            fail("--ways takes qemu, baseline, llvm, auto and aot, not '%.*s'", (int)n, list);
+            fail("--ways takes qemu, baseline, llvm, auto, kept and aot, not '%.*s'", (int)n, list);
         b->wanted[way] = true;
         list += n + (list[n] == ',');
     }
@@ -858,6 +872,7 @@ int bench_main(int argc, char **argv, int at)
         fail("/proc/self/exe can't be read: %m");
     b->self[n] = 0;
     make_cache(b);
+    snprintf(b->kept, sizeof b->kept, "%s/kept", b->cache);
     if (at < argc)
         take_users(b, argv + at);
     if (at < argc || b->wanted[WAY_qemu])
