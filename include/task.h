@@ -105,6 +105,8 @@ struct Task {
     bool vfork_child;          /* a process that shares memory with its parent until it execs or exits: starts no threads */
     Task *next_task;           /* Process.tasks */
     struct Writes *writes;     /* runtime/check.c */
+    _Atomic u32 traced;        /* futex: a child that shares its memory wants it to stop, or has it stopped (runtime/linux/ptrace.c) */
+    i32 tracer;                /* that child's number */
     _Atomic bool stands;       /* for good, while another thread writes a core (runtime/coredump.c) */
     struct DebugTask *debug;   /* runtime/gdb: NULL without a debugger */
     u64 reported[TIERS];       /* so many of Task.executed are in the log's counters */

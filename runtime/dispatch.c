@@ -357,6 +357,8 @@ _Noreturn void task_loop(Task *t)
             mem_settle(t->process->mem);
             if (unlikely(t->process->dumping) && t->process->dumping != t)
                 core_stand(t);
+            if (unlikely(t->traced))
+                ptrace_stand(t);
             if (unlikely(t->debug))
                 debug_attend(t);
             if (signal_deliver(t) && debug_is_stepping(t))

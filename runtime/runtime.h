@@ -96,6 +96,7 @@ struct Process {
     _Atomic bool exiting;
     _Atomic bool overwritten; /* by another process, which may have written code (proc_written) */
     _Atomic int leader_status; /* the first thread's, as wait tells it, if it has ended */
+    i32 pid;               /* which a child that shares its memory isn't */
     struct Linux *kernel;  /* runtime/linux's own */
     _Atomic(Task *) dumping; /* writes a core: the others stand (coredump.c) */
     struct Debug *debug;   /* runtime/gdb: NULL without -g */

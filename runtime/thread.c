@@ -415,6 +415,8 @@ static void after_fork(Task *t, bool child)
         memset(t->executed, 0, sizeof t->executed);
         memset(t->reported, 0, sizeof t->reported);
         p->tasks = t;
+        p->pid = getpid();
+        atomic_store(&t->traced, 0);
         atomic_store(&p->exiting, false);
         t->next_task = NULL;
         t->tid = (i32)gettid();
@@ -585,6 +587,7 @@ static i64 run_vfork(Vfork *v)
         tell_joiner(v->child);
         signal_block_all();
     }
+    ptrace_release(v->child);
     if (shares_handlers)
         signal_after_sharer(v->child);
     free(v->child->exec_argv);

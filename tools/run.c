@@ -577,6 +577,7 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
         p->options.tier = TIER_BASELINE; /* LLVM's code is of many blocks at once */
     p->argv = guest_argv;
     p->exe_fd = -1;
+    p->pid = getpid();
     pthread_mutex_init(&p->lock, NULL);
     p->mem = mem_new(a->options.reserved_va);
     the_process = p;

@@ -280,6 +280,13 @@ void rights_part(Task *t);
 /* At a thread's end: the compile thread may be the last one with its rights. */
 void rights_thread_end(Task *t);
 
+/* -- ptrace.c ------------------------------------------------------------------------------------------------------- */
+
+/* A thread at a safepoint that is wanted to stop (Task.traced): stands until it may go on. */
+void ptrace_stand(Task *t);
+/* A child that shares memory is gone: what it has stopped goes on. */
+void ptrace_release(const Task *tracer);
+
 /* -- strace.c ------------------------------------------------------------------------------------------------------ */
 
 /* A line of --strace while its call runs. */

@@ -1,0 +1,159 @@
+/* ptrace, as far as a process has to do with itself: a child that shares memory (CLONE_VM, without CLONE_THREAD) stops
+ * the threads of the process it comes from and looks at their registers. That is how LeakSanitizer stops the world, at
+ * the end of every program that is built with AddressSanitizer. All of it is in the memory that both share: the host's
+ * ptrace has no part in it.
+ *
+ * A thread is stopped at its next safepoint, out of the system call that it waits in (sent_kick), with all of its state
+ * in its Task. */
+#include <elf.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "../../include/debugger.h"
+#include "../sent.h"
+#include "linux.h"
+
+enum { FREE, WANTED, STOPPED }; /* Task.traced */
+
+static void wake(Task *t)
+{
+    raw_syscall(__NR_futex, (u64)&t->traced, FUTEX_WAKE, INT_MAX, 0, 0, 0);
+}
+
+void ptrace_stand(Task *t)
+{
+    u32 wanted = WANTED;
+    t->guest->debug->leave(t);
+    if (atomic_compare_exchange_strong(&t->traced, &wanted, STOPPED)) {
+        wake(t);
+        while (atomic_load(&t->traced) == STOPPED)
+            raw_syscall(__NR_futex, (u64)&t->traced, FUTEX_WAIT, STOPPED, 0, 0, 0);
+    }
+    t->guest->debug->enter(t);
+}
+
+static void let_go(Task *t)
+{
+    atomic_store(&t->traced, FREE);
+    wake(t);
+}
+
+void ptrace_release(const Task *tracer)
+{
+    Process *p = tracer->process;
+    pthread_mutex_lock(&p->lock);
+    for (Task *t = p->tasks; t; t = t->next_task)
+        if (t->traced && t->tracer == tracer->tid)
+            let_go(t);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* The thread of this number, if t may trace it or (`tracing`) does. */
+static Task *find(Task *t, i32 tid, bool tracing)
+{
+    Process *p = t->process;
+    Task *found = NULL;
+    if (!t->vfork_child || !t->guest->debug)
+        return NULL;
+    pthread_mutex_lock(&p->lock);
+    for (Task *each = p->tasks; each; each = each->next_task)
+        if (each->tid == tid && !each->vfork_child && !each->ended &&
+            (!tracing || (each->traced && each->tracer == t->tid)))
+            found = each;
+    pthread_mutex_unlock(&p->lock);
+    return found;
+}
+
+/* Waits until it has stopped; false if it has ended instead. */
+static bool stopped(Task *t, i32 tid, Task **out)
+{
+    enum { AGAIN = 2000000 }; /* ns until it is told again */
+    const struct timespec while_ = {.tv_nsec = AGAIN};
+    Task *other;
+    while ((other = find(t, tid, true)) && atomic_load(&other->traced) == WANTED) {
+        atomic_store(&other->attention, ATTENTION);
+        sent_kick(t->process->pid, tid);
+        raw_syscall(__NR_futex, (u64)&other->traced, FUTEX_WAIT, WANTED, (u64)&while_, 0, 0);
+    }
+    *out = other;
+    return other;
+}
+
+/* wait4 for a thread that t traces; false if it is none. */
+static bool wait_for(Task *t, i32 tid, u64 status, i64 *result)
+{
+    Task *other = find(t, tid, true);
+    const i32 how = SIGSTOP << 8 | 0x7f;
+    if (!other)
+        return false;
+    *result = !stopped(t, tid, &other) ? -ECHILD : status && mem_write(status, &how, sizeof how) ? -EFAULT : tid;
+    return true;
+}
+
+/* Registers as the kernel's struct has them: general ones or those of NT_PRFPREG; how many bytes. */
+static u32 registers(Task *t, u64 which, u8 *out)
+{
+    const DebugGuest *g = t->guest->debug;
+    u32 word = t->guest->elf_class == ELFCLASS64 ? 8 : 4, size = 0;
+    if (which != NT_PRSTATUS)
+        return g->float_note(t, out, &size) == which ? size : 0;
+    for (u32 i = 0; i < g->ngeneral; i++, size += word)
+        if (g->general[i] != DEBUG_NONE)
+            debug_register(t, &g->regs[g->general[i]], out + size);
+    return size;
+}
+
+static i64 get_set(Task *t, Task *other, u64 which, u64 vector)
+{
+    u8 bytes[1024] = {0};
+    u64 word = t->guest->elf_class == ELFCLASS64 ? 8 : 4, base = 0, room = 0;
+    u32 size = registers(other, which, bytes);
+    if (mem_read(&base, vector, word) || mem_read(&room, vector + word, word))
+        return -EFAULT;
+    room = size < room ? size : room;
+    return !size ? -EINVAL : mem_write(base, bytes, room) || mem_write(vector + word, &room, word) ? -EFAULT : 0;
+}
+
+SYSCALL(ptrace)
+{
+    u8 bytes[1024] = {0};
+    u64 data, word = t->guest->elf_class == ELFCLASS64 ? 8 : 4;
+    if (a == PTRACE_ATTACH) {
+        Task *other = find(t, (i32)b, false);
+        if (!other)
+            return t->vfork_child ? -ESRCH : -ENOSYS;
+        if (other->traced)
+            return -EPERM;
+        other->tracer = t->tid;
+        atomic_store(&other->traced, WANTED);
+        return 0;
+    }
+    Task *other = find(t, (i32)b, true);
+    if (!other || other->traced != STOPPED)
+        return t->vfork_child ? -ESRCH : -ENOSYS;
+    switch (a) {
+    case PTRACE_DETACH:
+    case PTRACE_CONT:
+        let_go(other);
+        return 0;
+    case PTRACE_GETREGSET:
+        return get_set(t, other, c, d);
+    case PTRACE_GETREGS:
+        return mem_write(d, bytes, registers(other, NT_PRSTATUS, bytes)) ? -EFAULT : 0;
+    case PTRACE_PEEKTEXT:
+    case PTRACE_PEEKDATA:
+        return mem_read(&data, c, word) || mem_write(d, &data, word) ? -EIO : 0;
+    default:
+        return -EIO;
+    }
+}
+
+SYSCALL(wait4)
+{
+    i64 result;
+    if (unlikely(t->vfork_child) && (i32)a > 0 && wait_for(t, (i32)a, b, &result))
+        return result;
+    return host_syscall(t, __NR_wait4, a, b, c, d, 0, 0);
+}
