@@ -83,13 +83,13 @@ static CodeRange *find_ranges(const Image *image, u64 bias, size_t *n)
     return ranges;
 }
 
-static void seed_symbol(void *context, u64 offset)
+static void seed_symbol(void *context, const Function *f)
 {
     const Scan *scan = context;
     for (size_t i = 0; i < scan->image->nsegments; i++) {
         const Segment *s = &scan->image->segments[i];
-        if (offset >= s->offset && offset - s->offset < s->filesz)
-            survey_seed(scan->survey, offset - s->offset + s->vaddr + scan->bias, CODE_ENTRY | CODE_FUNCTION);
+        if (f->offset >= s->offset && f->offset - s->offset < s->filesz)
+            survey_seed(scan->survey, (f->offset - s->offset + s->vaddr + scan->bias) | f->mode, CODE_ENTRY | CODE_FUNCTION);
     }
 }
 

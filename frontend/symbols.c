@@ -193,8 +193,8 @@ const char *symbols_find(const Symbols *s, u64 offset, u64 *distance)
     return NULL;
 }
 
-void symbols_each(const Symbols *s, void (*f)(void *context, u64 offset), void *context)
+void symbols_each(const Symbols *s, void (*f)(void *context, const Function *function), void *context)
 {
     for (size_t i = 0; i < s->n; i++)
-        f(context, s->functions[i].offset);
+        f(context, &s->functions[i]);
 }

@@ -31,7 +31,7 @@ typedef struct Function {
 const Function *symbols_all(const Symbols *s, size_t *n);
 /* The function that holds the byte at a file offset, *distance bytes from its start; NULL if the tables don't tell. */
 const char *symbols_find(const Symbols *s, u64 offset, u64 *distance);
-/* Calls f for each function; offset is in the file. */
-void symbols_each(const Symbols *s, void (*f)(void *context, u64 offset), void *context);
+/* Calls f for each. */
+void symbols_each(const Symbols *s, void (*f)(void *context, const Function *function), void *context);
 
 #endif

@@ -11,7 +11,7 @@
 
 enum { BLOCK_INSNS = 128 };
 
-/* A range and a byte of CODE_* for each address where an instruction may begin. */
+/* A range and a byte of CODE_* for each pc that an instruction may have. */
 typedef struct Ground {
     u64 lo, hi;
     u8 *flags;
@@ -37,11 +37,24 @@ static const Ground *ground_at(const Survey *s, u64 pc)
     return NULL;
 }
 
-/* The flags of an address, or NULL if no instruction can begin there. */
+/* Whether bit 0 of a pc says which of two instruction sets it is of. The one of even pcs has instructions of twice the other's size. */
+static bool has_sets(const Guest *guest)
+{
+    return !(guest->code_mask & 1);
+}
+
+/* Distance of the pcs that have flags. */
+static u32 step_of(const Guest *guest)
+{
+    return has_sets(guest) ? 1 : guest->insn_align;
+}
+
+/* The flags of a pc, or NULL if there can be no instruction. */
 static u8 *flags_at(const Survey *s, u64 pc)
 {
-    const Ground *g = pc & (s->guest->insn_align - 1u) ? NULL : ground_at(s, pc);
-    return g ? &g->flags[(pc - g->lo) / s->guest->insn_align] : NULL;
+    u32 align = s->guest->insn_align << (has_sets(s->guest) && !(pc & 1));
+    const Ground *g = code_address(s->guest, pc) & (align - 1u) ? NULL : ground_at(s, pc);
+    return g ? &g->flags[(pc - g->lo) / step_of(s->guest)] : NULL;
 }
 
 Survey *survey_new(const Guest *guest, const CodeRange *ranges, size_t n)
@@ -57,7 +70,7 @@ Survey *survey_new(const Guest *guest, const CodeRange *ranges, size_t n)
         u64 mask = guest->insn_align - 1u, lo = (ranges[i].lo + mask) & ~mask, hi = ranges[i].hi & ~mask;
         if (lo >= hi)
             continue;
-        u8 *flags = calloc((hi - lo) / guest->insn_align, 1);
+        u8 *flags = calloc((hi - lo) / step_of(guest), 1);
         ok = flags != NULL;
         s->grounds[s->ngrounds++] = (Ground){lo, hi, flags};
     }
@@ -108,15 +121,18 @@ void survey_seed(Survey *s, u64 pc, u32 flags)
     s->todo[s->ntodo++] = pc;
 }
 
-/* An address that code computes may be a function's, a computed jump's target, or mean nothing. (A return address is
- * seed_targets' business.) */
+/* An address that code computes may be a function's, a computed jump's target, or mean nothing, as an even one mostly does in code of the
+ * other set. (A return address is seed_targets' business.) */
 static void seed_constants(Survey *s, const Ir *ir)
 {
     const Op *last = &ir->ops[ir->count - 1];
     u64 back = last->code == IR_call || last->code == IR_calli ? last->imm2 : 0;
-    for (u32 n = 0; n < ir->count; n++)
-        if ((ir->ops[n].code == IR_const64 || ir->ops[n].code == IR_addr64) && (u64)ir->ops[n].imm != back)
-            survey_seed(s, (u64)ir->ops[n].imm, CODE_ENTRY);
+    u64 set = has_sets(s->guest) ? ir->pc & 1 : 0;
+    for (u32 n = 0; n < ir->count; n++) {
+        u64 to = (u64)ir->ops[n].imm;
+        if ((ir->ops[n].code == IR_const64 || ir->ops[n].code == IR_addr64) && to != back && (to & set) == set)
+            survey_seed(s, to, CODE_ENTRY);
+    }
 }
 
 /* A signal is delivered where a loop goes back, and the program goes on from there. */
@@ -177,7 +193,12 @@ static void look(Survey *s, u64 pc, u64 hi)
         if (ir->ops[n].code != IR_insn)
             continue;
         u8 *f = flags_at(s, (u64)ir->ops[n].imm);
+        if (!f) /* behind the range's end: not all instructions are of the least size */
+            break;
         *f |= bad && (u64)ir->ops[n].imm == bad ? CODE_NONE : CODE_INSN;
+        for (u32 k = s->guest->insn_align; k < ir->ops[n].imm2; k += s->guest->insn_align)
+            if ((f = flags_at(s, (u64)ir->ops[n].imm + k)))
+                *f |= CODE_INSIDE;
     }
     seed_constants(s, ir);
     seed_targets(s, ir);
@@ -199,10 +220,24 @@ static u64 behind_padding(Survey *s, u64 pc, u64 hi)
     for (u32 n = 0; ir && n + 1 < ir->count; n++) {
         if (ir->ops[n].code == IR_insn && ir->ops[n + 1].code != IR_insn)
             return (u64)ir->ops[n].imm;
-        if (ir->ops[n].code == IR_insn)
-            *flags_at(s, (u64)ir->ops[n].imm) |= CODE_INSN;
+        u8 *f = ir->ops[n].code == IR_insn ? flags_at(s, (u64)ir->ops[n].imm) : NULL;
+        if (f)
+            *f |= CODE_INSN;
     }
     return ir ? ir->end : pc;
+}
+
+/* Is the address of an instruction, or known to be of none? *set becomes that of the instruction. */
+static bool is_covered(const Survey *s, u64 address, u64 *set)
+{
+    u32 flags = 0;
+    for (u64 odd = 0; odd <= has_sets(s->guest); odd++) {
+        u32 here = survey_flags(s, address | odd);
+        if (here & CODE_INSN)
+            *set = odd;
+        flags |= here;
+    }
+    return flags & (CODE_INSN | CODE_INSIDE | CODE_NONE);
 }
 
 bool survey_sweep(Survey *s)
@@ -210,11 +245,13 @@ bool survey_sweep(Survey *s)
     u32 step = s->guest->insn_align;
     for (size_t i = 0; i < s->ngrounds; i++) {
         const Ground *g = &s->grounds[i];
-        for (u64 pc = g->lo; pc < g->hi; pc += step) {
-            if (*flags_at(s, pc) & (CODE_INSN | CODE_NONE))
+        u64 set = 0; /* what is between instructions is of the same one */
+        for (u64 address = g->lo; address < g->hi; address += step) {
+            u64 pc = address | set;
+            if (is_covered(s, address, &set) || !flags_at(s, pc = address | set))
                 continue;
             u64 at = behind_padding(s, pc, g->hi);
-            if (at >= g->hi || *flags_at(s, at) & CODE_INSN)
+            if (at >= g->hi || !flags_at(s, at) || *flags_at(s, at) & CODE_INSN)
                 continue;
             survey_seed(s, at, CODE_ENTRY);
             if (!survey_follow(s))
@@ -232,7 +269,7 @@ static u32 block_insns(const Survey *s, u64 pc)
     const Ground *g = ground_at(s, pc);
     u32 n = 1;
     for (u64 at = pc + s->guest->insn_align; at < g->hi && n < BLOCK_INSNS; at += s->guest->insn_align) {
-        u8 f = *flags_at(s, at);
+        u32 f = survey_flags(s, at);
         if (f & CODE_START)
             break;
         n += f & CODE_INSN;
@@ -250,7 +287,7 @@ static i64 count_starts(const Survey *s)
 {
     i64 n = 0;
     for (size_t i = 0; i < s->ngrounds; i++)
-        for (u64 k = 0; k < (s->grounds[i].hi - s->grounds[i].lo) / s->guest->insn_align; k++)
+        for (u64 k = 0; k < (s->grounds[i].hi - s->grounds[i].lo) / step_of(s->guest); k++)
             n += (s->grounds[i].flags[k] & CODE_START) != 0;
     return n;
 }
@@ -258,8 +295,8 @@ static i64 count_starts(const Survey *s)
 static void list_starts(const Survey *s, u64 *out)
 {
     for (size_t i = 0; i < s->ngrounds; i++)
-        for (u64 pc = s->grounds[i].lo; pc < s->grounds[i].hi; pc += s->guest->insn_align)
-            if (*flags_at(s, pc) & CODE_START)
+        for (u64 pc = s->grounds[i].lo; pc < s->grounds[i].hi; pc += step_of(s->guest))
+            if (survey_flags(s, pc) & CODE_START)
                 *out++ = pc;
 }
 

@@ -17,6 +17,7 @@ enum {
     CODE_FUNCTION = 8, /* a function begins here */
     CODE_NONE = 16,    /* not an instruction the guest knows */
     CODE_RETURN = 32,  /* a call returns here */
+    CODE_INSIDE = 64,  /* within an instruction */
 };
 
 typedef struct Survey Survey;
