@@ -1,6 +1,7 @@
 /* VFP: A7.5 to A7.9; what ARMv8 added, DDI 0487 F6. Arithmetic raises flags, so that an instruction of it whose condition may fail is
  * branched around. */
 #include "../../lifter/softfp.h"
+#include "neon.h"
 #include "simd.h"
 
 /* -- operands -------------------------------------------------------------------------------------------------------------- */
@@ -219,6 +220,8 @@ LIFT(vcvt_of_fixed)
     Val w = vtow(l, fp_d(l, i));
     if (!i->sx)
         w = i->U ? and32(l, w, k32(l, 0xffff)) : sx16_32(l, w);
+    else if (!i->sz) /* is rounded, to nearest whatever FPSCR says; the others are exact */
+        standard_fp(l);
     put_fp(l, i, of_int(l, i, !i->U, fbits, w));
 }
 
