@@ -62,6 +62,14 @@ static void clone_regs(Task *child, u64 stack, bool set_tls, u64 tls)
         s->fs = tls;
 }
 
+/* The image that the build made from vdso/; .org fails if it is larger than its page. */
+__asm__(".section .rodata\n"
+        ".balign 16\n"
+        "vdso_x86_64: .incbin \"" VDSO_X86_64 "\"\n"
+        ".org vdso_x86_64 + 4096\n"
+        ".previous\n");
+extern const u8 vdso_x86_64[4096];
+
 static const u16 sysno[] = {
 #define NR(number, name, form) [number] = CALL_##name,
 #include "sysno.def"
@@ -92,6 +100,8 @@ const Abi abi_x86_64 = {
     .hwcap = hwcap,
     .hwcap2 = hwcap2,
     .own_prot = own_prot,
+    .vdso = vdso_x86_64,
+    .vdso_size = sizeof vdso_x86_64,
     .min_sigstack = 2048,
     .min_altstack = 2048,
     .clone_tls_last = true,

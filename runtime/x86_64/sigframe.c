@@ -59,11 +59,6 @@ static u32 area_extended(void)
     return x86_has(X86_FT_xsave) ? area_size() + (u32)sizeof(u32) : FX_SIZE;
 }
 
-u32 x86_min_sigstack(void)
-{
-    return (sizeof(X86Frame) + 64 + 16 + area_extended() + 63) & ~63u;
-}
-
 /* Writes the area for the frame to `area`, area_extended() bytes. */
 static void fill_area(const Task *t, u8 *area)
 {

@@ -6,6 +6,5 @@
 
 bool x86_push_frame(Task *t, const struct GuestSignal *s);
 void x86_pop_frame(Task *t);
-u32 x86_min_sigstack(void);
 
 #endif
