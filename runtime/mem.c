@@ -211,7 +211,7 @@ struct MemMap {
     u64 space, data;             /* bytes mapped; those that are private and writable */
     u64 space_limit, data_limit; /* of these */
     bool watching;               /* pages with code: */
-    _Atomic bool written;        /* some of them are WATCH_WRITTEN */
+    _Atomic bool dirty;          /* some of them are WATCH_WRITTEN */
     _Atomic u64 *watch;          /* WATCH_SLOTS pages that are or were watched, by hash: the address | a state */
     u8 *writes;                  /* how often each has been written */
     int lock_future;             /* mlockall's MCL_FUTURE and MCL_ONFAULT */
@@ -929,9 +929,9 @@ int mem_prot(struct MemMap *m, u64 addr)
     return prot;
 }
 
-void code_written(Task *t, u64 addr, u64 size)
+/* Forgets the translations of the memory at [addr, addr+size), at most a page, wherever it is mapped. */
+static void written(struct MemMap *m, u64 addr, u64 size)
 {
-    struct MemMap *m = t->process ? t->process->mem : NULL;
     cache_invalidate(addr, size);
     if (!m)
         return;
@@ -961,21 +961,58 @@ void code_written(Task *t, u64 addr, u64 size)
     }
 }
 
+void code_written(Task *t, u64 addr, u64 size)
+{
+    written(t->process ? t->process->mem : NULL, addr, size);
+}
+
+/* The page, which the guest may write, in mapping p; the lock is held. False if it is written too often for that. */
+static bool watch_page(struct MemMap *m, const Mapping *p, u64 page)
+{
+    Mapping map = maps_slice(*p, page, page + PAGE);
+    if (map.kind & (MEM_WATCHED | MEM_CHECKED))
+        return !(map.kind & MEM_CHECKED);
+    _Atomic u64 *slot = watch_slot(m, page);
+    bool can = slot && m->writes[slot - m->watch] < WATCH_LIMIT;
+    map.kind |= can ? MEM_WATCHED : MEM_CHECKED;
+    set_range(m, map, true);
+    if (can) {
+        *slot = page | WATCH_ON;
+        mprotect((void *)page, PAGE, host_prot(map.prot & ~PROT_WRITE));
+    }
+    return can;
+}
+
+/* Other views of a page of shared memory. */
+static void watch_views(struct MemMap *m, u64 page)
+{
+    Mapping code = maps_slice(*find(m, page), page, page + PAGE);
+    bool all = true;
+    for (const Mapping *v = find(m, 0); v; v = find(m, v->end)) {
+        u64 at = v->start + (code.offset - v->offset);
+        if (v->dev != code.dev || v->ino != code.ino || code.offset - v->offset >= v->end - v->start || at == page || !(v->prot & PROT_WRITE))
+            continue;
+        all &= watch_page(m, v, at);
+        v = find(m, at);
+    }
+    if (!all && !(code.kind & MEM_CHECKED)) {
+        code.kind |= MEM_CHECKED;
+        set_range(m, code, true);
+    }
+}
+
 static void watch(struct MemMap *m, u64 start, u64 end)
 {
     pthread_mutex_lock(&m->lock);
     for (u64 page = start & -PAGE; page < end; page += PAGE) {
         const Mapping *p = find(m, page);
-        if (!p || p->start > page || (p->prot & (PROT_WRITE | PROT_EXEC)) != (PROT_WRITE | PROT_EXEC) || p->kind & (MEM_WATCHED | MEM_CHECKED))
+        if (!p || p->start > page || !(p->prot & PROT_EXEC))
             continue;
-        Mapping map = maps_slice(*p, page, page + PAGE);
-        _Atomic u64 *slot = watch_slot(m, page);
-        map.kind |= slot && m->writes[slot - m->watch] < WATCH_LIMIT ? MEM_WATCHED : MEM_CHECKED;
-        set_range(m, map, true);
-        if (map.kind & MEM_WATCHED) {
-            *slot = page | WATCH_ON;
-            mprotect((void *)page, PAGE, PROT_READ);
-        }
+        bool views = p->kind & MEM_SHARED && p->ino;
+        if (p->prot & PROT_WRITE)
+            watch_page(m, p, page);
+        if (views)
+            watch_views(m, page);
     }
     unlock(m);
 }
@@ -1035,7 +1072,7 @@ bool mem_written(struct MemMap *m, u64 addr)
     }
     last = 0;
     *slot = page | WATCH_WRITTEN;
-    m->written = true;
+    m->dirty = true;
     int error = errno;
     bool ok = mprotect((void *)page, PAGE, PROT_READ | PROT_WRITE) == 0;
     errno = error;
@@ -1044,7 +1081,7 @@ bool mem_written(struct MemMap *m, u64 addr)
 
 void mem_settle(struct MemMap *m)
 {
-    if (!m || !m->watching || !atomic_exchange(&m->written, false))
+    if (!m || !m->watching || !atomic_exchange(&m->dirty, false))
         return;
     for (u64 n = 0; n < WATCH_SLOTS; n++) {
         u64 is = m->watch[n], page = is & -PAGE;
@@ -1060,7 +1097,7 @@ void mem_settle(struct MemMap *m)
         m->watch[n] = page | WATCH_OPEN;
         m->writes[n] += m->writes[n] < UINT8_MAX;
         unlock(m);
-        cache_invalidate(page, PAGE);
+        written(m, page, PAGE);
     }
 }
 
