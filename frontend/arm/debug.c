@@ -15,7 +15,7 @@ static u64 get_pc(Task *t)
 /* In the instruction set that the thread is in; outside of IT blocks. */
 static void set_pc(Task *t, u64 v)
 {
-    t->pc = (v & ARM_CODE_MASK) | (t->pc & ARM_THUMB);
+    t->pc = (v & ARM_CODE_MASK) | (t->pc & (ARM_THUMB | ARM_STANDARD));
     arm_state(t)->it = 0;
 }
 
@@ -26,7 +26,7 @@ static u64 get_cpsr(Task *t)
 
 static void set_cpsr(Task *t, u64 v)
 {
-    t->pc = (t->pc & ARM_CODE_MASK) | arm_set_cpsr(arm_state(t), (u32)v);
+    t->pc = (t->pc & (ARM_CODE_MASK | ARM_STANDARD)) | arm_set_cpsr(arm_state(t), (u32)v);
 }
 
 /* MXCSR and Task.fp_status are in it: leave. */
