@@ -60,8 +60,7 @@ void heat_load(Heat *h, int dir, const char *name)
     }
 }
 
-/* The first spot that isn't before the offset. */
-static u32 find(const Heat *h, u64 offset)
+u64 heat_at(const Heat *h, u64 offset)
 {
     u32 lo = 0, hi = h->count;
     while (lo < hi) {
@@ -71,27 +70,16 @@ static u32 find(const Heat *h, u64 offset)
         else
             hi = mid;
     }
-    return lo;
-}
-
-u64 heat_at(const Heat *h, u64 offset)
-{
-    u32 i = find(h, offset);
-    return i < h->count && h->spots[i].offset == offset ? h->spots[i].ran : 0;
+    return lo < h->count && h->spots[lo].offset == offset ? h->spots[lo].ran : 0;
 }
 
 void heat_add(Heat *h, u64 offset, u64 ran)
 {
-    u32 i = find(h, offset);
-    if (i == h->count || h->spots[i].offset != offset) {
-        HeatSpot *more = unit_room(h->spots, &h->room, h->count + 1, sizeof *more);
-        if (!more)
-            return;
-        h->spots = more;
-        memmove(&more[i + 1], &more[i], (h->count++ - i) * sizeof *more);
-        more[i] = (HeatSpot){.offset = offset};
-    }
-    h->spots[i].ran += ran;
+    HeatSpot *more = unit_room(h->spots, &h->room, h->count + 1, sizeof *more);
+    if (!more)
+        return;
+    h->spots = more;
+    more[h->count++] = (HeatSpot){.offset = offset, .ran = ran};
 }
 
 static int hottest_first(const void *a, const void *b)
@@ -106,18 +94,29 @@ static int by_offset(const void *a, const void *b)
     return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-static void keep_hottest(Heat *h)
+/* What has been added to its place; those that are hottest, if they are too many. */
+static void settle(Heat *h)
 {
-    if (h->count <= MOST)
+    u32 n = 0;
+    if (h->count)
+        qsort(h->spots, h->count, sizeof *h->spots, by_offset);
+    for (u32 i = 0; i < h->count; i++) {
+        if (n && h->spots[n - 1].offset == h->spots[i].offset)
+            h->spots[n - 1].ran += h->spots[i].ran;
+        else
+            h->spots[n++] = h->spots[i];
+    }
+    h->count = n;
+    if (n <= MOST)
         return;
-    qsort(h->spots, h->count, sizeof *h->spots, hottest_first);
+    qsort(h->spots, n, sizeof *h->spots, hottest_first);
     h->count = MOST;
-    qsort(h->spots, h->count, sizeof *h->spots, by_offset);
+    qsort(h->spots, MOST, sizeof *h->spots, by_offset);
 }
 
 int heat_save(Heat *h, int dir, const char *name)
 {
-    keep_hottest(h);
+    settle(h);
     size_t size = sizeof(Header) + h->count * sizeof(HeatSpot);
     Header *all = malloc(size);
     if (!all)
