@@ -209,20 +209,40 @@ static void opt_reserved_va(Args *a, const char *arg)
     a->options.reserved_va = parse_size(a, arg);
 }
 
+/* Which guest's program it will be isn't known yet, and it may execute others: every guest that has the model has it then. */
+static bool choose_cpu(const char *name)
+{
+    bool any = false;
+    for (size_t i = 0; i < nguests; i++)
+        any |= guests[i]->choose_cpu(name);
+    return any;
+}
+
+static bool cpu_detail(const char *name, size_t n)
+{
+    bool any = false;
+    for (size_t i = 0; i < nguests; i++)
+        any |= guests[i]->cpu_detail(name, n);
+    return any;
+}
+
 static void opt_cpu(Args *a, const char *arg)
 {
     if (!strcmp(arg, "help")) {
         puts("Available CPUs and their features (MODEL,FEATURE=off is allowed for what there isn't):");
-        a->guest->list_cpus(stdout);
+        for (size_t i = 0; i < nguests; i++) {
+            printf("%s:\n", guests[i]->name);
+            guests[i]->list_cpus(stdout);
+        }
         exit(0);
     }
     char *copy = strdup(arg), *rest = copy, *name = strsep(&rest, ",");
-    if (!a->guest->choose_cpu(name))
+    if (!choose_cpu(name))
         refuse(a, "no such model; '-cpu help' lists those there are");
     while ((name = strsep(&rest, ","))) {
         const char *value = strchr(name, '=');
         if (value && strcmp(value, "=off"))
-            value = a->guest->cpu_detail(name, (size_t)(value - name)) ? value : NULL;
+            value = cpu_detail(name, (size_t)(value - name)) ? value : NULL;
         if (!value)
             refuse(a, "%s is not there; only 'off' is possible", name);
     }

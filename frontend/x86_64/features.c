@@ -61,7 +61,7 @@ void x86_default_cpu(void)
 void x86_list_cpus(FILE *f)
 {
     for (u32 m = 0; m < LEN(models); m++) {
-        fprintf(f, "%s:", models[m].name);
+        fprintf(f, "  %-10s  ", models[m].name);
         for (u32 n = 1; n < X86_FEATURES; n++)
             if (features[n].level <= models[m].level && features[n].name[0])
                 fprintf(f, " %s", features[n].name);
