@@ -18,8 +18,7 @@ struct DebugTask {
     struct DebugStop {
         u8 why;          /* DebugWhy */
         bool told;       /* to the debugger */
-        bool write;      /* DEBUG_WATCH: kind of the watchpoint, as Z packets have it */
-        int kind;
+        int kind;        /* DEBUG_WATCH: of the watchpoint, as Z packets have it */
         siginfo_t info;  /* DEBUG_SIGNAL; si_signo comes back as what the debugger makes of it */
         u64 value;       /* address, number of the system call, process */
     } stop;

@@ -46,7 +46,7 @@ typedef struct Session {
         i32 nthreads, threads[THREADS_TOLD];
     } peer[PROCESSES];
     /* What the debugger can do, and has asked for. */
-    bool multiprocess, forks, vforks, execs, swbreak, hwbreak, errors;
+    bool multiprocess, forks, vforks, execs, swbreak;
     bool no_ack;
     bool list_threads;  /* QListThreadsInStopReply */
     bool catches;       /* system calls: */
