@@ -399,9 +399,11 @@ static void opt_code_size(Args *a, const char *arg)
     a->options.code_size = parse_room(a, arg);
 }
 
-/* For programs that the guest executes from somewhere else. */
+/* For programs that the guest executes from somewhere else. An empty one is none. */
 static const char *absolute(const char *path)
 {
+    if (!*path)
+        return NULL;
     char *all = NULL, *here = *path == '/' ? NULL : getcwd(NULL, 0);
     if (here && asprintf(&all, "%s/%s", here, path) < 0)
         all = NULL;
