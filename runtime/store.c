@@ -414,11 +414,12 @@ void store_save(i64 credit_ns, u32 weight)
     }
 }
 
+/* Nothing is freed: what another thread has allocated, such as the compile thread, has a lock that it may have held. */
 void store_after_fork(void)
 {
     for (StoreFile *f = store.files; f; f = f->next) {
-        unitstage_free(&f->stage);
-        heat_free(&f->ran);
+        unitstage_forget(&f->stage);
+        f->ran = (Heat){0};
     }
     for (u32 i = 0; i < store.ncounting; i++)
         store.counting[i].from = store.counting[i].block->ran;

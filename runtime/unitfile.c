@@ -480,12 +480,17 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
     return add_places(s, (Record *)start);
 }
 
-void unitstage_free(UnitStage *s)
+void unitstage_forget(UnitStage *s)
 {
     if (s->bytes)
         munmap(s->bytes, s->room);
-    free(s->places);
     *s = (UnitStage){0};
+}
+
+void unitstage_free(UnitStage *s)
+{
+    free(s->places);
+    unitstage_forget(s);
 }
 
 void unitstage_empty(UnitStage *s)

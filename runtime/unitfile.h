@@ -71,6 +71,8 @@ bool unitfile_find(const UnitFile *f, const UnitWanted *w, UnitBuffer *scratch, 
 bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *guest);
 void unitstage_empty(UnitStage *s);
 void unitstage_free(UnitStage *s);
+/* The same in a forked child, whose allocator isn't to be trusted with what its parent's threads had. */
+void unitstage_forget(UnitStage *s);
 
 /* Appends the stage's records, creating the file if need be; those that have come into it behind its first *seen bytes
  * meanwhile are left out, and *seen is how long it is then. `title` is for people. 0 or -errno: -EAGAIN if another
