@@ -440,6 +440,10 @@ static bool has_pidfd_open(void)
     return fd >= 0;
 }
 
+/* What the C library's own fork does for its allocator, whose locks another thread may have at that moment; not there if the
+ * allocator is another. */
+extern __attribute__((weak)) void __malloc_fork_lock_parent(void), __malloc_fork_unlock_parent(void), __malloc_fork_unlock_child(void);
+
 /* A clone that doesn't share memory; *pidfd is set under CLONE_PIDFD. */
 static i64 host_fork(const CloneArgs *a, int *pidfd)
 {
@@ -459,10 +463,16 @@ static i64 host_fork(const CloneArgs *a, int *pidfd)
         .set_tid_size = a->set_tid_size,
         .cgroup = a->cgroup,
     };
+    if (__malloc_fork_lock_parent)
+        __malloc_fork_lock_parent();
     i64 pid = raw_syscall(SYS_clone3, (u64)&host, sizeof host, 0, 0, 0, 0);
     /* Before Linux 5.3, or under a filter that doesn't know the call. */
     if ((pid == -ENOSYS || pid == -EPERM) && !a->set_tid_size && !(flags & CLONE_INTO_CGROUP))
         pid = raw_syscall(SYS_clone, flags | a->exit_signal, 0, (u64)pidfd, 0, 0, 0);
+    if (pid == 0 && __malloc_fork_unlock_child)
+        __malloc_fork_unlock_child();
+    else if (pid != 0 && __malloc_fork_unlock_parent)
+        __malloc_fork_unlock_parent();
     return pid;
 }
 
