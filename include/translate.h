@@ -74,6 +74,7 @@ struct Block {
  * read. False if that is at pc already; then there is no block. An undecodable first instruction gives EXIT_UNDEF at pc. The
  * result has been through ir_finish. */
 bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out);
+enum { BLOCK_INSNS = 128 }; /* max_insns of the blocks that are run, and kept */
 /* The same of the one instruction at pc, whether or not there is a breakpoint. */
 bool lift_insn(const Guest *guest, u64 pc, Ir *out);
 /* From now on blocks end where a debugger has breakpoints, and one that begins there is EXIT_DEBUG. The n addresses are the

@@ -299,7 +299,7 @@ static LLVMValueRef nzcv_of_any(Gen *g, const Op *op, const LLVMValueRef *arg)
     return phi;
 }
 
-/* This block's, or what every way into it left in the state, is a constant. */
+/* A kind that is a constant is this block's, or what every way into it left in the state. */
 static LLVMValueRef nzcv(Gen *g, Val v, const Op *op)
 {
     LLVMValueRef kind = g->val[op->arg[0]], a = g->val[op->arg[1]], b = g->val[op->arg[2]];

@@ -11,7 +11,6 @@
 #include "orc.h"
 
 enum {
-    BLOCK_INSNS = 128,
     REGION_ENTRIES = 32,
     CALLEE_INSNS = 60, /* a function of so many instructions may join its caller's region */
 };

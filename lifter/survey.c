@@ -9,8 +9,6 @@
 
 #include "orc.h"
 
-enum { BLOCK_INSNS = 128 };
-
 /* A range and a byte of CODE_* for each pc that an instruction may have. */
 typedef struct Ground {
     u64 lo, hi;

@@ -21,7 +21,6 @@
 #include "tier.h"
 
 enum {
-    MAX_BLOCK_INSNS = 128,
     FLUSHES = 100, /* until a block has found room; other tasks may use up what one has freed */
     GUARD = 4096,
     TASK_BYTES = (sizeof(Task) + JUMP_CACHE * sizeof(JumpEntry) + GUARD - 1) & -GUARD, /* behind its stack */
@@ -222,7 +221,7 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     if (b)
         return b;
     u64 start = log_clock();
-    *readable = lift_block(t->guest, pc, t->process->options.one_insn ? 1 : MAX_BLOCK_INSNS, ir);
+    *readable = lift_block(t->guest, pc, t->process->options.one_insn ? 1 : BLOCK_INSNS, ir);
     if (!*readable)
         return NULL;
     u64 lifted = log_clock();

@@ -49,6 +49,7 @@ int load_payload(Process *p, Task *t, const Ahead *a, const char *path, char *wh
 i64 process_inherit(Task *t, int fd);
 /* Maps just the image, a position-independent one at `bias`: what translation ahead of time needs. 0, or -errno with one line
  * in `why`. */
+#define LOAD_PIE_BASE ((u64)0x500000000000) /* a good one: below where the host's kernel puts its own */
 int load_for_aot(Process *p, const Image *image, const char *path, u64 bias, char *why, size_t size);
 
 #endif

@@ -391,8 +391,8 @@ void tier_save(void)
 {
     i64 own = own_ns();
     i64 spent = (i64)(tier.spent_ns + tier.waiting * NS_PER_INSN); /* what is not done is lost */
-    bool often = own < SHORT_NS;
-    u32 weight = !often ? 1 : (u32)getpid() % ONE_OF ? 0 : ONE_OF;
+    bool is_short = own < SHORT_NS;
+    u32 weight = !is_short ? 1 : (u32)getpid() % ONE_OF ? 0 : ONE_OF;
     store_save(remembers() && own >= LONG_NS ? own / SHARE - spent : 0, weight);
 }
 

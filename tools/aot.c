@@ -34,8 +34,6 @@
 #include "command.h"
 
 enum { PAGE = 4096, MAX_WORKERS = 16 };
-/* Where a position-independent program lies in its executable: below where the host's kernel puts its own. */
-#define PIE_BASE ((u64)0x500000000000)
 
 /* What a worker made. */
 typedef struct Share {
@@ -166,7 +164,7 @@ static int open_program(Aot *a)
     a->process.mem = mem_new(0);
     pthread_mutex_init(&a->process.lock, NULL);
     the_process = &a->process;
-    u64 bias = a->image.pie ? PIE_BASE : 0;
+    u64 bias = a->image.pie ? LOAD_PIE_BASE : 0;
     if (!a->process.mem || load_for_aot(&a->process, &a->image, a->program, bias, why, sizeof why)) {
         complain("%s", a->process.mem ? why : "out of memory");
         return 1;

@@ -22,10 +22,6 @@
 #include "../runtime/mem.h"
 #include "../runtime/store.h"
 
-enum { BLOCK_INSNS = 128 }; /* as the dispatcher's */
-/* Where a position-independent file is mapped meanwhile. */
-#define PIE_BASE ((u64)0x500000000000)
-
 /* What all processes have done. */
 typedef struct Board {
     _Atomic u64 files, blocks, regions;
@@ -96,7 +92,7 @@ static int translate(Work *w, int fd, char *why, size_t size)
     the_process = &w->process;
     if (w->warm->exact)
         cache_require_exact();
-    bias = !w->image.pie ? 0 : w->image.guest->address_end ? w->image.guest->address_end / 4 : PIE_BASE;
+    bias = !w->image.pie ? 0 : w->image.guest->address_end ? w->image.guest->address_end / 4 : LOAD_PIE_BASE;
     store_open(&w->process, w->image.guest, w->warm->cache);
     if (!w->process.mem || !w->ir || load_for_aot(&w->process, &w->image, w->path, bias, why, size))
         return -1;
