@@ -326,6 +326,6 @@ SYSCALL(pidfd_getfd)
             return -EBADF;
     }
     i64 fd = host_syscall(t, __NR_pidfd_getfd, a, b, c, 0, 0, 0);
-    procfd_opened(t->process, fd);
+    procfd_opened(t->process, fd, false);
     return fd;
 }

@@ -104,7 +104,7 @@ SYSCALL(openat)
 {
     struct open_how how = {.flags = (u32)flags_to_host(t, (u32)c), .mode = d};
     i64 fd = open_path(t, (int)a, b, &how, 0);
-    procfd_opened(t->process, fd);
+    procfd_opened(t->process, fd, true);
     return fd;
 }
 
@@ -123,7 +123,7 @@ SYSCALL(openat2)
             return -E2BIG;
     how.flags = (how.flags & ~(u64)UINT32_MAX) | (u32)flags_to_host(t, (u32)how.flags);
     i64 fd = open_path(t, (int)a, b, &how, sizeof how);
-    procfd_opened(t->process, fd);
+    procfd_opened(t->process, fd, true);
     return fd;
 }
 

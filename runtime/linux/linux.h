@@ -88,6 +88,7 @@ typedef struct Linux {
     u16 *cpus; /* host processors this process may run on, in order: the guest's 0, 1, ... under --cpus */
     int ncpus;
     _Atomic u64 plain[PLAIN_FDS / 64]; /* descriptors known to be of no file whose contents are the guest's */
+    _Atomic u64 alone[PLAIN_FDS / 64]; /* and such as no other process can have yet */
     pthread_mutex_t files_lock;        /* protects: */
     ProcFile *files;                   /* the others that are in use */
     bool memory_open; /* a file of /proc that is a process's memory has been opened for writing */
@@ -239,8 +240,8 @@ i64 proc_filter(Task *t, int fd, u8 *entries, i64 size, i64 room);
 /* -- procfd.c: reading them ---------------------------------------------------------------------------------------- */
 
 void procfd_init(Linux *l);
-/* A call made descriptor fd, of any file; calls may have made any. */
-void procfd_opened(Process *p, i64 fd);
+/* A call made descriptor fd, of any file, which no other process has if it is `alone`; calls may have made any. */
+void procfd_opened(Process *p, i64 fd, bool alone);
 void procfd_opened_any(Process *p);
 /* A call made a copy of fd. Calls are about to close descriptors. */
 void procfd_dup(Task *t, int fd, i64 copy);

@@ -2,9 +2,9 @@
  *
  * Such a descriptor is the kernel's own file, so that everything else about it is as it should be, whatever led to it.
  * Reading alone is done here: from a text that is made at each read of the file's beginning, as the kernel makes its
- * own. The position is kept here too, with the text; the kernel, whose text has other lengths and which takes long to
- * find a place in it, is told of it only when another process may go on from there: before a fork or exec, and at the
- * end.
+ * own. The position is kept here too, with the text; the kernel, whose text has other lengths and which takes as long
+ * to find a place in it as to write it, is told of it only when another process may go on from there: before a fork or
+ * exec, and, unless no other can have the file, at the end.
  *
  * For all other descriptors this must cost nothing: the first read looks whether the file is one, and sets a bit if it
  * isn't. What may put one of these files behind a descriptor (open, dup, a message) clears the bit. */
@@ -27,6 +27,7 @@ struct ProcFile {
     char *text; /* as of the last read of the beginning; NULL before */
     size_t size;
     u64 pos, told; /* where the guest is, and where the kernel thinks it is */
+    bool alone;    /* no other process has it */
 };
 
 void procfd_init(Linux *l)
@@ -34,11 +35,23 @@ void procfd_init(Linux *l)
     pthread_mutex_init(&l->files_lock, NULL);
 }
 
-void procfd_opened(Process *p, i64 fd)
+void procfd_opened(Process *p, i64 fd, bool alone)
 {
     Linux *l = linux_state(p);
-    if (fd >= 0 && fd < PLAIN_FDS)
-        atomic_fetch_and_explicit(&l->plain[fd / 64], ~((u64)1 << (fd % 64)), memory_order_relaxed);
+    u64 bit = (u64)1 << (fd % 64);
+    if (fd < 0 || fd >= PLAIN_FDS)
+        return;
+    atomic_fetch_and_explicit(&l->plain[fd / 64], ~bit, memory_order_relaxed);
+    if (alone)
+        atomic_fetch_or_explicit(&l->alone[fd / 64], bit, memory_order_relaxed);
+    else
+        atomic_fetch_and_explicit(&l->alone[fd / 64], ~bit, memory_order_relaxed);
+}
+
+static void none_alone(Linux *l)
+{
+    for (size_t i = 0; i < LEN(l->alone); i++)
+        atomic_store_explicit(&l->alone[i], 0, memory_order_relaxed);
 }
 
 void procfd_opened_any(Process *p)
@@ -46,6 +59,7 @@ void procfd_opened_any(Process *p)
     Linux *l = linux_state(p);
     for (size_t i = 0; i < LEN(l->plain); i++)
         atomic_store_explicit(&l->plain[i], 0, memory_order_relaxed);
+    none_alone(l);
 }
 
 static void set_plain(const Task *t, int fd)
@@ -103,7 +117,7 @@ static void tell(ProcFile *f)
 /* Another process may have moved it. */
 static void hear(ProcFile *f)
 {
-    i64 pos = lseek(f->fds[0], 0, SEEK_CUR);
+    i64 pos = f->alone ? -1 : lseek(f->fds[0], 0, SEEK_CUR);
     if (pos >= 0 && (u64)pos != f->told)
         f->pos = f->told = (u64)pos;
 }
@@ -136,6 +150,7 @@ static ProcFile *get(const Task *t, Linux *l, int fd)
     }
     f->dev = st.st_dev;
     f->ino = st.st_ino;
+    f->alone = fd < PLAIN_FDS && atomic_load_explicit(&l->alone[fd / 64], memory_order_relaxed) >> (fd % 64) & 1;
     hear(f);
     f->next = l->files;
     l->files = f;
@@ -151,7 +166,7 @@ void procfd_dup(Task *t, int fd, i64 copy)
         set_plain(t, (int)copy);
         return;
     }
-    procfd_opened(t->process, copy);
+    procfd_opened(t->process, copy, false);
     if (t->vfork_child)
         return;
     pthread_mutex_lock(&l->files_lock);
@@ -172,7 +187,7 @@ void procfd_closed(Task *t, u32 first, u32 last)
         for (size_t i = f->nfds; i-- > 0;)
             if ((u32)f->fds[i] >= first && (u32)f->fds[i] <= last) {
                 bool end = f->nfds == 1;
-                if (end)
+                if (end && !f->alone)
                     tell(f);
                 remove_fd(l, f, f->fds[i]);
                 if (end)
@@ -186,8 +201,11 @@ void procfd_before_fork(Process *p)
 {
     Linux *l = linux_state(p);
     pthread_mutex_lock(&l->files_lock);
-    for (ProcFile *f = l->files; f; f = f->next)
+    none_alone(l);
+    for (ProcFile *f = l->files; f; f = f->next) {
         tell(f);
+        f->alone = false;
+    }
 }
 
 void procfd_after_fork(Process *p)
@@ -197,8 +215,6 @@ void procfd_after_fork(Process *p)
 
 void procfd_tell(Process *p)
 {
-    if (likely(!linux_state(p)->files))
-        return;
     procfd_before_fork(p);
     procfd_after_fork(p);
 }

@@ -177,20 +177,35 @@ char *view_line(char **text)
     return line;
 }
 
+/* The number at *s, and *s behind it. The kernel writes lower case, and lines are many. */
+static u64 take_hex(char **s)
+{
+    u64 value = 0;
+    for (;; ++*s) {
+        u8 digit = (u8)(**s - '0'), letter = (u8)(**s - 'a');
+        if (digit > 9 && letter > 5)
+            return value;
+        value = value << 4 | (digit > 9 ? letter + 10 : digit);
+    }
+}
+
 bool view_map_line(char *line, MapLine *out)
 {
     char *s = line;
-    out->start = strtoul(s, &s, 16);
+    out->start = take_hex(&s);
     if (s == line || *s++ != '-')
         return false;
-    out->end = strtoul(s, &s, 16);
-    if (*s++ != ' ' || strlen(s) < 5)
+    out->end = take_hex(&s);
+    if (*s++ != ' ' || strnlen(s, 6) < 6)
         return false;
     memcpy(out->perms, s, 4);
     out->perms[4] = 0;
-    out->offset = strtoul(s + 4, &s, 16);
-    out->major = (unsigned)strtoul(s, &s, 16);
-    out->minor = (unsigned)strtoul(s + 1, &s, 16);
+    s += 5;
+    out->offset = take_hex(&s);
+    s += *s == ' ';
+    out->major = (unsigned)take_hex(&s);
+    s += *s == ':';
+    out->minor = (unsigned)take_hex(&s);
     out->inode = strtoul(s, &s, 10);
     out->name = s + strspn(s, " ");
     return true;

@@ -272,6 +272,20 @@ static void positions(char **argv)
     }
     wait(NULL);
     part("after fork", fd);
+    int unread = open("/proc/self/limits", O_RDONLY);
+    if (!fork()) {
+        part("child", unread);
+        close(unread);
+        part("child", fd);
+        close(fd);
+        close(copy);
+        close(high);
+        _exit(0);
+    }
+    wait(NULL);
+    part("unread", unread);
+    part("after closing", fd);
+    close(unread);
     if (!vfork()) {
         close(high);
         part("vfork", copy);
