@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-typedef enum Level { V7, V7VE, V8 } Level;
+typedef enum Level { V7, V7VE, V8, V86 } Level;
 
 static const struct {
     const char *name;

@@ -66,6 +66,12 @@ static inline Val splat(Lift *l, u32 size, u64 value)
     return vdup64(l, k64(l, value));
 }
 
+/* -1 for half precision, 0 for single: ops are named by the code of the single one. */
+static inline i32 v_fp_size(const Insn *i)
+{
+    return i->half ? -1 : 0;
+}
+
 /* Floating-point arithmetic of Advanced SIMD is by the standard FPSCR value, A2.7.3. The thread keeps that over direct
  * branches, until it comes to arithmetic by its own (guest.c) or what doesn't know the mode: so a loop sets it once. */
 static inline void standard_fp(Lift *l)

@@ -19,8 +19,8 @@ LIFT(vcnt) { unary(l, i, IR_vcnt8); }
 LIFT(vmvn) { unary(l, i, IR_vnot); }
 LIFT(vabs) { unary(l, i, IR_vabs8 + i->size); }
 LIFT(vneg) { unary(l, i, IR_vneg8 + i->size); }
-LIFT(vabs_v) { unary(l, i, IR_vfabs32); }
-LIFT(vneg_v) { unary(l, i, IR_vfneg32); }
+LIFT(vabs_v) { unary(l, i, IR_vfabs32 + v_fp_size(i)); }
+LIFT(vneg_v) { unary(l, i, IR_vfneg32 + v_fp_size(i)); }
 
 LIFT(vqabs)
 {
@@ -248,7 +248,7 @@ static void fp1(Lift *l, const Insn *i, u32 code)
 {
     Val v = fp_m(l, i);
     standard_fp(l);
-    put_fp(l, i, op1(l, code, v));
+    put_fp(l, i, op1(l, code + v_fp_size(i), v));
 }
 
 LIFT(vrintn_v) { fp1(l, i, IR_vfrintn32); }
@@ -266,6 +266,7 @@ static void fp_compare(Lift *l, const Insn *i, u32 code, bool swapped)
 {
     Val v = fp_m(l, i), z = zero(l);
     standard_fp(l);
+    code += v_fp_size(i);
     put_fp(l, i, swapped ? op2(l, code, z, v) : op2(l, code, v, z));
 }
 
@@ -279,7 +280,7 @@ static void to_int(Lift *l, const Insn *i, Rounding round)
 {
     Val v = fp_m(l, i);
     standard_fp(l);
-    put_fp(l, i, i->U ? vf32tou32(l, v, round) : vf32tos32(l, v, round));
+    put_fp(l, i, op1i(l, i->half ? (i->U ? IR_vf16tou16 : IR_vf16tos16) : i->U ? IR_vf32tou32 : IR_vf32tos32, v, round));
 }
 
 LIFT(vcvt_to_int_v) { to_int(l, i, ROUND_ZERO); }
@@ -294,8 +295,14 @@ LIFT(vcvt_of_int_v)
 {
     Val v = fp_m(l, i);
     standard_fp(l);
-    put_fp(l, i, i->U ? vu32tof32(l, v, 0) : vs32tof32(l, v, 0));
+    put_fp(l, i, op1i(l, i->half ? (i->U ? IR_vu16tof16 : IR_vs16tof16) : i->U ? IR_vu32tof32 : IR_vs32tof32, v, 0));
 }
+
+/* Half precision: rows of their own */
+SAME(vcgt0_vh, vcgt0_v) SAME(vcge0_vh, vcge0_v) SAME(vceq0_vh, vceq0_v) SAME(vcle0_vh, vcle0_v) SAME(vclt0_vh, vclt0_v)
+SAME(vabs_vh, vabs_v) SAME(vneg_vh, vneg_v) SAME(vrintn_vh, vrintn_v) SAME(vrintx_vh, vrintx_v) SAME(vrinta_vh, vrinta_v)
+SAME(vrintz_vh, vrintz_v) SAME(vrintm_vh, vrintm_v) SAME(vrintp_vh, vrintp_v) SAME(vcvt_rounded_vh, vcvt_rounded_v)
+SAME(vrecpe_vh, vrecpe) SAME(vrsqrte_vh, vrsqrte) SAME(vcvt_of_int_vh, vcvt_of_int_v) SAME(vcvt_to_int_vh, vcvt_to_int_v)
 
 LIFT(vcvt_to_half_v)
 {

@@ -106,7 +106,7 @@ static void fp2(Lift *l, const Insn *i, u32 code, Val m)
 {
     Val a = fp_lanes(l, i, v_n(l, i)), b = fp_lanes(l, i, m);
     standard_fp(l);
-    put_fp(l, i, op2(l, code, a, b));
+    put_fp(l, i, op2(l, code + v_fp_size(i), a, b));
 }
 
 #define FP2(name, op) \
@@ -119,7 +119,7 @@ LIFT(vabd_v)
 {
     Val a = fp_lanes(l, i, v_n(l, i)), b = fp_lanes(l, i, v_m(l, i));
     standard_fp(l);
-    put_fp(l, i, vfabs32(l, vfsub32(l, a, b)));
+    put_fp(l, i, op1(l, IR_vfabs32 + v_fp_size(i), op2(l, IR_vfsub32 + v_fp_size(i), a, b)));
 }
 
 /* Rounded twice */
@@ -127,8 +127,10 @@ static void fp_chained(Lift *l, const Insn *i, bool negate, Val m)
 {
     Val a = fp_lanes(l, i, v_n(l, i)), b = fp_lanes(l, i, m), c = fp_lanes(l, i, v_d(l, i));
     standard_fp(l);
-    Val product = vfmul32(l, a, b);
-    put_fp(l, i, vfadd32(l, c, negate ? vfneg32(l, product) : product));
+    Val product = op2(l, IR_vfmul32 + v_fp_size(i), a, b);
+    if (negate)
+        product = op1(l, IR_vfneg32 + v_fp_size(i), product);
+    put_fp(l, i, op2(l, IR_vfadd32 + v_fp_size(i), c, product));
 }
 
 LIFT(vmla_v) { fp_chained(l, i, false, v_m(l, i)); }
@@ -138,7 +140,9 @@ static void fp_fused(Lift *l, const Insn *i, bool negate)
 {
     Val a = fp_lanes(l, i, v_n(l, i)), b = fp_lanes(l, i, v_m(l, i)), c = fp_lanes(l, i, v_d(l, i));
     standard_fp(l);
-    put_fp(l, i, vfma32(l, negate ? vfneg32(l, a) : a, b, c));
+    if (negate)
+        a = op1(l, IR_vfneg32 + v_fp_size(i), a);
+    put_fp(l, i, op3(l, IR_vfma32 + v_fp_size(i), a, b, c));
 }
 
 LIFT(vfma_v) { fp_fused(l, i, false); }
@@ -147,9 +151,9 @@ LIFT(vfms_v) { fp_fused(l, i, true); }
 static void fp_pairs(Lift *l, const Insn *i, u32 code)
 {
     Val n = d(l, d_number(i->vn, i->N)), m = d(l, d_number(i->vm, i->M)), both = low_halves(l, n, m);
-    Val even = vuzp1_32(l, both, both), odd = vuzp2_32(l, both, both);
+    Val even = op2(l, IR_vuzp1_32 + v_fp_size(i), both, both), odd = op2(l, IR_vuzp2_32 + v_fp_size(i), both, both);
     standard_fp(l);
-    Val v = op2(l, code, even, odd);
+    Val v = op2(l, code + v_fp_size(i), even, odd);
     put_d(l, d_number(i->vd, i->D), v);
 }
 
@@ -157,23 +161,27 @@ LIFT(vpadd_v) { fp_pairs(l, i, IR_vfadd32); }
 LIFT(vpmax_v) { fp_pairs(l, i, IR_vfmax32); }
 LIFT(vpmin_v) { fp_pairs(l, i, IR_vfmin32); }
 
-/* The steps are rounded twice here, unlike AArch64's: 2 - a * b, and (3 - a * b) / 2, with 0 * infinity being 0. */
-static void step(Lift *l, const Insn *i, u32 constant, bool halve)
+/* The steps are rounded twice here, unlike AArch64's: 2 - a * b, and (3 - a * b) / 2, with 0 * infinity being 0: the infinity becomes
+ * another 0, so that a denormal beside it still counts as flushed. By 1, a number is itself, but a denormal that is flushed. */
+static void step(Lift *l, const Insn *i, u32 constant, u32 half_constant, bool halve)
 {
-    Val a = fp_lanes(l, i, v_n(l, i)), b = fp_lanes(l, i, v_m(l, i));
-    Val k = vdup32(l, k32(l, constant)), half = vdup32(l, k32(l, 0x3f000000)), infinity = vdup32(l, k32(l, 0x7f800000));
-    Val abs_a = vfabs32(l, a), abs_b = vfabs32(l, b), smallest = vdup32(l, k32(l, 0x00800000));
-    Val zero_a = vcmhi32(l, smallest, abs_a), zero_b = vcmhi32(l, smallest, abs_b); /* denormals are flushed */
-    Val special = vor(l, vand(l, zero_a, vcmeq32(l, abs_b, infinity)), vand(l, zero_b, vcmeq32(l, abs_a, infinity)));
-    a = vandn(l, a, special); /* 0 * 0 */
-    b = vandn(l, b, special);
+    i32 sz = v_fp_size(i);
+    Val a = fp_lanes(l, i, v_n(l, i)), b = fp_lanes(l, i, v_m(l, i)), nothing = vdup32(l, k32(l, 0));
+    Val k = splat(l, 2u + (u32)sz, i->half ? half_constant : constant), one = splat(l, 2u + (u32)sz, i->half ? 0x3c00 : 0x3f800000);
+    Val half = splat(l, 2u + (u32)sz, i->half ? 0x3800 : 0x3f000000), infinity = splat(l, 2u + (u32)sz, i->half ? 0x7c00 : 0x7f800000);
     standard_fp(l);
-    Val v = vfsub32(l, k, vfmul32(l, a, b));
-    put_fp(l, i, halve ? vfmul32(l, v, half) : v);
+    a = op2(l, IR_vfmul32 + sz, a, one);
+    b = op2(l, IR_vfmul32 + sz, b, one);
+    Val abs_a = op1(l, IR_vfabs32 + sz, a), abs_b = op1(l, IR_vfabs32 + sz, b);
+    Val zero_a = op2(l, IR_vcmeq32 + sz, abs_a, nothing), zero_b = op2(l, IR_vcmeq32 + sz, abs_b, nothing);
+    a = vandn(l, a, vand(l, zero_b, op2(l, IR_vcmeq32 + sz, abs_a, infinity)));
+    b = vandn(l, b, vand(l, zero_a, op2(l, IR_vcmeq32 + sz, abs_b, infinity)));
+    Val v = op2(l, IR_vfsub32 + sz, k, op2(l, IR_vfmul32 + sz, a, b));
+    put_fp(l, i, halve ? op2(l, IR_vfmul32 + sz, v, half) : v);
 }
 
-LIFT(vrecps) { step(l, i, 0x40000000, false); }
-LIFT(vrsqrts) { step(l, i, 0x40400000, true); }
+LIFT(vrecps) { step(l, i, 0x40000000, 0x4000, false); }
+LIFT(vrsqrts) { step(l, i, 0x40400000, 0x4200, true); }
 
 /* -- two registers and a scalar: A7.4.3 ------------------------------------------------------------------------------------------ */
 
@@ -184,17 +192,25 @@ static Val scalar_lanes(Lift *l, const Insn *i)
     return op1i(l, IR_vduplane8 + i->size, d(l, i->size == 1 ? i->vm & 7u : i->vm), index);
 }
 
-static Val f32_lanes(Lift *l, const Insn *i)
+static Val fp_scalar_lanes(Lift *l, const Insn *i)
 {
-    return vduplane32(l, d(l, i->vm), i->M);
+    return i->half ? vduplane16(l, d(l, i->vm & 7u), (u32)i->M << 1 | i->vm >> 3) : vduplane32(l, d(l, i->vm), i->M);
 }
 
 LIFT(vmla_lane) { accumulate(l, i, IR_vadd8, scalar_lanes(l, i)); }
 LIFT(vmls_lane) { accumulate(l, i, IR_vsub8, scalar_lanes(l, i)); }
 LIFT(vmul_lane) { put_v(l, i, op2(l, IR_vmul8 + i->size, v_n(l, i), scalar_lanes(l, i))); }
-LIFT(vmla_lane_v) { fp_chained(l, i, false, f32_lanes(l, i)); }
-LIFT(vmls_lane_v) { fp_chained(l, i, true, f32_lanes(l, i)); }
-LIFT(vmul_lane_v) { fp2(l, i, IR_vfmul32, f32_lanes(l, i)); }
+LIFT(vmla_lane_v) { fp_chained(l, i, false, fp_scalar_lanes(l, i)); }
+LIFT(vmls_lane_v) { fp_chained(l, i, true, fp_scalar_lanes(l, i)); }
+LIFT(vmul_lane_v) { fp2(l, i, IR_vfmul32, fp_scalar_lanes(l, i)); }
+
+/* Half precision: rows of their own */
+SAME(vfma_vh, vfma_v) SAME(vfms_vh, vfms_v) SAME(vadd_vh, vadd_v) SAME(vsub_vh, vsub_v) SAME(vabd_vh, vabd_v)
+SAME(vmla_vh, vmla_v) SAME(vmls_vh, vmls_v) SAME(vmul_vh, vmul_v) SAME(vceq_vh, vceq_v) SAME(vcge_vh, vcge_v)
+SAME(vcgt_vh, vcgt_v) SAME(vacge_vh, vacge) SAME(vacgt_vh, vacgt) SAME(vmax_vh, vmax_v) SAME(vmin_vh, vmin_v)
+SAME(vrecps_vh, vrecps) SAME(vrsqrts_vh, vrsqrts) SAME(vmaxnm_vh, vmaxnm_v) SAME(vminnm_vh, vminnm_v) SAME(vpadd_vh, vpadd_v)
+SAME(vpmax_vh, vpmax_v) SAME(vpmin_vh, vpmin_v) SAME(vmla_lane_vh, vmla_lane_v) SAME(vmls_lane_vh, vmls_lane_v)
+SAME(vmul_lane_vh, vmul_lane_v)
 
 static void saturating_lane(Lift *l, const Insn *i, u32 code)
 {

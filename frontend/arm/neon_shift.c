@@ -122,7 +122,7 @@ LIFT(vcvt_to_fixed_v)
     Val v = v_m(l, i);
     standard_fp(l);
     u64 how = 3 | (u64)(64 - i->imm6) << 8; /* ROUND_ZERO */
-    v = i->U ? vf32tou32(l, v, how) : vf32tos32(l, v, how);
+    v = op1i(l, i->half ? (i->U ? IR_vf16tou16 : IR_vf16tos16) : i->U ? IR_vf32tou32 : IR_vf32tos32, v, how);
     put_v(l, i, v);
 }
 
@@ -130,6 +130,9 @@ LIFT(vcvt_of_fixed_v)
 {
     Val v = v_m(l, i);
     standard_fp(l);
-    v = i->U ? vu32tof32(l, v, 64 - i->imm6) : vs32tof32(l, v, 64 - i->imm6);
+    v = op1i(l, i->half ? (i->U ? IR_vu16tof16 : IR_vs16tof16) : i->U ? IR_vu32tof32 : IR_vs32tof32, v, 64u - i->imm6);
     put_v(l, i, v);
 }
+
+/* Half precision: rows of their own */
+SAME(vcvt_to_fixed_vh, vcvt_to_fixed_v) SAME(vcvt_of_fixed_vh, vcvt_of_fixed_v)

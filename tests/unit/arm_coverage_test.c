@@ -86,12 +86,12 @@ static void compare(const char *triple, const char *features, u64 mode)
 
 static void test_a32(void **state)
 {
-    compare("armv8a-linux-gnueabihf", "+neon,+crypto,+crc", 0);
+    compare("armv8a-linux-gnueabihf", "+v8.6a,+neon,+crypto,+crc,+fullfp16,+fp16fml", 0);
 }
 
 static void test_t32(void **state)
 {
-    compare("thumbv8a-linux-gnueabihf", "+neon,+crypto,+crc", 1);
+    compare("thumbv8a-linux-gnueabihf", "+v8.6a,+neon,+crypto,+crc,+fullfp16,+fp16fml", 1);
 }
 
 int main(void)

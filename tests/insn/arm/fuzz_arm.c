@@ -512,8 +512,6 @@ static bool refused(const char *row, const Case *c, const Outcome *want, const O
     if (ill && (has(row, "_fixed") || has(row, "vmov_to_rr") || has(row, "t16_it") || has(row, "vtrn") || has(row, "vzip") || has(row, "vuzp") ||
                 has(row, "_multiple") || has(row, "_all") || !strcmp(row, "vld_lane") || !strcmp(row, "vst_lane")))
         return true;
-    if (!strcmp(row, "vcvt_to_int") || has(row, "to_fixed")) /* "inexact" beside "invalid": docs/arm.md */
-        return true;
     if (has(row, "ldrd")) /* an index that is loaded, too */
         return true;
     if (at >= c->size || (!ill && !multiply))
