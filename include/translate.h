@@ -125,6 +125,8 @@ typedef struct Region {
     int opt;          /* 1: the short pipeline, 2: O2 */
 } Region;
 
+/* The guest code of all its blocks, one after the other, as Unit.ranges has them; the caller frees it. NULL without memory. */
+u8 *region_code(const Region *r);
 /* Compiles a region and places it (include/unit.h has the two steps): its Blocks, not yet in the index, or NULL with
  * one line in `why`. */
 Block *orc_compile(const Region *r, char *why, size_t size);
@@ -167,21 +169,6 @@ void arena_reset_end(bool regions);
 /* Around fork. In the child the shared code pages are the parent's to fill: it continues in fresh ones. */
 void arena_before_fork(void);
 void arena_after_fork(bool child);
-/* Memory of the arena that holds regions' code and data: what of it is in use, and how it is to be mapped. */
-typedef struct ArenaPart {
-    u64 address, size; /* whole pages */
-    u64 offset;        /* where the bytes are, for who keeps them elsewhere */
-    int prot;          /* PROT_* when complete */
-} ArenaPart;
-enum { ARENA_PARTS = 2 };
-/* For one of `n` processes whose arenas shall not overlap: number k takes its share. Before anything is in it. */
-void arena_share(u32 k, u32 n);
-/* What those occupy; returns how many extents (those that are empty left out). */
-size_t arena_parts(ArenaPart out[ARENA_PARTS]);
-/* The caller is about to map a part that another process's arena made: false if the memory isn't free. What comes
- * into the arena from now on lies above it; emptying the arena leaves it alone. */
-bool arena_keep(const ArenaPart *e);
-
 /* -- runtime ------------------------------------------------------------------------------------------------------------- */
 
 /* The op `wrote`: --check is told of a store that is to come (runtime/check.c). */

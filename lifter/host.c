@@ -13,6 +13,8 @@ bool host_reaches(const char *level)
     return !strcmp(level, "x86-64-v2") && __builtin_cpu_supports("x86-64-v2");
 }
 
+enum { CPU_V2 = 2, CPU_V3 = 3, CPU_OTHER = 4 }; /* bits of host_cpu; the last one is set in hashes */
+
 /* A level, or a hash of what CPUID says of instructions, which takes long to ask in a virtual machine. */
 u32 host_cpu(void)
 {
@@ -21,7 +23,7 @@ u32 host_cpu(void)
         u32 leaf, registers; /* of eax, ebx, ecx, edx: bits 0 to 3 */
     } leaves[] = {{1, 12}, {7, 14}, {0x80000001, 12}};
     if (host_level)
-        return strcmp(host_level, "x86-64-v3") ? 2 : 3;
+        return strcmp(host_level, "x86-64-v3") ? CPU_V2 : CPU_V3;
     if (known)
         return known;
     u64 hash = 0;
@@ -32,7 +34,16 @@ u32 host_cpu(void)
             if (leaves[i].registers >> k & 1)
                 hash = (hash ^ r[k]) * 0x9e3779b97f4a7c15ull, hash ^= hash >> 32;
     }
-    return known = (u32)hash | 4;
+    return known = (u32)hash | CPU_OTHER;
+}
+
+bool host_takes(u32 cpu)
+{
+    if (!cpu || cpu == host_cpu())
+        return true;
+    if (host_level || cpu & CPU_OTHER)
+        return cpu == CPU_V2; /* the least there is */
+    return host_reaches(cpu == CPU_V3 ? "x86-64-v3" : "x86-64-v2");
 }
 
 const char *host_newest(void)

@@ -15,6 +15,8 @@ extern const char *host_level;
 bool host_reaches(const char *level);
 /* Stands for all that translated code may use of this processor: what LLVM has made is good where this is the same. */
 u32 host_cpu(void);
+/* Whether code that was made where host_cpu was this may run here; 0: it may anywhere. */
+bool host_takes(u32 cpu);
 /* The newest level that it reaches, for people to read: there may be newer ones than translated code can be bound to. */
 const char *host_newest(void);
 

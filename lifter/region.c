@@ -5,6 +5,7 @@
  * that code is in a region once. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../include/log.h"
 #include "llvm.h"
@@ -248,6 +249,14 @@ Region *region_form(const Guest *guest, u64 pc, RegionFilter *admits, void *cont
     if (log_on(region))
         log_region(r);
     return r;
+}
+
+u8 *region_code(const Region *r)
+{
+    u8 *code = malloc(r->nblocks * IR_CODE), *end = code;
+    for (size_t i = 0; code && i < r->nblocks; i++)
+        end = mempcpy(end, r->blocks[i]->code, r->blocks[i]->end - r->blocks[i]->pc);
+    return code;
 }
 
 void region_free(Region *r)

@@ -1,20 +1,17 @@
 #include "ahead.h"
 
 #include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-#include "../lifter/host.h"
-#include "cache.h"
-#include "perf.h"
+#include "linux/linux.h"
 
-static struct {
-    const Ahead *payload; /* NULL: none, or not to be used */
-    const AheadEntry *index;
-    Block *const *hosts;
-} ahead;
+static bool used; /* ahead_use */
 
 /* Nothing reads the note: the linker gives it a program header of its own, and `aot` needs one. */
 __attribute__((section(".note.dragoman"), aligned(8), used)) static const struct {
@@ -41,111 +38,93 @@ static const void *part(const Ahead *a, u64 offset)
     return (const u8 *)a + offset;
 }
 
-Symbols *ahead_symbols(const char *path)
+void ahead_use(void)
 {
-    const Ahead *a = strncmp(path, "/memfd:", 7) ? NULL : ahead_payload();
-    return a ? symbols_new_in(part(a, a->image), a->image_size) : symbols_new(path);
+    used = true;
 }
 
-/* Brings pages from the payload to where they belong. */
-static bool map_part(const Ahead *a, const ArenaPart *e, bool copy)
+void ahead_units(const char *name, UnitFile *out)
 {
-    if (!arena_keep(e))
-        return false;
-    void *from = (void *)part(a, e->offset), *to = (void *)e->address;
-    if (copy && e->prot & PROT_EXEC) {
-        if (mprotect(to, e->size, PROT_READ | PROT_WRITE))
-            return false;
-        memcpy(to, from, e->size);
-        return !mprotect(to, e->size, e->prot);
-    }
-    return mremap(from, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to && !mprotect(to, e->size, e->prot);
+    const Ahead *a = used ? ahead_payload() : NULL;
+    *out = (UnitFile){0};
+    for (u64 i = 0; a && i < a->nfiles; i++)
+        if (!strcmp(a->files[i].name, name))
+            unitfile_within(out, part(a, a->files[i].units), a->files[i].units_size);
 }
 
-bool ahead_map(const Ahead *a, bool copy, char *why, size_t size)
+/* -- guest files ----------------------------------------------------------------------------------------------------
+ */
+
+static const char *last_part(const char *path)
 {
-    if (!host_reaches(a->cpu)) {
-        snprintf(why, size, "its translation is for %s processors", a->cpu);
-        return false;
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A file in memory with these bytes, to be read from the start. */
+static int memory_file(const char *name, const void *bytes, u64 size)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    for (u64 done = 0; fd >= 0 && done < size;) {
+        ssize_t n = pwrite(fd, (const u8 *)bytes + done, size - done, (off_t)done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            int error = n < 0 ? errno : ENOSPC;
+            close(fd);
+            return -error;
+        }
+        done += (u64)n;
     }
-    const ArenaPart *e = part(a, a->extents);
-    for (u64 i = 0; i < a->nextents; i++) {
-        if (!map_part(a, &e[i], copy)) {
-            snprintf(why, size, "its translation can't be mapped at 0x%lx", e[i].address);
+    return fd < 0 ? -errno : fd;
+}
+
+int ahead_open(const char *path)
+{
+    const Ahead *a = ahead_payload();
+    for (u64 i = 0; a && i < a->nfiles; i++) {
+        const AheadFile *f = &a->files[i];
+        if (f->image && !strcmp(f->path, path))
+            return memory_file(last_part(path), part(a, f->image), f->image_size);
+    }
+    return -ENOENT;
+}
+
+bool ahead_check(Task *t, char *why, size_t size)
+{
+    const Ahead *a = ahead_payload();
+    for (u64 i = 0; i < a->nfiles; i++) {
+        const AheadFile *f = &a->files[i];
+        char name[STORE_NAME];
+        Path path;
+        if (f->image)
+            continue;
+        path_find(t->process, AT_FDCWD, f->path, PATH_FOLLOW, &path);
+        int fd = openat(path.dir, path.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0) {
+            snprintf(why, size,
+                     "%s: %s: needed by what was made without --embed (the guest's root is %s; DRAGOMAN_SYSROOT names "
+                     "another)",
+                     f->path, strerror(errno), t->process->options.sysroot ? t->process->options.sysroot : "/");
             return false;
         }
+        if (!store_name(fd, name) || strcmp(name, f->name) != 0)
+            fprintf(stderr, "dragoman: %s isn't what was translated ahead of time: it is translated anew\n", f->path);
+        close(fd);
     }
-    ahead.payload = a;
-    ahead.index = part(a, a->index);
-    ahead.hosts = part(a, a->hosts);
     return true;
 }
 
-void ahead_perf(void)
+Symbols *ahead_symbols(const char *path)
 {
-    /* A region's instructions are its first entry's. */
-    for (u64 i = 0; ahead.payload && i < ahead.payload->nblocks; i++)
-        if (ahead.index[i].block->insns)
-            perf_add(ahead.index[i].block);
-}
-
-Block *ahead_find(u64 pc)
-{
-    u64 lo = 0, hi = ahead.payload ? ahead.payload->nblocks : 0;
-    while (lo < hi) {
-        u64 mid = lo + (hi - lo) / 2;
-        if (ahead.index[mid].pc < pc)
-            lo = mid + 1;
-        else
-            hi = mid;
+    static const char memory[] = "/memfd:";
+    const Ahead *a = strncmp(path, memory, strlen(memory)) ? NULL : ahead_payload();
+    for (u64 i = 0; a && i < a->nfiles; i++) {
+        const AheadFile *f = &a->files[i];
+        const char *name = last_part(f->path), *here = path + strlen(memory);
+        size_t n = strlen(name);
+        if (f->image && !strncmp(here, name, n) && (!here[n] || here[n] == ' '))
+            return symbols_new_in(part(a, f->image), f->image_size);
     }
-    if (!ahead.payload || lo == ahead.payload->nblocks || ahead.index[lo].pc != pc || ahead.index[lo].block->dead)
-        return NULL;
-    return ahead.index[lo].block;
-}
-
-Block *ahead_find_host(const void *host)
-{
-    u64 lo = 0, hi = ahead.payload ? ahead.payload->nblocks : 0;
-    while (lo < hi) {
-        u64 mid = lo + (hi - lo) / 2;
-        if ((const u8 *)ahead.hosts[mid]->code <= (const u8 *)host)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    Block *b = lo ? ahead.hosts[lo - 1] : NULL;
-    return b && (const u8 *)host < (const u8 *)b->code + b->code_size ? b : NULL;
-}
-
-Block *ahead_next(u64 lo, u64 hi, u64 *at)
-{
-    if (!ahead.payload || lo >= ahead.payload->hi || hi <= ahead.payload->lo)
-        return NULL;
-    while (*at < ahead.payload->nblocks) {
-        Block *b = ahead.index[(*at)++].block;
-        if (!b->dead && b->low < hi && b->end > lo)
-            return b;
-    }
-    return NULL;
-}
-
-void ahead_disconnect(void)
-{
-    for (u64 i = 0; ahead.payload && i < ahead.payload->nblocks; i++) {
-        Block *b = ahead.index[i].block;
-        b->next_hash = NULL;
-        cache_detach(b);
-    }
-}
-
-bool ahead_is_exact(void)
-{
-    return ahead.payload && ahead.payload->exact;
-}
-
-void ahead_stop(void)
-{
-    for (u64 i = 0; ahead.payload && i < ahead.payload->nblocks; i++)
-        ahead.index[i].block->dead = true;
+    return symbols_new(path);
 }

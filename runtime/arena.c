@@ -256,54 +256,6 @@ static u64 bump(Range *r, u64 size, u64 chunk)
     return p;
 }
 
-/* The range of regions' code or data that has an address. */
-static Range *range_of(u64 address)
-{
-    Range *all[] = {&arena.region_code, &arena.data};
-    for (size_t i = 0; i < LEN(all); i++)
-        if (address >= all[i]->lo && address < all[i]->hi)
-            return all[i];
-    return NULL;
-}
-
-void arena_share(u32 k, u32 n)
-{
-    Range *all[] = {&arena.region_code, &arena.data};
-    for (size_t i = 0; i < LEN(all); i++) {
-        u64 part = (all[i]->hi - all[i]->lo) / n / CODE_CHUNK * CODE_CHUNK, lo = all[i]->lo + k * part;
-        *all[i] = (Range){.lo = lo, .hi = lo + part, .next = lo};
-    }
-}
-
-size_t arena_parts(ArenaPart out[ARENA_PARTS])
-{
-    const Range *all[] = {&arena.region_code, &arena.data};
-    static const int prot[] = {PROT_READ | PROT_EXEC, PROT_READ | PROT_WRITE};
-    size_t n = 0;
-    static_assert(LEN(all) == ARENA_PARTS, "one extent a range");
-    for (size_t i = 0; i < LEN(all); i++) {
-        u64 size = (all[i]->at - all[i]->lo + PAGE - 1) & ~(u64)(PAGE - 1);
-        if (all[i]->at)
-            out[n++] = (ArenaPart){.address = all[i]->lo, .size = size, .prot = prot[i]};
-    }
-    return n;
-}
-
-bool arena_keep(const ArenaPart *e)
-{
-    Range *r = range_of(e->address);
-    if (!r || e->size > r->hi - e->address)
-        return false;
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-    void *p = mmap((void *)e->address, e->size, PROT_NONE, flags, -1, 0);
-    if (p != (void *)e->address)
-        return false;
-    u64 end = (e->address + e->size + CODE_CHUNK - 1) & ~(u64)(CODE_CHUNK - 1);
-    if (end > r->lo)
-        *r = (Range){.lo = end, .hi = r->hi, .next = end};
-    return true;
-}
-
 static void *data(Range *r, size_t size)
 {
     size = (size + 15) & ~(size_t)15;

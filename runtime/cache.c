@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "ahead.h"
 #include "check.h"
 #include "perf.h"
 #include "store.h"
@@ -137,11 +136,15 @@ static void host_add(HostIndex *x, Block *b)
     atomic_store_explicit(&x->count, n + 1, memory_order_release);
 }
 
+/* Whether it is LLVM's, made in this process or before. */
+static bool is_region(const Block *b)
+{
+    return b->tier == TIER_LLVM || b->tier == TIER_STATIC;
+}
+
 /* Memory that a flush would free. */
 static u64 bytes_of(const Block *b)
 {
-    if (b->tier == TIER_STATIC)
-        return 0;
     return sizeof *b + b->code_size + b->nlinks * sizeof(Link) + b->nmap * sizeof *b->map;
 }
 
@@ -171,10 +174,10 @@ void cache_insert(Block *b)
 {
     if (!b->low)
         b->low = b->pc;
-    cache.live[b->tier == TIER_LLVM] += bytes_of(b);
+    cache.live[is_region(b)] += bytes_of(b);
     index_add(b);
-    if (b->tier == TIER_BASELINE || b->tier == TIER_LLVM) /* what is static has an index of its own */
-        host_add(b->tier == TIER_LLVM ? &cache.regions : &cache.baseline, b);
+    if (b->tier != TIER_INTERP)
+        host_add(is_region(b) ? &cache.regions : &cache.baseline, b);
     if (b->tier == TIER_BASELINE)
         perf_add(b);
 }
@@ -366,8 +369,8 @@ static void unhash(Block *b)
 static void drop(Block *b)
 {
     b->dead = true;
-    cache.live[b->tier == TIER_LLVM] -= bytes_of(b);
-    cache.dead[b->tier == TIER_LLVM] += bytes_of(b);
+    cache.live[is_region(b)] -= bytes_of(b);
+    cache.dead[is_region(b)] += bytes_of(b);
     unhash(b);
     redirect(b, NULL);
     count(invalidated_blocks, 1);
@@ -388,16 +391,6 @@ static bool drop_on_page(Page *p, u64 lo, u64 hi)
             p->blocks[kept++] = b;
     }
     p->count = kept;
-    return any;
-}
-
-/* Drops what was made ahead of time from guest code in [lo, hi), reached yet or not. */
-static bool drop_ahead(u64 lo, u64 hi)
-{
-    bool any = false;
-    u64 at = 0;
-    for (Block *b; (b = ahead_next(lo, hi, &at)); any = true)
-        drop(b);
     return any;
 }
 
@@ -448,7 +441,6 @@ void cache_invalidate(u64 addr, u64 size)
                 if (p->number >= first_page && p->number <= last_page)
                     any |= drop_on_page(p, addr, hi);
     }
-    any |= drop_ahead(addr, hi);
     for (Watch *w = cache.watches; w; w = w->next)
         w->hit |= w->lo < hi && w->hi > addr;
     if (any) {
@@ -539,7 +531,6 @@ void cache_flush(Task *t, u64 flushes, Flush what)
         cache.pages[i] = NULL;
     }
     cache.npages = 0;
-    ahead_disconnect();
     store_collect();
     cache.baseline.count = 0;
     cache.live[0] = cache.dead[0] = 0;
@@ -582,7 +573,7 @@ bool cache_is_exact(void)
 }
 
 /* From now on regions must be such; drops the others, which all are. */
-static void require(_Atomic bool *such, bool ahead_is_such)
+static void require(_Atomic bool *such)
 {
     if (atomic_load_explicit(such, memory_order_relaxed))
         return;
@@ -596,8 +587,6 @@ static void require(_Atomic bool *such, bool ahead_is_such)
             if (!b->dead)
                 drop(b);
         }
-        if (!ahead_is_such)
-            drop_ahead(0, UINT64_MAX);
         interrupt_tasks();
     }
     cache_unlock();
@@ -605,7 +594,7 @@ static void require(_Atomic bool *such, bool ahead_is_such)
 
 void cache_require_exact(void)
 {
-    require(&cache.exact, ahead_is_exact());
+    require(&cache.exact);
 }
 
 bool cache_is_flushing(void)
@@ -615,7 +604,7 @@ bool cache_is_flushing(void)
 
 void code_flushes_denormals(void)
 {
-    require(&cache.flushing, false);
+    require(&cache.flushing);
 }
 
 static Block *host_find(const HostIndex *x, const void *host)
@@ -639,8 +628,6 @@ Block *cache_find_host(const Task *t, const void *host, u64 *guest_pc)
     Block *b = host_find(&cache.baseline, host);
     if (!b)
         b = host_find(&cache.regions, host);
-    if (!b)
-        b = ahead_find_host(host);
     if (!b)
         return NULL;
     *guest_pc = b->tier == TIER_BASELINE ? b->pc : t->pc;

@@ -9,7 +9,6 @@
 
 #include "../include/unit.h"
 #include "../lifter/dump.h"
-#include "ahead.h"
 #include "cache.h"
 #include "check.h"
 #include "coredump.h"
@@ -295,8 +294,6 @@ static bool translate(Task *t)
         cache_lock();
         u64 flushes = cache_flushes();
         Block *b = cache_lookup(t->pc);
-        if (!b && (b = ahead_find(t->pc)))
-            cache_insert(b);
         bool readable = true, ok = b || make_block(t, t->pc, &map, &readable);
         cache_unlock();
         if (ok || !readable) /* a fault, when the dispatcher comes back with it */
@@ -312,7 +309,6 @@ static bool retry_untagged(Task *t, u64 seen)
 {
     if (!lift_ignore_tags())
         return cache_generation() != seen;
-    ahead_stop();
     store_stop();
     cache_flush(t, cache_flushes(), FLUSH_ALL);
     return true;

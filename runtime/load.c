@@ -297,6 +297,9 @@ static void note_addresses(Process *p, const Image *image, u64 bias)
 /* Opens a file by the guest's name for it; *host is then the host's (freed by nobody: the process starts or ends). */
 static int open_guest(Task *t, const char *name, char **host)
 {
+    int ahead = ahead_open(name);
+    if (ahead >= 0)
+        return ahead;
     Path *path = malloc(sizeof *path);
     int error = path ? path_find(t->process, AT_FDCWD, name, PATH_FOLLOW, path) : -ENOMEM;
     int fd = -1, how = O_RDONLY | O_CLOEXEC | O_NONBLOCK; /* it may be a pipe */
@@ -654,11 +657,11 @@ static void tell_host(Process *p, const char *execfn, u64 sp)
     p->loaded = true;
 }
 
-static int load_image(const Loader *l, Image *image, const char *path, const char *execfn, u64 bias)
+static int load_image(const Loader *l, Image *image, const char *path, const char *execfn)
 {
     Process *p = l->p;
     Image interp = {.fd = -1};
-    u64 interp_bias = 0, used = 0, sp;
+    u64 bias = 0, interp_bias = 0, used = 0, sp;
     p->guest = image->guest;
     if (p->guest->verify_helper)
         mem_watch_code(p->mem);
@@ -757,7 +760,7 @@ int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
                 if (load_default_root(&p->options, &image, name))
                     fd_set_root(p, name);
                 note_exe(p, link, file ? file : path);
-                error = load_image(l, &image, path, execfn, 0);
+                error = load_image(l, &image, path, execfn);
             }
             image_close(&image);
             return error;
@@ -769,24 +772,16 @@ int load_program(Process *p, Task *t, const char *path, char *why, size_t size)
 int load_payload(Process *p, Task *t, const Ahead *a, const char *path, char *why, size_t size)
 {
     Loader loader = {p, t, why, size}, *l = &loader;
-    const char *slash = strrchr(path, '/');
-    int fd = memfd_create(slash ? slash + 1 : path, MFD_CLOEXEC);
-    const u8 *at = (const u8 *)a + a->image;
-    for (u64 done = 0; fd >= 0 && done < a->image_size;) {
-        ssize_t n = write(fd, at + done, a->image_size - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return fail(l, errno, "%s: no memory for the guest's image: %s", path, strerror(errno));
-        done += (u64)n;
-    }
+    int fd = ahead_open(a->files[0].path);
     if (fd < 0)
-        return fail(l, errno, "%s: no memory for the guest's image: %s", path, strerror(errno));
+        return fail(l, -fd, "%s: no memory for the guest's image: %s", path, strerror(-fd));
     Image image;
     int error = image_open(&image, fd, path, why, size);
+    if (!error && !ahead_check(t, why, size))
+        error = -ENOENT;
     if (!error) {
         note_exe(p, "/proc/self/exe", path);
-        error = load_image(l, &image, path, path, a->bias);
+        error = load_image(l, &image, path, path);
     }
     image_close(&image);
     return error;

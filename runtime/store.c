@@ -12,7 +12,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "../lifter/host.h"
+#include "ahead.h"
 #include "cache.h"
 #include "heat.h"
 #include "linux/linux.h"
@@ -21,7 +21,6 @@
 
 enum {
     PAGE = 4096,
-    NAME = 33,  /* a file's name with its NUL: 128 bits in hexadecimal digits */
     PLACES = 2, /* of others */
     FEW = 24,   /* units that aren't worth a write */
 };
@@ -31,10 +30,11 @@ enum : i64 { MOST_CREDIT = 60000000000 }; /* ns */
 typedef struct StoreFile {
     u64 dev, ino, size;
     struct timespec changed;
-    char name[NAME];
+    char name[STORE_NAME];
     char title[64]; /* the last part of the path it was opened by, if its file of units is new */
     UnitFile file;
     UnitFile others[PLACES]; /* as Store.others */
+    UnitFile ahead;          /* what this executable has */
     u64 seen; /* bytes of it that were there when it was opened, or are this process's */
     UnitStage stage;
     bool heat_loaded;
@@ -188,14 +188,15 @@ static StoreFile *file_of(u64 dev, u64 ino)
 
 /* The first page, in which linkers leave a note of the content, and the size name a file's content well enough to find
  * what was made of it: each unit has the guest code that it is good for. */
-static bool name_file(StoreFile *f, int fd)
+bool store_name(int fd, char name[STORE_NAME])
 {
     u8 page[PAGE];
-    ssize_t n = pread(fd, page, sizeof page, 0);
+    struct stat st;
+    ssize_t n = fstat(fd, &st) ? 0 : pread(fd, page, sizeof page, 0);
     if (n <= 0)
         return false;
-    XXH128_hash_t h = XXH3_128bits_withSeed(page, (size_t)n, f->size);
-    snprintf(f->name, sizeof f->name, "%016lx%016lx", h.high64, h.low64);
+    XXH128_hash_t h = XXH3_128bits_withSeed(page, (size_t)n, (u64)st.st_size);
+    snprintf(name, STORE_NAME, "%016lx%016lx", h.high64, h.low64);
     return true;
 }
 
@@ -209,7 +210,7 @@ static void take_title(StoreFile *f, int fd)
 void store_file(int fd)
 {
     struct stat st;
-    if ((store.dir < 0 && !store.nothers) || store.stopped || fstat(fd, &st) || !S_ISREG(st.st_mode))
+    if ((store.dir < 0 && !store.nothers && !ahead_payload()) || store.stopped || fstat(fd, &st) || !S_ISREG(st.st_mode))
         return;
     cache_lock();
     StoreFile *f = file_of(st.st_dev, st.st_ino);
@@ -218,8 +219,9 @@ void store_file(int fd)
         StoreFile now = {.dev = st.st_dev, .ino = st.st_ino, .size = (u64)st.st_size, .changed = st.st_mtim};
         if (f)
             f->dev = f->ino = 0; /* what it was before: what was made of that is kept under its own name */
-        StoreFile *new = name_file(&now, fd) ? malloc(sizeof *new) : NULL;
+        StoreFile *new = store_name(fd, now.name) ? malloc(sizeof *new) : NULL;
         if (new) {
+            ahead_units(now.name, &now.ahead);
             if (store.dir >= 0)
                 unitfile_open(&now.file, store.dir, now.name);
             for (u32 i = 0; i < store.nothers; i++)
@@ -259,7 +261,7 @@ StorePlace store_place(const Guest *guest, const Mapping *map, u64 pc)
 static bool find(const StorePlace *where, const UnitWanted *w, UnitBuffer *scratch, Unit *out, i64 *distance)
 {
     const StoreFile *f = where->file;
-    bool found = f && unitfile_find(&f->file, w, scratch, out, distance);
+    bool found = f && (unitfile_find(&f->ahead, w, scratch, out, distance) || unitfile_find(&f->file, w, scratch, out, distance));
     for (u32 i = 0; f && !found && i < store.nothers; i++)
         found = unitfile_find(&f->others[i], w, scratch, out, distance);
     return found;
@@ -281,13 +283,19 @@ bool store_find_region(const StorePlace *where, UnitBuffer *scratch, Unit *out, 
         .region = true,
         .exact = cache_is_exact(),
         .flushes = cache_is_flushing(),
-        .cpu = host_cpu(),
     };
     i64 distance;
     if (!find(where, &w, scratch, out, &distance))
         return false;
     *pc = where->pc - (u64)distance;
     return true;
+}
+
+int store_add_all(int fd, UnitStage *stage)
+{
+    struct stat st;
+    StoreFile *f = store.dir < 0 || fstat(fd, &st) ? NULL : file_of(st.st_dev, st.st_ino);
+    return f ? unitfile_append(store.dir, f->name, stage, f->title, &f->seen) : -ENOENT;
 }
 
 /* True if something was written. */
@@ -312,9 +320,7 @@ void store_add(const StorePlace *where, const Unit *u, const u8 *guest)
 
 void store_add_region(const StorePlace *where, const Unit *u, const Region *r)
 {
-    u8 *guest = where->file ? malloc(r->nblocks * IR_CODE) : NULL, *end = guest;
-    for (size_t i = 0; guest && i < r->nblocks; i++)
-        end = mempcpy(end, r->blocks[i]->code, r->blocks[i]->end - r->blocks[i]->pc);
+    u8 *guest = where->file ? region_code(r) : NULL;
     if (guest)
         store_add(where, u, guest);
     free(guest);
@@ -324,14 +330,14 @@ void store_add_region(const StorePlace *where, const Unit *u, const Region *r)
  * --------------------------------------------------------------------------------------------------------------------
  */
 
-static void heat_name(const StoreFile *f, char name[NAME + 8])
+static void heat_name(const StoreFile *f, char name[STORE_NAME + 8])
 {
-    snprintf(name, NAME + 8, "%s.heat", f->name);
+    snprintf(name, STORE_NAME + 8, "%s.heat", f->name);
 }
 
 static const Heat *heat_of(StoreFile *f)
 {
-    char name[NAME + 8];
+    char name[STORE_NAME + 8];
     heat_name(f, name);
     if (!f->heat_loaded)
         heat_load(&f->heat, store.dir, name);
@@ -375,7 +381,7 @@ i64 store_credit(void)
 /* Adds what has run here to what the file says by now. */
 static void save_heat(StoreFile *f, i64 credit_ns, u32 weight)
 {
-    char name[NAME + 8];
+    char name[STORE_NAME + 8];
     Heat h;
     heat_name(f, name);
     heat_load(&h, store.dir, name);

@@ -6,6 +6,7 @@
 #include "../include/unit.h"
 #include "mem.h"
 #include "runtime.h"
+#include "unitfile.h"
 
 /* Keeps units below `path`, which is made if need be. Does nothing if that isn't possible: a program runs without.
  * Before guest code is translated. */
@@ -18,6 +19,11 @@ void store_read_from(Process *p, const Guest *guest, const char *path, bool root
 enum : u64 { STORE_SIZE = 1ull << 30 };
 /* No more: what is translated from now on is different. */
 void store_stop(void);
+
+/* What a guest file's file of units is called: a name for its content, with its NUL 128 bits in hexadecimal digits. False if it can't be
+ * read. */
+enum { STORE_NAME = 33 };
+bool store_name(int fd, char name[STORE_NAME]);
 
 /* The guest has mapped code of this file, open as fd. Takes the translation lock. */
 void store_file(int fd);
@@ -36,6 +42,8 @@ bool store_find_region(const StorePlace *where, UnitBuffer *scratch, Unit *out, 
 /* Keeps the unit that was made from the code there, of which `guest` is the copy that was translated. */
 void store_add(const StorePlace *where, const Unit *u, const u8 *guest);
 void store_add_region(const StorePlace *where, const Unit *u, const Region *r);
+/* Appends all these records to what is kept of the guest's file, which store_file has been told of. 0 or -errno. */
+int store_add_all(int fd, UnitStage *stage);
 
 /* How often the block there has run in earlier runs. How often b does in this one, by its counter less that, is added
  * when the process ends; until store_collect, before blocks are freed, b must stay. */

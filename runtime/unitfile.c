@@ -15,10 +15,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "../lifter/host.h"
 #include "runtime.h"
 
 enum {
-    LINKS = 2,
+    PAGE = 4096,
     UNIT = 8,         /* records, and all that counts in them, are multiples of this */
     PROBES = 256,     /* slots that are looked at */
     USED_STEP = 3600, /* seconds: a file's time says when it was used, about */
@@ -160,45 +161,48 @@ mode_t unitfile_mode(int dir)
     return fstat(dir, &st) == 0 ? (st.st_mode & 0755) | 0700 : 0700;
 }
 
-/* The segment that begins at `at`, if there is one and the file has all of it. */
-static bool read_header(int fd, u64 at, u64 file_size, Header *h)
+/* Copies from the file; false beyond its end, or if it has been cut. */
+static bool peek(const UnitFile *f, u64 at, void *out, u64 size)
 {
-    return file_size - at >= sizeof *h && pread(fd, h, sizeof *h, (off_t)at) == sizeof *h &&
-           !memcmp(h->magic, magic, sizeof magic) && h->check == header_check(h) && h->size <= file_size - at &&
-           h->size % UNIT == 0 && h->slots && !(h->slots & (h->slots - 1)) &&
+    return at <= f->size && size <= f->size - at && !mem_peek(out, (u64)f->map + at, size);
+}
+
+/* The segment that begins at `at`, if there is one and the file has all of it. */
+static bool read_header(const UnitFile *f, u64 at, Header *h)
+{
+    return peek(f, at, h, sizeof *h) && !memcmp(h->magic, magic, sizeof magic) && h->check == header_check(h) &&
+           h->size <= f->size - at && h->size % UNIT == 0 && h->slots && !(h->slots & (h->slots - 1)) &&
            h->size >= sizeof *h + (u64)h->slots * sizeof(Slot);
 }
 
-/* Fills in the segments; where the last one ends. */
-static u64 read_segments(int fd, u64 file_size, UnitFile *f)
+void unitfile_within(UnitFile *f, const void *bytes, u64 size)
 {
     u64 at = 0;
     Header h;
-    for (f->nsegments = 0; f->nsegments < UNITFILE_SEGMENTS && read_header(fd, at, file_size, &h); at += h.size) {
+    *f = (UnitFile){.map = bytes, .size = size};
+    for (; f->nsegments < UNITFILE_SEGMENTS && read_header(f, at, &h); at += h.size) {
         f->segment[f->nsegments] = at;
         f->regions[f->nsegments] = h.regions;
         f->slots[f->nsegments++] = h.slots;
     }
-    return at;
+    f->size = at;
 }
 
-static void map_file(UnitFile *f, int fd, u64 size)
-{
-    void *map = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
-    if (map == MAP_FAILED) {
-        *f = (UnitFile){0};
-        return;
-    }
-    f->map = map;
-    f->size = size;
-}
-
+/* What lies behind the last segment stays unmapped. */
 void unitfile_map(UnitFile *f, int fd)
 {
     struct stat st;
     *f = (UnitFile){0};
-    if (fstat(fd, &st) == 0)
-        map_file(f, fd, read_segments(fd, (u64)st.st_size, f));
+    u64 size = fstat(fd, &st) == 0 ? (u64)st.st_size : 0;
+    u8 *map = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    if (map == MAP_FAILED)
+        return;
+    unitfile_within(f, map, size);
+    u64 end = (f->size + PAGE - 1) & -(u64)PAGE;
+    if (end < size)
+        munmap(map + end, size - end);
+    if (!end)
+        *f = (UnitFile){0};
 }
 
 void unitfile_open(UnitFile *f, int dir, const char *name)
@@ -221,12 +225,6 @@ void unitfile_close(UnitFile *f)
     if (f->map)
         munmap((void *)f->map, f->size);
     *f = (UnitFile){0};
-}
-
-/* Copies from the file; false beyond its end, or if it has been cut. */
-static bool peek(const UnitFile *f, u64 at, void *out, u64 size)
-{
-    return at <= f->size && size <= f->size - at && !mem_peek(out, (u64)f->map + at, size);
 }
 
 /* A search through the segments, the newest first. */
@@ -282,7 +280,6 @@ static Record *fetch(const UnitFile *f, u64 at, const Record *head, UnitBuffer *
 /* Whether the guest has the code that the record was made from, now; `address` is where the unit's is. */
 static bool is_current(const Record *r, const Parts *p, u64 address)
 {
-    enum { PAGE = 4096 };
     u8 now[PAGE];
     RecordRange all = {.size = r->guest_size};
     const RecordRange *ranges = r->nranges ? p->ranges : &all;
@@ -356,7 +353,7 @@ bool unitfile_find(const UnitFile *f, const UnitWanted *w, UnitBuffer *scratch, 
     Record head;
     for (Search s = search_for(f, w->offset, w->region); next_record(f, &s, &head, &at);) {
         if ((w->exact && !(head.how & HOW_EXACT)) || (w->flushes && !(head.how & HOW_FLUSHES)) ||
-            (head.cpu && head.cpu != w->cpu) || is_region(&head) != w->region ||
+            !host_takes(head.cpu) || is_region(&head) != w->region ||
             (!w->region && head.offset != w->offset))
             continue;
         Record *r = fetch(f, at, &head, scratch);
@@ -478,6 +475,17 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
     memcpy(start, &r, sizeof r);
     ((Record *)start)->check = record_check((Record *)start);
     return add_places(s, (Record *)start);
+}
+
+bool unitstage_take(UnitStage *s, const void *records, size_t size)
+{
+    if (s->size + size > s->room && !grow_stage(s, 2 * (s->size + size)))
+        return false;
+    bool ok = true;
+    memcpy(s->bytes + s->size, records, size);
+    for (u64 end = s->size + size; ok && s->size < end;)
+        ok = add_places(s, (Record *)(s->bytes + s->size));
+    return ok;
 }
 
 void unitstage_forget(UnitStage *s)
@@ -682,16 +690,18 @@ int unitfile_replace(int dir, const char *name, const void *bytes, size_t size)
     return fd < 0 ? fd : end_file(dir, name, temporary, fd, write_all(fd, bytes, size, 0));
 }
 
+int unitfile_write(int fd, const UnitStage *s, const char *title)
+{
+    return write_segment(fd, 0, s, title);
+}
+
 static int append_locked(int fd, int dir, const char *name, UnitStage *s, const char *title, u64 *seen)
 {
-    struct stat st;
     UnitFile f = {0};
     if (!unitfile_trusts(fd, false))
         return -EPERM;
-    if (fstat(fd, &st))
-        return -errno;
-    u64 end = read_segments(fd, (u64)st.st_size, &f);
-    map_file(&f, fd, end);
+    unitfile_map(&f, fd);
+    u64 end = f.size;
     if (end != *seen)
         drop_known(&f, s);
     int error = 0;
@@ -743,14 +753,13 @@ int unitfile_stat(int dir, const char *name, UnitFileStat *out)
         return -error;
     }
     out->bytes = (u64)st.st_size;
-    u64 end = read_segments(fd, out->bytes, &f);
-    map_file(&f, fd, end);
+    unitfile_map(&f, fd);
     close(fd);
     out->segments = f.nsegments;
     title_of(&f, out->name);
     out->used = st.st_mtime;
     UnitBuffer scratch = {0};
-    Walk w = {.bad = end != out->bytes};
+    Walk w = {.bad = f.size != out->bytes};
     Record head;
     for (u64 at; step(&f, &w, &head, &at);) {
         bool good = fetch(&f, at, &head, &scratch);

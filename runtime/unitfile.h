@@ -51,6 +51,8 @@ typedef struct UnitStage {
 void unitfile_open(UnitFile *f, int dir, const char *name);
 /* The same of one that is open, whosever it is. */
 void unitfile_map(UnitFile *f, int fd);
+/* The same of one that is in memory already, where it stays; not to be closed. */
+void unitfile_within(UnitFile *f, const void *bytes, u64 size);
 void unitfile_close(UnitFile *f);
 
 /* A unit that is looked for: of guest code at this offset of the guest's file, which is mapped at `address`; pc may say
@@ -59,7 +61,6 @@ typedef struct UnitWanted {
     u64 offset, pc, address;
     bool region;         /* otherwise a block's */
     bool exact, flushes; /* which the region must be */
-    u32 cpu;             /* what this host is to Unit.cpu */
 } UnitWanted;
 
 /* True if there is one, made from what the guest has there now, for a pc that is *distance before the one that is
@@ -69,6 +70,8 @@ bool unitfile_find(const UnitFile *f, const UnitWanted *w, UnitBuffer *scratch, 
 /* Adds a unit made from the guest code at pc, whose bytes are `guest`, range by range, to the stage. False if there is
  * no room for it: it can be written then and is empty again. */
 bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *guest);
+/* Adds the records of another stage, or some of them that lie together. False without memory. */
+bool unitstage_take(UnitStage *s, const void *records, size_t size);
 void unitstage_empty(UnitStage *s);
 void unitstage_free(UnitStage *s);
 /* The same in a forked child, whose allocator isn't to be trusted with what its parent's threads had. */
@@ -79,6 +82,8 @@ void unitstage_forget(UnitStage *s);
  * process is doing so, and whatever else there is; the file is as it was then. */
 int unitfile_append(int dir, const char *name, UnitStage *s, const char *title, u64 *seen);
 
+/* Makes a file of the stage's records, and nothing else, of one that is open. 0 or -errno. */
+int unitfile_write(int fd, const UnitStage *s, const char *title);
 /* Appends another file's records, those that are good, to a file. 0 or -errno. */
 int unitfile_merge(int dir, const char *name, const UnitFile *from);
 /* The mode of a new directory in this one, or, as far as 0644 goes, of a file: who may read that may read what is in

@@ -98,7 +98,7 @@ static int take_value(CacheArgs *a, const char *option, char *value)
         unsigned long n = strtoul(value, &end, 10);
         if (*end || end == value || n < 1 || n > 1024)
             return bad("-j wants a number of processes, not '%s'", value);
-        a->warm.workers = (u32)n;
+        a->warm.producer.workers = (u32)n;
     }
     return 0;
 }
@@ -115,9 +115,9 @@ static int parse(CacheArgs *a, int argc, char **argv, int at)
             if (status)
                 return status;
         } else if (!strcmp(arg, "-O")) {
-            a->warm.regions = true;
+            a->warm.producer.regions = true;
         } else if (!strcmp(arg, "--exact")) {
-            a->warm.exact = a->warm.regions = true;
+            a->warm.producer.exact = a->warm.producer.regions = true;
         } else if (arg[0] == '-' && arg[1]) {
             return bad("%s: not understood", arg);
         } else if (!a->what) {
@@ -215,7 +215,7 @@ int cache_main(int argc, char **argv, int at)
         }
     }
     CacheArgs a = {.path = getenv("DRAGOMAN_CACHE"), .size = STORE_SIZE};
-    a.warm.workers = (u32)sysconf(_SC_NPROCESSORS_ONLN);
+    a.warm.producer.workers = (u32)sysconf(_SC_NPROCESSORS_ONLN);
     a.warm.paths = calloc((size_t)argc + 1, sizeof *a.warm.paths);
     int status = a.warm.paths ? parse(&a, argc, argv, at) : 1;
     if (!status && !a.path && !store_default(standard, sizeof standard)) {
@@ -223,7 +223,7 @@ int cache_main(int argc, char **argv, int at)
         status = 2;
     }
     a.path = a.path ? a.path : standard;
-    a.warm.cache = a.path;
+    a.warm.producer.cache = a.path;
     status = status ? status : run(&a);
     free(a.warm.paths);
     return status;

@@ -558,6 +558,10 @@ static void open_store(Process *p, const Guest *guest)
     char path[PATH_MAX];
     const Options *o = &p->options;
     bool watched = o->one_insn || log_.items & (LOG(in_asm) | LOG(op) | LOG(out_asm) | LOG(block) | LOG(nochain));
+    const Ahead *payload = ahead_payload();
+    bool same = !o->cpu && (!payload || payload->counts || !lift_is_counting());
+    if (payload && same && !o->check && !watched)
+        ahead_use();
     if (o->no_cache || o->check || o->tier == TIER_INTERP || watched)
         return;
     bool secure = getauxval(AT_SECURE);
@@ -576,11 +580,11 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
     /* What was left by the program that executed this one may be out of reach, in a chroot. */
     if (a->logfile && !log_open(a->logfile, a->append_log) && !a->append_log)
         fail("-D %s: %s", a->logfile, strerror(errno));
-    bool both = a->options.tier == TIER_AUTO || a->options.tier == TIER_LLVM, translated = both && !a->options.check;
+    bool both = a->options.tier == TIER_AUTO || a->options.tier == TIER_LLVM;
     if (a->options.check && !both)
         fail("--check compares the baseline's code with LLVM's; --tier leaves it only one");
-    if (payload && translated && !ahead_map(payload, a->options.perf, why, sizeof why))
-        fprintf(stderr, "dragoman: %s: %s; it is translated anew\n", path, why);
+    if (payload && !host_reaches(payload->cpu))
+        fprintf(stderr, "dragoman: %s: its translation is for %s processors; it is translated anew\n", path, payload->cpu);
     if (payload && log_.stats && !payload->counts)
         fprintf(stderr, "dragoman: %s: what its translation executes isn't counted; 'dragoman aot --stats' makes one that counts\n",
                 path);
@@ -621,10 +625,8 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
             fprintf(stderr, "dragoman: -L %s: not a directory\n", p->options.no_sysroot);
         return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
     }
-    if (p->options.perf) {
+    if (p->options.perf)
         perf_start(p->options.perf);
-        ahead_perf();
-    }
     if (p->options.gdb_session && atoi(p->options.gdb_session) >= 0 && !debug_inherit(p, t, atoi(p->options.gdb_session)))
         fail("--gdb-session %s: nothing that dragoman has left there", p->options.gdb_session);
     if (p->options.gdb && !p->options.gdb_session && !debug_start(p, t, p->options.gdb, why, sizeof why))
@@ -681,5 +683,7 @@ int run_payload(const Guest *guest, const Ahead *payload, char **argv)
 {
     Args a = defaults(guest);
     const char *path = (const char *)getauxval(AT_EXECFN);
+    if (payload->root[0] && !a.options.root_given)
+        opt_ld_prefix(&a, payload->root);
     return start(&a, payload, path ? path : argv[0], argv, argv);
 }

@@ -2,17 +2,15 @@
 #ifndef DRAGOMAN_TOOLS_WARM_H
 #define DRAGOMAN_TOOLS_WARM_H
 
-#include "../include/base.h"
+#include "producer.h"
 
 typedef struct Warm {
-    const char *cache; /* the directory */
-    char **paths;      /* files, and directories with all that is below */
+    char **paths; /* files, and directories with all that is below */
     u32 npaths;
-    u32 workers;
-    bool regions, exact; /* LLVM's regions, too; which are exact */
+    Producer producer; /* its directory, number of processes, and kind of regions */
 } Warm;
 
 /* Translates all code of programs and libraries into the cache. An exit status. */
-int warm_main(const Warm *w);
+int warm_main(Warm *w);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "../ahead.h"
 #include "../signal.h"
 #include "linux.h"
 
@@ -65,10 +66,15 @@ static i64 open_path(Task *t, int dir, u64 guest_path, struct open_how *how, u64
     i64 length = mem_string(name, guest_path, sizeof name);
     if (length < 0)
         return length;
+    i64 made;
     PathHow follow = how->flags & O_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW;
     bool create = how->flags & O_CREAT, write = (how->flags & O_ACCMODE) != O_RDONLY || how->flags & O_TRUNC;
     if (how->resolve) {
         path.name = name;
+    } else if (!create && !write && (made = ahead_open(name)) >= 0) {
+        if (!(how->flags & O_CLOEXEC))
+            fcntl((int)made, F_SETFD, 0);
+        return made;
     } else if (!create && !write && !(how_size && how->mode)) {
         i64 fd = path_open(t, dir, name, how->flags);
         if (fd >= 0 || fd == -RESTART_SYS || fd == -RESTART_NOINTR)
