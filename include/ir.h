@@ -71,6 +71,8 @@ typedef enum Exit {
     EXIT_FAULT,    /* from the host signal handler or task_raise: Task.fault_* says what */
     EXIT_HOT,      /* from the code generators: the block at pc has run as often as its limit says */
     EXIT_DEBUG,    /* a debugger's breakpoint at pc, the instruction itself */
+    EXIT_ALONE,    /* from the host signal handler: the instruction at pc, which Task.fault has, writes to code; nothing that
+                      was translated before may run behind it */
 } Exit;
 
 /* Lazily kept flags: Task.state holds kind, a and b. Kinds name the operation whose NZCV is meant. */

@@ -79,6 +79,15 @@ static bool has_breakpoint(u64 pc)
     return unlikely(breakpoints.n) && bsearch(&pc, breakpoints.at, breakpoints.n, sizeof pc, compare);
 }
 
+/* Whether an instruction whose ops begin at `mark` may write to memory. */
+static bool writes(const Ir *ir, u32 mark)
+{
+    for (u32 n = mark; n < ir->count; n++)
+        if (ir_ops[ir->ops[n].code].fx & FX_WRITE || ir->ops[n].code == IR_helper)
+            return true;
+    return false;
+}
+
 /* Up to `max_insns` instructions, or one without regard to breakpoints if that is 0. */
 static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
 {
@@ -136,6 +145,8 @@ static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
         } else {
             out->ops[head].imm2 = l.next - l.pc;
         }
+        if (verify != NO_VAL && !l.ended && writes(out, mark)) /* perhaps to what comes next */
+            end_jump(&l, l.next | l.mode);
         memcpy(out->code + (l.pc - start), bytes, l.next - l.pc);
         out->insns++;
         out->end = l.next | mode;

@@ -336,12 +336,29 @@ static void enter_checked(Task *t, const Block *b)
         signal_die(SIGABRT);
 }
 
+/* Runs the instruction at t->pc by itself. It writes to code at t->fault.addr, on a page that reading the instruction may have
+ * protected again. */
+static void run_alone(Task *t)
+{
+    Ir *ir = ir_new();
+    Block b = {.tier = TIER_INTERP, .pc = t->pc, .ir = ir};
+    t->exit = EXIT_CONTINUE;
+    if (ir && lift_insn(t->guest, t->pc, ir)) {
+        mem_written(t->process->mem, t->fault.addr);
+        atomic_store(&t->attention, ATTENTION);
+        atomic_store(&t->in_code, true);
+        code_enter(t, (const void *)interp_entry, (u64)&b);
+    }
+    ir_free(ir);
+}
+
 _Noreturn void task_loop(Task *t)
 {
     const bool checks = t->process->options.check;
     /* How the last block was left: through this unconnected link, or for an indirect target to remember. */
     Link *from = NULL;
     bool fill = false;
+    bool alone = false; /* EXIT_ALONE */
     u64 generation = 0;
     self = t;
     for (;;) {
@@ -366,8 +383,8 @@ _Noreturn void task_loop(Task *t)
         if (checks)
             check_begin(t);
         u64 seen = cache_generation();
-        Block *b = debug_is_stepping(t) ? debug_step(t) : cache_enter(t, seen);
-        if (!b) {
+        Block *b = alone ? NULL : debug_is_stepping(t) ? debug_step(t) : cache_enter(t, seen);
+        if (!b && !alone) {
             if (checks)
                 check_end(t);
             if (!translate(t))
@@ -376,11 +393,13 @@ _Noreturn void task_loop(Task *t)
         }
         from = NULL;
         fill = false;
-        if (log_on(exec) || log_on(cpu))
+        if (b && (log_on(exec) || log_on(cpu)))
             log_entry(t, b);
         count(dispatches, 1);
         generation = seen;
-        if (checks)
+        if (alone)
+            run_alone(t);
+        else if (checks)
             enter_checked(t, b);
         else
             code_enter(t, b->code, (u64)b);
@@ -390,6 +409,7 @@ _Noreturn void task_loop(Task *t)
         atomic_store_explicit(&t->in_code, false, memory_order_release);
         if (checks)
             check_end(t);
+        alone = t->exit == EXIT_ALONE;
         switch ((Exit)t->exit) {
         case EXIT_LINK:
             from = t->exit_link;
@@ -439,6 +459,9 @@ _Noreturn void task_loop(Task *t)
         case EXIT_DEBUG:
             debug_break(t);
             break;
+        case EXIT_ALONE:
+            t->pc = t->fault.pc;
+            continue; /* nothing has been done yet */
         }
         if (debug_is_stepping(t))
             debug_stepped(t);

@@ -313,12 +313,26 @@ static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
     code_leave(t, uc, b && b->tier == TIER_BASELINE);
 }
 
+/* A store to code (mem_written). Where the state is exact it is done over by itself, so that what runs next is translated anew; the
+ * rest goes on, and comes to a safepoint soon. */
+static void leave_to_write(Task *t, const siginfo_t *info, ucontext_t *uc)
+{
+    u64 pc = t->pc;
+    const Block *b = t->in_code ? cache_find_host(t, (const void *)uc->uc_mcontext.gregs[REG_RIP], &pc) : NULL;
+    atomic_store_explicit(&t->attention, ATTENTION, memory_order_relaxed);
+    if (!t->in_code || (b && b->tier >= TIER_LLVM && !cache_is_exact()) || t->process->options.check)
+        return;
+    t->fault = (Fault){.addr = (u64)info->si_addr, .pc = pc, .exact = true};
+    t->exit = EXIT_ALONE;
+    code_leave(t, uc, b && b->tier == TIER_BASELINE);
+}
+
 static void on_synchronous(int signo, siginfo_t *info, ucontext_t *uc)
 {
     Task *t = self;
     greg_t *regs = uc->uc_mcontext.gregs;
     if (t && signo == SIGSEGV && info->si_code == SEGV_ACCERR && regs[REG_ERR] & 2 && mem_written(t->process->mem, (u64)info->si_addr)) {
-        atomic_store_explicit(&t->attention, ATTENTION, memory_order_relaxed);
+        leave_to_write(t, info, uc);
         return;
     }
     u64 fixup = mem_fixup((u64)regs[REG_RIP]);
