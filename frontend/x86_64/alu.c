@@ -99,23 +99,23 @@ LIFT(adc)
     x86_flags_adc(l, i->size, a, b, c, r);
 }
 
+/* a - b - borrow is a + ~b + !borrow. */
 LIFT(sbb)
 {
     bool same = !i->has_mem && i->row->arg[1] >= Gb && i->row->arg[1] <= Gy && i->reg == i->rm;
-    Val b = same ? x86_const(l, i->size, 0) : x86_get(l, i, 1), a = same ? b : x86_get(l, i, 0), c = x86_carry(l);
-    Val borrow = i->size == 8 ? zx32_64(l, c) : c;
-    Val r = same ? x86_narrow(l, i->size, SIZED(l, i->size, neg, borrow))
-                 : x86_narrow(l, i->size, SIZED(l, i->size, sub, SIZED(l, i->size, sub, a, b), borrow));
+    Val b = same ? x86_const(l, i->size, 0) : x86_get(l, i, 1), a = same ? b : x86_get(l, i, 0), c = x86_not_carry(l);
+    Val not_b = same ? x86_const(l, i->size, ~0ull) : i->size == 8 ? not64(l, b) : x86_narrow(l, i->size, not32(l, b));
+    Val r = x86_narrow(l, i->size, SIZED(l, i->size, adc, a, not_b, c));
     if (i->lock) {
         KeptFlags kept = x86_flags_keep(l);
         Val found = cas(l, i->size, x86_linear(l, i), a, r);
-        x86_flags_sbb(l, i->size, a, b, c, r);
+        x86_flags_sbb(l, i->size, a, not_b, c, r);
         x86_flags_choose(l, SIZED(l, i->size, eq, a, found), kept);
         end_locked(l, i, a, found);
         return;
     }
     x86_put(l, i, 0, r);
-    x86_flags_sbb(l, i->size, a, b, c, r);
+    x86_flags_sbb(l, i->size, a, not_b, c, r);
 }
 
 static void logic(Lift *l, Insn *i, u16 op32, u16 op64, Val (*atomic)(Lift *, u32, Val, Val))

@@ -52,7 +52,7 @@ static void set(Lift *l, u32 size, u32 kind, Val a, Val b, Val r)
 
 void x86_flags_forget(Lift *l)
 {
-    l->own[OWN_KIND] = 0;
+    l->own[OWN_KIND] = l->own[OWN_OUT] = l->own[OWN_NOT_OUT] = l->own[OWN_SUM] = 0;
 }
 
 void x86_flags_add(Lift *l, u32 size, Val a, Val b, Val r)
@@ -86,7 +86,15 @@ static void set_sum(Lift *l, u32 size, u32 extra, Val a, Val b, Val carry, Val r
     put64(l, OFF(flag_a), stored(l, size, a));
     Val b_stored = filled(l, size, b, carry);
     put64(l, OFF(flag_b), size == 8 ? b_stored : zx32_64(l, b_stored));
-    l->own[OWN_KIND] = 0;
+    Val out;
+    if (size >= 4)
+        out = size == 8 ? adc64_carry(l, a, b, carry) : adc32_carry(l, a, b, carry);
+    else
+        out = shr32(l, add32(l, add32(l, a, b), carry), k32(l, 8 * size));
+    x86_flags_forget(l);
+    own(l, extra ? OWN_NOT_OUT : OWN_OUT, out);
+    own(l, OWN_SUM, r);
+    l->own[OWN_SUM_SIZE] = size;
 }
 _Static_assert(FLAG_CARRY_IN == 1 << 3, "the shift");
 
@@ -95,11 +103,9 @@ void x86_flags_adc(Lift *l, u32 size, Val a, Val b, Val carry, Val r)
     set_sum(l, size, 0, a, b, carry, r);
 }
 
-/* a - b - borrow is a + ~b + !borrow. */
-void x86_flags_sbb(Lift *l, u32 size, Val a, Val b, Val borrow, Val r)
+void x86_flags_sbb(Lift *l, u32 size, Val a, Val not_b, Val not_borrow, Val r)
 {
-    Val not_b = size == 8 ? not64(l, b) : x86_narrow(l, size, not32(l, b));
-    set_sum(l, size, X86_BORROW, a, not_b, xor32(l, borrow, k32(l, 1)), r);
+    set_sum(l, size, X86_BORROW, a, not_b, not_borrow, r);
 }
 
 static void set_apart(Lift *l, Val carry, Val over)
@@ -110,10 +116,12 @@ static void set_apart(Lift *l, Val carry, Val over)
         put32(l, OFF(flag_kind), k32(l, (u32)(l->own[OWN_KIND] - 1)));
     } else {
         put32(l, OFF(flag_kind), or32(l, get32(l, OFF(flag_kind)), k32(l, bits)));
+        if (carry != NO_VAL)
+            l->own[OWN_NOT_OUT] = 0;
     }
     if (carry != NO_VAL) {
         put64(l, OFF(carry), zx32_64(l, carry));
-        own(l, OWN_CARRY, carry);
+        own(l, l->own[OWN_KIND] ? OWN_CARRY : OWN_OUT, carry);
     }
     if (over != NO_VAL) {
         put64(l, OFF(over), zx32_64(l, over));
@@ -166,7 +174,7 @@ void x86_flags_eflags(Lift *l, Val f)
     }
     put32(l, OFF(flag_kind), k32(l, FLAG_BITS));
     put64(l, OFF(flag_a), zx32_64(l, bits));
-    l->own[OWN_KIND] = 0;
+    x86_flags_forget(l);
 }
 
 KeptFlags x86_flags_keep(Lift *l)
@@ -189,7 +197,7 @@ void x86_flags_choose(Lift *l, Val cond, KeptFlags kept)
     choose64(l, cond, OFF(flag_b), kept.b);
     choose64(l, cond, OFF(carry), kept.carry);
     choose64(l, cond, OFF(over), kept.over);
-    l->own[OWN_KIND] = 0;
+    x86_flags_forget(l);
 }
 
 /* -- conditions -------------------------------------------------------------------------------------------------------- */
@@ -279,6 +287,10 @@ static Val of_operands(Lift *l, Cond cc, Known k)
 Val x86_carry(Lift *l)
 {
     Known k = known(l);
+    if (!l->own[OWN_KIND] && l->own[OWN_OUT])
+        return owned(l, OWN_OUT);
+    if (!l->own[OWN_KIND] && l->own[OWN_NOT_OUT])
+        return xor32(l, owned(l, OWN_NOT_OUT), k32(l, 1));
     if (l->own[OWN_KIND] && is_apart(l, X86_CARRY) && l->own[OWN_CARRY])
         return owned(l, OWN_CARRY);
     if (l->own[OWN_FCMP] && l->own[OWN_KIND])
@@ -292,9 +304,26 @@ Val x86_carry(Lift *l)
     return k32(l, 0);
 }
 
+Val x86_not_carry(Lift *l)
+{
+    if (!l->own[OWN_KIND] && l->own[OWN_NOT_OUT])
+        return owned(l, OWN_NOT_OUT);
+    return xor32(l, x86_carry(l), k32(l, 1));
+}
+
+/* The result of a sum with a carry in. */
+static Known known_sum(const Lift *l)
+{
+    Known k = {.size = (u32)l->own[OWN_SUM_SIZE], .a = owned(l, OWN_SUM)};
+    k.is = !l->own[OWN_KIND] && k.a != NO_VAL;
+    return k;
+}
+
 static Val zero(Lift *l)
 {
-    Known k = known(l);
+    Known k = known(l), sum = known_sum(l);
+    if (sum.is)
+        return SIZED(l, sum.size, eq, sum.a, x86_const(l, sum.size, 0));
     if (l->own[OWN_FCMP] && l->own[OWN_KIND])
         return bit(l, owned(l, OWN_FCMP), 6);
     if (!k.is)
@@ -306,7 +335,9 @@ static Val zero(Lift *l)
 
 static Val negative(Lift *l)
 {
-    Known k = known(l);
+    Known k = known(l), sum = known_sum(l);
+    if (sum.is)
+        return sign_of(l, sum.size, sum.a);
     return k.is ? sign_of(l, k.size, result(l, k)) : bit(l, state_bits(l), 31);
 }
 

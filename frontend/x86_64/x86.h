@@ -81,7 +81,11 @@ int x86_decode(Insn *i, const u8 *bytes, size_t size);
 #define LIFT(name) void x86_lift_##name(Lift *l, Insn *i)
 
 /* Lift.own: what is known of the flags (flags.c). Values are 1 + theirs, 0 for unknown. */
-enum { OWN_KIND, OWN_A, OWN_B, OWN_R, OWN_CARRY, OWN_OVER, OWN_FCMP, OWN_SIZE };
+enum {
+    OWN_KIND, OWN_A, OWN_B, OWN_R, OWN_CARRY, OWN_OVER, OWN_FCMP, OWN_SIZE,
+    OWN_OUT, OWN_NOT_OUT, /* of a sum with a carry in, whose kind isn't known: CF, or its complement; its result is */
+    OWN_SUM, OWN_SUM_SIZE,
+};
 
 /* A pc's bit besides the address: the slow way through the instruction at pc is to be taken. */
 #define X86_SLOW (1ull << 62)
@@ -121,12 +125,14 @@ void x86_push(Lift *l, u32 size, Val v);
 enum { CC_O, CC_B = 2, CC_Z = 4, CC_BE = 6, CC_S = 8, CC_P = 10, CC_L = 12, CC_LE_ = 14 };
 Val x86_cond(Lift *l, u32 cc);  /* W 0 or 1 */
 Val x86_carry(Lift *l);         /* W 0 or 1 */
+Val x86_not_carry(Lift *l);     /* its complement */
 void x86_flags_add(Lift *l, u32 size, Val a, Val b, Val r);
 void x86_flags_sub(Lift *l, u32 size, Val a, Val b, Val r); /* r may be NO_VAL */
 void x86_flags_logic(Lift *l, u32 size, Val r);
 void x86_flags_incdec(Lift *l, u32 size, Val a, Val r, bool inc);
 void x86_flags_adc(Lift *l, u32 size, Val a, Val b, Val carry, Val r);
-void x86_flags_sbb(Lift *l, u32 size, Val a, Val b, Val borrow, Val r);
+/* of a - b - 1 + not_borrow, which is a + not_b + not_borrow */
+void x86_flags_sbb(Lift *l, u32 size, Val a, Val not_b, Val not_borrow, Val r);
 /* Of result r; CF and OF are W 0 or 1. */
 void x86_flags_result(Lift *l, u32 size, Val r, Val carry, Val over);
 /* CF alone, OF alone (NO_VAL: unchanged) */
