@@ -174,6 +174,8 @@ void arena_after_fork(bool child);
 /* The op `wrote`: --check is told of a store that is to come (runtime/check.c). */
 void check_wrote(Task *t, u64 addr, u64 size);
 
+/* The guest's number of the processor that the thread runs on, and its node. (runtime/linux) */
+u32 task_cpu(Task *t, u32 *node);
 /* The interpreter is about to access memory, under a debugger: doesn't return if that is watched (runtime/gdb). */
 void debug_access(Task *t, u64 addr, u64 size, bool write);
 

@@ -278,7 +278,7 @@ static bool translate(Task *t)
     u64 address = code_address(t->guest, t->pc);
     int code, signo = mem_code_fault(t->process->mem, address, &code, &map);
     if (signo) {
-        signal_fault(t, signo, code, address);
+        (t->abi->fetch_fault ? t->abi->fetch_fault : signal_fetch_fault)(t, signo, code, address);
         return false;
     }
     if (address & (t->guest->insn_align - 1u)) {
@@ -452,6 +452,8 @@ _Noreturn void task_loop(Task *t)
             }
             if (t->fault.tagged && t->guest->tag_bits && retry_untagged(t, seen))
                 break;
+            if (t->fault.code == SI_KERNEL && t->fault.exact && t->abi->is_stack_fault && t->abi->is_stack_fault(t))
+                t->fault.signo = SIGBUS;
             signal_fault(t, t->fault.signo, t->fault.code, t->fault.addr);
             break;
         case EXIT_CONTINUE:

@@ -145,6 +145,9 @@ struct Abi {
     /* Signal frames, see runtime/signal.h. */
     bool (*push_frame)(Task *t, const struct GuestSignal *s);
     void (*pop_frame)(Task *t);   /* rt_sigreturn; raises a fault if the frame is bad */
+    /* Nothing can be executed at the address that t->pc has: as signal_fetch_fault, which NULL stands for, or what else the kernel does. */
+    void (*fetch_fault)(Task *t, int signo, int code, u64 addr);
+    bool (*is_stack_fault)(Task *t); /* Guest.general_faults: whether it is SIGBUS because the stack was accessed; or NULL */
     void (*siginfo)(void *out, const siginfo_t *info); /* as the guest's siginfo_t, 128 bytes */
     /* On the host thread that is about to run t: sets up what the host's own registers hold of the guest's. */
     void (*enter_thread)(Task *t);

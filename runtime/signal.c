@@ -58,7 +58,7 @@ typedef struct SignalState {
     u64 saved_mask;        /* while `suspended`: the mask from before ppoll, sigsuspend, ... */
     bool suspended;
     bool returned;         /* the system call under way is rt_sigreturn: its result is no result */
-    bool fault_write;      /* the last fault was a store's */
+    u32 fault_error;       /* FAULT_* of the fault that is to be delivered next */
     bool dies_apart;       /* see die_apart */
     bool copies;           /* the last system call may have got copies of what is held for the process */
     ThreadHeld held;
@@ -308,7 +308,7 @@ static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
         .exact = exact,
         .tagged = no_page && exact,
     };
-    t->signals->fault_write = uc->uc_mcontext.gregs[REG_ERR] & 2;
+    t->signals->fault_error = no_page ? 0 : uc->uc_mcontext.gregs[REG_ERR] & (FAULT_PRESENT | FAULT_WRITE);
     t->exit = EXIT_FAULT;
     code_leave(t, uc, b && b->tier == TIER_BASELINE);
 }
@@ -908,18 +908,24 @@ void signal_fault(Task *t, int signo, int code, u64 addr)
     SignalState *s = t->signals;
     siginfo_t info;
     bool memory = signo == SIGSEGV || signo == SIGBUS;
-    GuestSignal g = {.fault = memory, .fault_addr = memory ? addr : 0, .fault_write = s->fault_write};
+    GuestSignal g = {.fault = memory, .fault_addr = memory ? addr : 0, .fault_error = s->fault_error};
     memset(&info, 0, sizeof info);
     info.si_signo = signo;
     info.si_code = code;
     info.si_addr = (void *)addr;
-    s->fault_write = false;
+    s->fault_error = 0;
     if (log_on(int))
         log_printf("fault: signal %d code %d at pc 0x%lx, address 0x%lx\n", signo, code, t->pc, addr);
     if (likely(!t->debug) || debug_signal(t, &info))
         force(t, &info, &g);
     /* Through the stub: if a signal is noted meanwhile, the mask is set after its delivery. */
     signal_set_mask(t, s->mask);
+}
+
+void signal_fetch_fault(Task *t, int signo, int code, u64 addr)
+{
+    t->signals->fault_error = FAULT_FETCH | (code == SEGV_ACCERR ? FAULT_PRESENT : 0);
+    signal_fault(t, signo, code, addr);
 }
 
 void signal_force(Task *t, const siginfo_t *info)

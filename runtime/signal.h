@@ -28,6 +28,9 @@ typedef struct GuestStack {
     u64 size;
 } GuestStack;
 
+/* A fault was at a page that is there, a store's, a fetch's: numbered as the host does. */
+enum { FAULT_PRESENT = 1, FAULT_WRITE = 2, FAULT_FETCH = 16 };
+
 /* What Abi.push_frame puts on the guest's stack. */
 typedef struct GuestSignal {
     int signo;
@@ -36,8 +39,8 @@ typedef struct GuestSignal {
     u64 mask;            /* to be restored by sigreturn */
     GuestStack stack;    /* the alternate stack as the frame records it */
     u64 sp;              /* where the frame goes below: the alternate stack's top, or the current stack pointer */
-    bool fault;          /* a memory fault: fault_addr is its address, fault_write that it was a store's */
-    bool fault_write;
+    bool fault;          /* a memory fault: fault_addr is its address */
+    u32 fault_error;     /* what is known of it: FAULT_* */
     u64 fault_addr;
 } GuestSignal;
 
@@ -81,6 +84,7 @@ bool signal_deliver(Task *t);
 /* Delivers a synchronous signal of the instruction at t->pc, or ends the process if the guest has no handler or
  * blocks it. */
 void signal_fault(Task *t, int signo, int code, u64 addr);
+void signal_fetch_fault(Task *t, int signo, int code, u64 addr); /* the same at the address of code */
 
 /* The same with all that the handler is told. */
 void signal_force(Task *t, const siginfo_t *info);

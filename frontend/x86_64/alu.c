@@ -1036,15 +1036,20 @@ LIFT(leave)
     x86_put_reg(l, i, RBP, i->size, v);
 }
 
-/* Of level 0; the displays of nested procedures are nobody's. */
+/* With a level, the frame pointers of the procedures around this one follow, which RBP leads to. */
 LIFT(enter)
 {
-    if ((i->imm8 & 31) || i->size != 8) {
+    u32 level = i->imm8 & 31;
+    if (i->size != 8) {
         undefined(l);
         return;
     }
-    Val sp = sub64(l, get64(l, OFF_R(RSP)), k64(l, 8));
-    st64(l, sp, 0, get64(l, OFF_R(RBP)));
-    put64(l, OFF_R(RBP), sp);
-    put64(l, OFF_R(RSP), sub64(l, sp, k64(l, i->imm)));
+    Val sp = get64(l, OFF_R(RSP)), bp = get64(l, OFF_R(RBP)), frame = sub64(l, sp, k64(l, 8));
+    st64(l, sp, -8, bp);
+    for (u32 n = 1; n < level; n++)
+        st64(l, sp, -8 * (i32)(n + 1), ld64(l, bp, -8 * (i32)n));
+    if (level)
+        st64(l, sp, -8 * (i32)(level + 1), frame);
+    put64(l, OFF_R(RBP), frame);
+    put64(l, OFF_R(RSP), sub64(l, sp, k64(l, i->imm + 8 * (level + 1))));
 }

@@ -478,7 +478,8 @@ X86_HELPER(rdtsc)
 
 X86_HELPER(rdpid)
 {
-    return 0;
+    u32 node, cpu = task_cpu(t, &node);
+    return node << 12 | cpu;
 }
 
 X86_HELPER(rdrand)

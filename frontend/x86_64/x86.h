@@ -90,6 +90,16 @@ enum {
 /* A pc's bit besides the address: the slow way through the instruction at pc is to be taken. */
 #define X86_SLOW (1ull << 62)
 #define X86_CODE_MASK (~X86_SLOW)
+/* Addresses of code have that bit as the one above it. */
+static inline u64 x86_address_of(u64 pc)
+{
+    return (pc & X86_CODE_MASK) | (pc >> 1 & X86_SLOW);
+}
+
+static inline bool x86_is_canonical(u64 addr)
+{
+    return (u64)((i64)(addr << 16) >> 16) == addr;
+}
 
 static inline void undefined(Lift *l)
 {

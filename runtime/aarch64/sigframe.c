@@ -81,7 +81,7 @@ static u64 syndrome(const Task *t, const GuestSignal *s)
     u64 status = s->signo == SIGBUS && code == BUS_ADRALN ? FSC_ALIGNMENT
         : s->signo == SIGSEGV && code == SEGV_ACCERR ? FSC_PERMISSION_L3 : FSC_TRANSLATION_L3;
     u64 class = s->fault_addr == t->pc ? EC_IABT_LOWER : EC_DABT_LOWER;
-    return class << EC_SHIFT | IL | status | (s->fault_write ? WNR : 0);
+    return class << EC_SHIFT | IL | status | (s->fault_error & FAULT_WRITE ? WNR : 0);
 }
 
 bool a64_push_frame(Task *t, const GuestSignal *s)

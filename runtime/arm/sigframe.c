@@ -74,7 +74,7 @@ bool arm_push_frame(Task *t, const GuestSignal *s)
     c->fault_address = (u32)s->fault_addr;
     if (s->fault) {
         c->trap_no = 14;
-        c->error_code = s->fault_write ? 0x817 : 0x17;
+        c->error_code = s->fault_error & FAULT_WRITE ? 0x817 : 0x17;
     }
     ArmVfp vfp = {.magic = VFP_MAGIC, .size = sizeof vfp, .fpscr = arm_fpscr(t), .fpexc = 1u << 30};
     memcpy(vfp.d, state->v, sizeof vfp.d);

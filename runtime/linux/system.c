@@ -483,27 +483,28 @@ void system_cpus_option(const Task *t, char *out, size_t size)
 
 /* The lowest of the guest's processors that are the one of the host's that this thread runs on, and among those it may
  * use. */
-SYSCALL(getcpu)
+u32 task_cpu(Task *t, u32 *node)
 {
     Process *p = t->process;
-    Linux *l = linux_state(p);
-    u32 cpu = 0, node = 0;
+    u32 cpu = 0, found = 0;
+    *node = 0;
+    raw_syscall(__NR_getcpu, (u64)&cpu, (u64)node, 0, 0, 0, 0);
     if (!p->options.cpus)
-        return host_syscall(t, __NR_getcpu, a, b, 0, 0, 0, 0);
-    i64 error = raw_syscall(__NR_getcpu, (u64)&cpu, (u64)&node, 0, 0, 0, 0);
+        return cpu;
+    const Linux *l = linux_state(p);
     u64 host[CPU_WORDS] = {0}, guest[CPU_WORDS];
     raw_syscall(__NR_sched_getaffinity, 0, sizeof host, (u64)host, 0, 0, 0);
     guest_cpus(p, host, t->affinity, guest);
-    u32 found = 0;
     while (found < (u32)p->options.cpus && !(bit(guest, found) && l->cpus[found % (u32)l->ncpus] == cpu))
         found++;
-    if (found == (u32)p->options.cpus)
-        found = 0;
-    if (!error && a)
-        error = mem_write(a, &found, sizeof found);
-    if (!error && b)
-        error = mem_write(b, &node, sizeof node);
-    return error;
+    return found == (u32)p->options.cpus ? 0 : found;
+}
+
+SYSCALL(getcpu)
+{
+    u32 node, cpu = task_cpu(t, &node);
+    i64 error = a ? mem_write(a, &cpu, sizeof cpu) : 0;
+    return error || !b ? error : mem_write(b, &node, sizeof node);
 }
 
 /* Takes over the limits on memory, fills l->cpus, and under --cpus keeps the process on the first of them. */

@@ -5,6 +5,7 @@
 #include "../../frontend/x86_64/features.h"
 #include "../../frontend/x86_64/state.h"
 #include "calls.h"
+#include "faults.h"
 #include "layout.h"
 #include "sigframe.h"
 
@@ -109,6 +110,8 @@ const Abi abi_x86_64 = {
     .push_frame = x86_push_frame,
     .pop_frame = x86_pop_frame,
     .siginfo = siginfo_as_is,
+    .fetch_fault = x86_fetch_fault,
+    .is_stack_fault = x86_is_stack_fault,
     .enter_thread = x86_enter_thread,
     .clone_regs = clone_regs,
     .cpuinfo = cpuinfo,

@@ -82,8 +82,9 @@ static void describe(const GuestSignal *s, X86Sigcontext *c)
     i32 code;
     memcpy(&code, (const u8 *)s->info + 8, sizeof code);
     if (s->fault) {
-        c->trapno = code == SI_KERNEL ? 13 : 14;
-        c->err = code == SI_KERNEL ? 0 : 4 | (s->fault_write ? 2 : 0) | (code == SEGV_ACCERR ? 1 : 0);
+        bool kernel = s->fault_addr >= 0x7ffffffff000; /* all of its pages seem to be there */
+        c->trapno = code != SI_KERNEL ? 14 : s->signo == SIGBUS ? 12 : 13;
+        c->err = code == SI_KERNEL ? 0 : 4 | s->fault_error | (kernel ? FAULT_PRESENT : 0);
         c->cr2 = s->fault_addr;
     } else if (code > 0) {
         c->trapno = s->signo == SIGILL ? 6 : s->signo == SIGFPE ? (code == FPE_INTDIV ? 0 : 19) : s->signo == SIGTRAP ? (code == SI_KERNEL ? 3 : 1) : 0;
@@ -109,7 +110,7 @@ bool x86_push_frame(Task *t, const GuestSignal *s)
     const u64 *r = state->r;
     memcpy(c->r8_15, r + 8, sizeof c->r8_15);
     c->di = r[RDI], c->si = r[RSI], c->bp = r[RBP], c->bx = r[RBX], c->dx = r[RDX], c->ax = r[RAX], c->cx = r[RCX], c->sp = r[RSP];
-    c->ip = code_address(t->guest, t->pc);
+    c->ip = x86_address_of(t->pc);
     c->flags = x86_rflags(state);
     c->cs = USER_CS;
     c->ss = USER_SS;

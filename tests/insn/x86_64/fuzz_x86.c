@@ -222,7 +222,7 @@ static u32 make_insn(int row, u8 *out)
     if (takes(row, Jz) || takes(row, Jb)) /* behind the code */
         imm = MOST_CODE + below(40);
     if (is_one_of(rows[row].name, "enter"))
-        imm = below(64);
+        imm = below(64) | below(33) << 16;
     else if (is_one_of(rows[row].name, "int_n") && (u8)imm == 0x80) /* system calls of 32 bits */
         imm = 0x81;
     else if (takes(row, Ib) && !below(2))
@@ -527,8 +527,9 @@ static void compare(const Case *c, Ours *o, Tier tier)
 #define SAY(...) n += (size_t)snprintf(text + n, n < sizeof text ? sizeof text - n : 0, __VA_ARGS__)
     /* jumps to where no code can be fault where they are */
     bool nowhere = (c->out.pc | o->out.pc) >> 47 || (c->signo == SIGSEGV && is_one_of(rows[c->row].name, "jmpi calli ret"));
-    /* A stack address that isn't canonical is SIGBUS to Linux. */
-    if (c->signo != o->signo && !nowhere && !(c->signo == SIGBUS && o->signo == SIGSEGV))
+    /* An address that isn't canonical is SIGBUS if it is in RSP or RBP, natively and in our code, which the runtime knows about. */
+    bool same = c->signo == o->signo || (c->signo == SIGBUS && o->signo == SIGSEGV) || (c->signo == SIGSEGV && o->signo == SIGBUS);
+    if (!same && !nowhere)
         SAY("  signal %d, ours %d\n", c->signo, o->signo);
     bool fault = c->signo || o->signo;
     for (u32 k = 0; k < c->ninsns; k++) { /* done in part by then */
