@@ -43,6 +43,10 @@ typedef struct DebugGuest {
     u8 ngeneral;
     /* The note with floating-point registers: its type, *size of its bytes at out (1 KiB at most). */
     u32 (*float_note)(Task *t, u8 *out, u32 *size);
+    bool (*set_float)(Task *t, const u8 *in, u64 size); /* from such bytes; NULL if that can't be done */
+    u32 point_notes[2], point_info; /* ptrace's register sets of hardware breakpoints and watchpoints, and what says
+                                       that there are none */
+    u32 call_note;                  /* ptrace's register set with the number of the system call, 0 for none */
     const char *float_owner;  /* that note's name: "CORE" or "LINUX" */
     /* Called on t's own host thread: collects in the Task what the host's registers have of the guest's; and puts it back. */
     void (*leave)(Task *t);

@@ -57,6 +57,33 @@ typedef struct Fault {
     bool tagged;   /* not a canonical host address, and the guest's state is exact: see lift_ignore_tags */
 } Fault;
 
+/* What a thread that another guest process traces has stopped for. */
+typedef enum StopWhy { STOP_NONE, STOP_SIGNAL, STOP_ENTRY, STOP_RETURN, STOP_EVENT } StopWhy;
+/* What it does between stops, and the stops that it is to make at its next safepoint. */
+enum { TRACE_RUN, TRACE_CALLS, TRACE_STEPS };
+enum { WANT_STOP = 1, WANT_EVENT = 2, WANT_EXEC = 4, WANT_STEP = 8 };
+
+/* Task.ptrace: see runtime/linux/tracer.c. Both processes write it, the tracer while the kernel has the thread stopped.
+ */
+typedef struct Ptrace {
+    _Atomic u32 on;     /* another guest traces it, as far as is known here */
+    bool seized;        /* PTRACE_SEIZE: some stops are others */
+    bool stops_really;  /* the SIGSTOP that it gets now is one that the tracer has let through */
+    u32 options;        /* PTRACE_O_* */
+    u32 mode;           /* TRACE_* */
+    _Atomic u32 wanted; /* WANT_* */
+    u32 stops, begun;   /* made in all; and when the current step began */
+    /* The stop: */
+    u32 why;        /* StopWhy */
+    u32 status;     /* as in bits 8 and up of what wait gives */
+    u64 message;    /* PTRACE_GETEVENTMSG */
+    u64 mask;       /* blocked signals */
+    siginfo_t info; /* STOP_SIGNAL */
+    /* The tracer's answer: */
+    _Atomic u32 answered;
+    u32 signo; /* the signal that it goes on with */
+} Ptrace;
+
 struct Task {
     /* What translated code touches most comes first: instructions reach 128 bytes by a displacement of one. */
     u64 pc;                    /* where the guest goes on when no translated code runs */
@@ -107,6 +134,8 @@ struct Task {
     struct Writes *writes;     /* runtime/check.c */
     _Atomic u32 traced;        /* futex: a child that shares its memory wants it to stop, or has it stopped (runtime/linux/ptrace.c) */
     i32 tracer;                /* that child's number */
+    Ptrace ptrace;
+    struct OneInsn *one;       /* what runs a single instruction; made when it is needed */
     _Atomic bool stands;       /* for good, while another thread writes a core (runtime/coredump.c) */
     struct DebugTask *debug;   /* runtime/gdb: NULL without a debugger */
     u64 reported[TIERS];       /* so many of Task.executed are in the log's counters */

@@ -28,6 +28,58 @@ enum {
 __thread Task *self;
 Process *the_process;
 
+/* -- one instruction at a time, for debuggers ------------------------------------------------------------------------
+ */
+
+struct OneInsn {
+    Ir *ir;
+    Block block;
+};
+
+__attribute__((preserve_none)) static void run_one(CODE_PARAMS)
+{
+    interp_run(t, t->one->ir);
+    [[clang::musttail]] return state_stub(CODE_ARGS);
+}
+
+static bool ptrace_is_stepping(const Task *t)
+{
+    return unlikely(t->ptrace.mode == TRACE_STEPS);
+}
+
+static bool steps(const Task *t)
+{
+    return debug_is_stepping(t) || ptrace_is_stepping(t);
+}
+
+/* The block of the instruction at t->pc, with t->in_code set; NULL if it can't be read. */
+static Block *one_insn(Task *t)
+{
+    Mapping map;
+    int code;
+    if (!t->one && (t->one = calloc(1, sizeof *t->one)))
+        t->one->ir = ir_new();
+    if (!t->one || !t->one->ir)
+        out_of_memory("a debugger");
+    if (mem_code_fault(t->process->mem, code_address(t->guest, t->pc), &code, &map) ||
+        !lift_insn(t->guest, t->pc, t->one->ir))
+        return NULL;
+    t->one->block.code = (const void *)run_one;
+    t->one->block.pc = t->pc;
+    if (debug_is_stepping(t))
+        debug_step(t);
+    t->ptrace.begun = t->ptrace.stops;
+    atomic_store(&t->in_code, true);
+    return &t->one->block;
+}
+
+static void one_insn_free(Task *t)
+{
+    if (t->one)
+        ir_free(t->one->ir);
+    free(t->one);
+}
+
 /* -- tasks
  * ----------------------------------------------------------------------------------------------------------------- */
 
@@ -96,6 +148,7 @@ bool task_free(Task *t)
     pthread_mutex_unlock(&p->lock);
     check_task_free(t);
     debug_task_free(t);
+    one_insn_free(t);
     free(t->affinity);
     seccomp_task_free(t);
     munmap((u8 *)t - CODE_STACK, CODE_STACK + TASK_BYTES);
@@ -373,6 +426,8 @@ _Noreturn void task_loop(Task *t)
                 ptrace_stand(t);
             if (unlikely(t->debug))
                 debug_attend(t);
+            if (unlikely(t->ptrace.on))
+                ptrace_attend(t);
             if (signal_deliver(t) && debug_is_stepping(t))
                 debug_handler(t);
             from = NULL;
@@ -383,7 +438,7 @@ _Noreturn void task_loop(Task *t)
         if (checks)
             check_begin(t);
         u64 seen = cache_generation();
-        Block *b = alone ? NULL : debug_is_stepping(t) ? debug_step(t) : cache_enter(t, seen);
+        Block *b = alone ? NULL : steps(t) ? one_insn(t) : cache_enter(t, seen);
         if (!b && !alone) {
             if (checks)
                 check_end(t);
@@ -432,6 +487,8 @@ _Noreturn void task_loop(Task *t)
             count(exit_syscall, 1);
             if (unlikely(t->debug))
                 debug_syscall(t);
+            else if (unlikely(t->ptrace.on))
+                ptrace_syscall(t);
             else
                 linux_syscall(t);
             break;
@@ -467,5 +524,7 @@ _Noreturn void task_loop(Task *t)
         }
         if (debug_is_stepping(t))
             debug_stepped(t);
+        if (ptrace_is_stepping(t))
+            ptrace_stepped(t);
     }
 }

@@ -100,6 +100,7 @@ struct Process {
     struct Linux *kernel;  /* runtime/linux's own */
     _Atomic(Task *) dumping; /* writes a core: the others stand (coredump.c) */
     struct Debug *debug;   /* runtime/gdb: NULL without -g */
+    bool ptraced;          /* another guest traces it, or has: signals with a default action come to us */
 };
 extern Process *the_process; /* one guest process in a host process: the signal handlers' way in */
 

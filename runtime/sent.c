@@ -100,17 +100,36 @@ void sent_requeue(const siginfo_t *info)
 void sent_pass_on(const siginfo_t *info)
 {
     siginfo_t sent = *info;
-    if (sent_unmark(&sent) == MARK_COPY)
+    if (sent_means_nothing(sent_unmark(&sent)))
         return;
     mark(&sent, MARK_RESENT);
     raw_syscall(SYS_rt_sigqueueinfo, (u64)getpid(), (u64)sent.si_signo, (u64)&sent, 0, 0, 0);
 }
 
-void sent_kick(i32 pid, i32 tid)
+siginfo_t sent_kicking(void)
 {
     siginfo_t info = {.si_signo = SIGSEGV};
     mark(&info, MARK_COPY);
+    return info;
+}
+
+void sent_kick(i32 pid, i32 tid)
+{
+    siginfo_t info = sent_kicking();
     raw_syscall(SYS_rt_tgsigqueueinfo, (u64)pid, (u64)tid, SIGSEGV, (u64)&info, 0, 0);
+}
+
+void sent_report(const void *task)
+{
+    siginfo_t info = {.si_signo = SIGSEGV, .si_ptr = (void *)task};
+    mark(&info, MARK_REPORT);
+    raw_syscall(SYS_rt_tgsigqueueinfo, (u64)getpid(), (u64)gettid(), SIGSEGV, (u64)&info, 0, 0);
+}
+
+bool sent_is_report(const siginfo_t *info, u64 *task)
+{
+    *task = (u64)info->si_ptr;
+    return info->si_signo == SIGSEGV && mark_of(info) == MARK_REPORT;
 }
 
 /* -- held signals ------------------------------------------------------------------------------------------------- */
@@ -239,7 +258,7 @@ static bool drain(ThreadHeld *h)
     bool any = false;
     while (raw_syscall(SYS_rt_sigtimedwait, (u64)&set, (u64)&info, (u64)&now, sizeof set, 0, 0) > 0) {
         Mark mark = sent_unmark(&info);
-        if (mark != MARK_COPY)
+        if (!sent_means_nothing(mark))
             keep(h, &info, mark);
         any = true;
     }

@@ -16,11 +16,19 @@
 /* What a signal's si_errno says in its upper half, where the kernel leaves it 0. */
 typedef enum Mark {
     MARK_NONE,
-    MARK_SENT = 0x5e47, /* sent with a si_code of the kernel's, or with what looks like a mark; the lower half is si_errno */
-    MARK_RESENT,        /* sent on by us with another si_code, as the kernel wants it; the lower half is the sender's */
-    MARK_COPY,          /* likewise; a copy of what is held for the process */
-    MARK_TO_THREAD,     /* sent to a thread, though si_code doesn't say so (pthread_sigqueue); the lower half is si_errno */
+    MARK_SENT =
+        0x5e47,  /* sent with a si_code of the kernel's, or with what looks like a mark; the lower half is si_errno */
+    MARK_RESENT, /* sent on by us with another si_code, as the kernel wants it; the lower half is the sender's */
+    MARK_COPY,   /* likewise; a copy of what is held for the process */
+    MARK_REPORT, /* likewise; has the kernel stop this thread for its tracer, and means nothing if there is none */
+    MARK_TO_THREAD, /* sent to a thread, though si_code doesn't say so (pthread_sigqueue); the lower half is si_errno */
 } Mark;
+
+/* Is such a signal none of the guest's? */
+static inline bool sent_means_nothing(Mark mark)
+{
+    return mark == MARK_COPY || mark == MARK_REPORT;
+}
 
 /* A fault of this thread's, as opposed to a signal that has been sent. */
 bool sent_is_fault(const siginfo_t *info, const ucontext_t *uc);
@@ -34,6 +42,12 @@ Mark sent_unmark(siginfo_t *info);
 void sent_requeue(const siginfo_t *info);
 /* Has a thread leave the system call that it waits in, and look at Task.attention: a copy of nothing. */
 void sent_kick(i32 pid, i32 tid);
+/* Stops this thread, if it is traced, with a signal that tells the tracer of `task`: sent_is_report. */
+void sent_report(const void *task);
+/* Is a signal that another guest has been stopped by such a one? The task is then in *task. */
+bool sent_is_report(const siginfo_t *info, u64 *task);
+/* The signal of sent_kick. */
+siginfo_t sent_kicking(void);
 /* Into that of the process, for another thread: info is as the handler got it. */
 void sent_pass_on(const siginfo_t *info);
 

@@ -172,7 +172,7 @@ static void host_follow(u64 reporting, int signo, const GuestAction *a)
     u64 kept = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
     if (OURS & BIT(signo))
         return;
-    bool reported = (reporting & BIT(signo)) || the_process->debug;
+    bool reported = (reporting & BIT(signo)) || the_process->debug || the_process->ptraced;
     if ((a->handler == HANDLER_DFL && !reported) || a->handler == HANDLER_IGN)
         host_action(signo, (void (*)(int, siginfo_t *, void *))a->handler, kept);
     else
@@ -196,6 +196,18 @@ static void follow_all(const Actions *a)
 void signal_under_debugger(Task *t)
 {
     follow_all(t->signals->actions);
+}
+
+void signal_report(Task *t)
+{
+    u64 mask = host_set_mask(ALL_SIGNALS & ~OURS);
+    sent_report(t);
+    host_set_mask(mask);
+}
+
+void signal_send_self(int signo)
+{
+    raw_syscall(SYS_tgkill, (u64)getpid(), (u64)gettid(), (u64)signo, 0, 0, 0);
 }
 
 void siginfo_as_is(void *out, const siginfo_t *info)
@@ -351,13 +363,14 @@ static bool is_ignored(const GuestAction *a, int signo)
 }
 
 /* Notes a signal that has been sent, or holds it if the guest blocks it, or forgets it; a copy has done its work by coming. */
-static void note(SignalState *s, const siginfo_t *raw, u64 *mask)
+static void note(Task *t, const siginfo_t *raw, u64 *mask)
 {
+    SignalState *s = t->signals;
     siginfo_t info = *raw;
     int signo = info.si_signo;
     Mark mark = sent_unmark(&info);
     bool blocked = s->mask & BIT(signo);
-    if (mark == MARK_COPY || (!blocked && is_ignored(&s->actions->of[signo], signo)))
+    if (sent_means_nothing(mark) || (!blocked && !t->ptrace.on && is_ignored(&s->actions->of[signo], signo)))
         return;
     if ((OURS & BIT(signo)) && (blocked || s->pending)) {
         held_keep(&s->held, &info, mark);
@@ -387,7 +400,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
         sent_pass_on(info);
         return;
     }
-    note(s, info, mask);
+    note(t, info, mask);
     s->news = 1;
     atomic_store_explicit(&t->attention, ATTENTION, memory_order_relaxed);
     greg_t *rip = &uc->uc_mcontext.gregs[REG_RIP];
@@ -799,6 +812,10 @@ static void run_handler(Task *t, const GuestAction *action, const siginfo_t *inf
         s->alt = (GuestStack){.flags = SS_DISABLE};
     s->suspended = false;
     s->mask = (s->mask | action->mask | (action->flags & SA_NODEFER ? 0 : BIT(g->signo))) & ~UNBLOCKABLE;
+    if (unlikely(t->ptrace.mode == TRACE_STEPS)) { /* the handler's first instruction is where a step ends */
+        atomic_fetch_or(&t->ptrace.wanted, WANT_STEP);
+        atomic_store(&t->attention, ATTENTION);
+    }
 }
 
 /* Takes the next signal that may be delivered; all signals are blocked if any is held. */
@@ -811,6 +828,14 @@ static bool take(Task *t, siginfo_t *info)
         return true;
     }
     return signal_held(t) && held_take(&s->held, ~s->mask, info);
+}
+
+/* Asks whoever debugs the thread about a signal, which may become another one; false if it is to be forgotten. */
+static bool passes(Task *t, siginfo_t *info)
+{
+    if (unlikely(t->debug) && !debug_signal(t, info))
+        return false;
+    return likely(!t->ptrace.on) || ptrace_signal(t, info);
 }
 
 /* What the kernel does by itself when no debugger wants to know of it first. All signals are blocked. */
@@ -838,7 +863,7 @@ bool signal_deliver(Task *t)
             signal_block_all();
         if (!take(t, &info))
             break;
-        if (unlikely(t->debug) && !debug_signal(t, &info)) {
+        if (!passes(t, &info)) {
             signal_unblock(t);
             continue;
         }
@@ -853,7 +878,7 @@ bool signal_deliver(Task *t)
             if (REPORTED & BIT(info.si_signo))
                 crash_guest(t, &info);
             killed(t, &info);
-        } else if (unlikely(t->debug)) {
+        } else if (unlikely(t->debug) || unlikely(t->process->ptraced)) {
             default_action(t, &info);
         } else {
             /* The guest took its handler away meanwhile: the host's disposition is the default one now. */
@@ -916,7 +941,7 @@ void signal_fault(Task *t, int signo, int code, u64 addr)
     s->fault_error = 0;
     if (log_on(int))
         log_printf("fault: signal %d code %d at pc 0x%lx, address 0x%lx\n", signo, code, t->pc, addr);
-    if (likely(!t->debug) || debug_signal(t, &info))
+    if (passes(t, &info))
         force(t, &info, &g);
     /* Through the stub: if a signal is noted meanwhile, the mask is set after its delivery. */
     signal_set_mask(t, s->mask);
@@ -932,7 +957,7 @@ void signal_force(Task *t, const siginfo_t *info)
 {
     GuestSignal g = {0};
     siginfo_t copy = *info;
-    if (likely(!t->debug) || debug_signal(t, &copy))
+    if (passes(t, &copy))
         force(t, &copy, &g);
     signal_set_mask(t, t->signals->mask);
 }

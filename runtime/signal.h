@@ -128,8 +128,12 @@ int signal_caught(MemReader *read, void *context, u64 task, u64 *caught);
 
 /* Abi.siginfo of guests whose siginfo_t is the host's. */
 void siginfo_as_is(void *out, const siginfo_t *info);
-/* All signals that the guest doesn't ignore come to us from now on, for the debugger; t is the only thread. */
+/* All signals that the guest doesn't ignore come to us from now on, for the debugger or tracer. */
 void signal_under_debugger(Task *t);
+/* Stops this thread for its tracer, if it has one: sent_report. */
+void signal_report(Task *t);
+/* Sends this thread a signal. */
+void signal_send_self(int signo);
 
 /* Ends the process by a signal, as the kernel's default action does. */
 _Noreturn void signal_die(int signo);

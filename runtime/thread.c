@@ -254,6 +254,7 @@ static Task *child_new(Task *t, const CloneArgs *a)
     }
     if ((a->flags & (CLONE_SIGHAND | CLONE_THREAD)) == CLONE_SIGHAND && a->exit_signal == SIGCHLD)
         signal_set_dies_apart(child);
+    ptrace_born(child, ptrace_follows(t, a) ? &t->ptrace : NULL);
     child->abi->clone_regs(child, a->stack ? a->stack + a->stack_size : 0, a->flags & CLONE_SETTLS, a->tls);
     if (a->flags & CLONE_CHILD_CLEARTID)
         child->clear_child_tid = a->child_tid;
@@ -327,6 +328,8 @@ int __clone3(void *args, size_t size, int (*f)(void *), void *arg)
 /* The C library's own way to clone, which the linker has come here (--wrap). Its threads share the list of semaphore operations to be
  * undone (CLONE_SYSVSEM), for which the kernel gives the process one: kcmp would tell a guest that has none. */
 static __thread bool without_semaphores;
+/* A tracer of the guest's, which follows threads, isn't to get the translator's. */
+static __thread bool untraced;
 int __real___clone_internal(CloneArgs *args, int (*main)(void *), void *arg) __attribute__((weak));
 int __wrap___clone_internal(CloneArgs *args, int (*main)(void *), void *arg);
 
@@ -334,6 +337,8 @@ int __wrap___clone_internal(CloneArgs *args, int (*main)(void *), void *arg)
 {
     if (without_semaphores)
         args->flags &= ~(u64)CLONE_SYSVSEM;
+    if (untraced)
+        args->flags |= CLONE_UNTRACED;
     return __real___clone_internal(args, main, arg);
 }
 
@@ -350,9 +355,9 @@ int __wrap___libc_sigaction(int signo, const struct sigaction *action, struct si
 
 int thread_create_own(pthread_t *thread, const pthread_attr_t *attr, void *(*main)(void *), void *arg)
 {
-    without_semaphores = true;
+    without_semaphores = untraced = true;
     int error = pthread_create(thread, attr, main, arg);
-    without_semaphores = false;
+    without_semaphores = untraced = false;
     return error;
 }
 
@@ -361,16 +366,17 @@ static size_t host_stack(const Process *p)
     return p->options.tier == TIER_LLVM ? LLVM_STACK : HOST_STACK;
 }
 
-/* A detached host thread, a guest's or one of our own; 0 or an errno. */
-static int host_thread(const Process *p, bool own, void *(*main)(void *), void *arg)
+/* A detached host thread; 0 or an errno. */
+static int host_thread(const Process *p, void *(*main)(void *), void *arg)
 {
     pthread_attr_t attr;
     pthread_t thread;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, host_stack(p));
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    int error = own ? thread_create_own(&thread, &attr, main, arg) : pthread_create(&thread, &attr, main, arg);
+    int error = pthread_create(&thread, &attr, main, arg);
     pthread_attr_destroy(&attr);
+    without_semaphores = untraced = false;
     return error;
 }
 
@@ -379,7 +385,9 @@ static i64 new_thread(Task *t, const CloneArgs *a)
     Start start = {.args = a};
     signal_block_all();
     start.child = child_new(t, a);
-    int error = start.child ? host_thread(t->process, !(a->flags & CLONE_SYSVSEM), thread_main, &start) : ENOMEM;
+    without_semaphores = !(a->flags & CLONE_SYSVSEM);
+    untraced = a->flags & CLONE_UNTRACED;
+    int error = start.child ? host_thread(t->process, thread_main, &start) : ENOMEM;
     if (error && start.child)
         child_free(start.child);
     while (!error && !atomic_load(&start.ready))
@@ -417,6 +425,7 @@ static void after_fork(Task *t, bool child)
         p->tasks = t;
         p->pid = getpid();
         atomic_store(&t->traced, 0);
+        tracer_after_fork(p);
         atomic_store(&p->exiting, false);
         t->next_task = NULL;
         t->tid = (i32)gettid();
@@ -488,6 +497,7 @@ static i64 new_process(Task *t, const CloneArgs *a)
 {
     int pidfd = -1;
     bool parts = less_rights(t, a);
+    const Ptrace traced = t->ptrace, *follows = ptrace_follows(t, a) ? &traced : NULL;
     signal_block_all();
     before_fork(t);
     i64 pid = host_fork(a, &pidfd);
@@ -495,6 +505,7 @@ static i64 new_process(Task *t, const CloneArgs *a)
     if (unlikely(t->debug))
         debug_after_fork(t, pid);
     if (pid == 0) {
+        ptrace_born(t, follows);
         t->abi->clone_regs(t, a->stack ? a->stack + a->stack_size : 0, a->flags & CLONE_SETTLS, a->tls);
         t->abi->enter_thread(t);
         if (a->flags & CLONE_CHILD_SETTID)
@@ -648,7 +659,8 @@ static i64 new_sharing_process(Task *t, const CloneArgs *a)
     v.child = child_new(t, a);
     if (v.child && unlikely(v.child->debug))
         v.child->debug->loose = true;
-    int error = v.child ? host_thread(t->process, true, lender_main, &v) : ENOMEM;
+    without_semaphores = untraced = true;
+    int error = v.child ? host_thread(t->process, lender_main, &v) : ENOMEM;
     if (error && v.child)
         child_free(v.child);
     while (!error && !atomic_load(&start.ready))

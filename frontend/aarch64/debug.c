@@ -114,6 +114,19 @@ static u32 float_note(Task *t, u8 *out, u32 *size)
     return NT_PRFPREG;
 }
 
+static bool set_float(Task *t, const u8 *in, u64 size)
+{
+    u32 control[2];
+    u64 registers = sizeof a64(t)->v;
+    if (size < registers + sizeof control)
+        return false;
+    memcpy(a64(t)->v, in, registers);
+    memcpy(control, in + registers, sizeof control);
+    set_fpsr(t, control[0]);
+    set_fpcr(t, control[1]);
+    return true;
+}
+
 const DebugGuest debug_aarch64 = {
     .architecture = "aarch64",
     .features = features,
@@ -129,6 +142,10 @@ const DebugGuest debug_aarch64 = {
     .general = general,
     .ngeneral = LEN(general),
     .float_note = float_note,
+    .set_float = set_float,
+    .point_notes = {NT_ARM_HW_BREAK, NT_ARM_HW_WATCH},
+    .point_info = 6 << 8, /* Armv8.0's debug architecture */
+    .call_note = NT_ARM_SYSTEM_CALL,
     .float_owner = "CORE",
     .leave = leave,
     .enter = a64_enter_thread,

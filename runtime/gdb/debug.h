@@ -30,8 +30,6 @@ struct DebugTask {
     struct DebugStop watch;
     int pass;            /* signal that the debugger sends it */
     bool born;           /* it is that child */
-    Ir *ir;              /* of the instruction that is stepped over */
-    Block block;
 };
 
 /* -g's argument: [suspend=n,] and [ADDRESS:]PORT, the name of a socket or fd:NUMBER. Takes the process, whose program is loaded, to
@@ -51,13 +49,12 @@ void debug_attend(Task *t);
 void debug_break(Task *t);
 /* The guest's system call, with what the debugger wants to know of it. */
 void debug_syscall(Task *t);
-/* Whether the thread goes one instruction at a time; then the block of that instruction, with t->in_code set, or NULL if it can't be
- * read; and after it. */
+/* Whether the thread goes one instruction at a time; then before one and after it. */
 static inline bool debug_is_stepping(const Task *t)
 {
     return unlikely(t->debug) && t->debug->go == GO_STEP;
 }
-Block *debug_step(Task *t);
+void debug_step(Task *t);
 void debug_stepped(Task *t);
 /* It has come to the first instruction of a signal's handler, which counts as a step. */
 void debug_handler(Task *t);

@@ -34,8 +34,6 @@ void debug_task_free(Task *t)
 {
     if (!t->debug)
         return;
-    if (t->debug->ir)
-        ir_free(t->debug->ir);
     free(t->debug);
     t->debug = NULL;
 }
@@ -122,26 +120,9 @@ void debug_break(Task *t)
 
 /* -- one instruction at a time -------------------------------------------------------------------------------------- */
 
-__attribute__((preserve_none)) static void one_instruction(CODE_PARAMS)
+void debug_step(Task *t)
 {
-    interp_run(t, t->debug->ir);
-    [[clang::musttail]] return state_stub(CODE_ARGS);
-}
-
-Block *debug_step(Task *t)
-{
-    struct DebugTask *x = t->debug;
-    Mapping map;
-    int code;
-    if (!x->ir)
-        x->ir = ir_new();
-    if (mem_code_fault(t->process->mem, code_address(t->guest, t->pc), &code, &map) || !lift_insn(t->guest, t->pc, x->ir))
-        return NULL;
-    x->block.code = (const void *)one_instruction;
-    x->block.pc = t->pc;
-    x->one = true;
-    atomic_store(&t->in_code, true);
-    return &x->block;
+    t->debug->one = true;
 }
 
 void debug_stepped(Task *t)

@@ -67,6 +67,7 @@ static inline i64 raw_syscall(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 }
 
 typedef struct ProcFile ProcFile; /* procfd.c */
+typedef struct Tracee Tracee;     /* tracer.c */
 enum { PLAIN_FDS = 1 << 14 };
 
 typedef struct FileId {
@@ -91,6 +92,8 @@ typedef struct Linux {
     _Atomic u64 alone[PLAIN_FDS / 64]; /* and such as no other process can have yet */
     pthread_mutex_t files_lock;        /* protects: */
     ProcFile *files;                   /* the others that are in use */
+    pthread_mutex_t tracees_lock;      /* protects: */
+    Tracee *tracees;                   /* whom this process traces */
     bool memory_open; /* a file of /proc that is a process's memory has been opened for writing */
     bool wide_positions; /* a directory has had positions that an ABI of 32 bits has no room for */
     u64 seed;  /* state of the generator behind -seed's getrandom */
@@ -225,6 +228,9 @@ bool proc_is_root(int dir, const char *name);
 bool proc_is_hidden(Process *p, int dir, const char *name);
 /* Is a thread, of this process or another guest's, the translator's own? */
 bool proc_thread_hidden(const Task *t, i32 tid);
+/* A thread's number in the PID namespace of its process, of which its translator knows it; `dir` is its directory in
+ * some /proc. */
+i32 proc_inner_tid(const char *dir, i32 tid);
 /* The executable of another guest's process: its name on the host, and one to open it by. -ENOENT if it is no guest's.
  */
 i64 proc_exe_of(const Process *p, const ProcDir *dir, char name[PATH_MAX], char open_name[PATH_MAX]);
@@ -287,6 +293,38 @@ void rights_thread_end(Task *t);
 void ptrace_stand(Task *t);
 /* A child that shares memory is gone: what it has stopped goes on. */
 void ptrace_release(const Task *tracer);
+/* wait4 for a thread that t, such a child, traces; false if it is none. */
+bool ptrace_wait(Task *t, i32 tid, u64 status, i64 *result);
+
+/* -- tracee.c: a thread that another guest process traces (Task.ptrace.on) -------------------------------------------
+ */
+
+/* At a safepoint, with something in Task.ptrace.wanted or newly traced. */
+void ptrace_attend(Task *t);
+/* A signal that is about to be delivered; false if it is to be forgotten. It may become another one. */
+bool ptrace_signal(Task *t, siginfo_t *info);
+/* The guest's system call. */
+void ptrace_syscall(Task *t);
+/* An instruction has been executed in TRACE_STEPS. */
+void ptrace_stepped(Task *t);
+/* Whether the tracer gets the child of a clone, too; the child then stops first of all, and isn't traced if `parent` is
+ * NULL. */
+struct CloneArgs;
+bool ptrace_follows(const Task *t, const struct CloneArgs *a);
+void ptrace_born(Task *child, const Ptrace *parent);
+/* A program has been executed by a thread that was traced so. */
+void ptrace_executed(Task *t, const Ptrace *before);
+/* PTRACE_TRACEME. */
+i64 ptrace_me(Task *t);
+
+/* -- tracer.c ------------------------------------------------------------------------------------------------------ */
+
+/* ptrace of another process. */
+i64 tracer_request(Task *t, u64 request, i32 tid, u64 addr, u64 data);
+/* A forked child traces nobody. */
+void tracer_after_fork(Process *p);
+/* The registers of a stopped Task as a note of type `which` in core files has them, at out (1 KiB); how many bytes. */
+u32 ptrace_registers(Task *t, u64 which, u8 *out);
 
 /* -- strace.c ------------------------------------------------------------------------------------------------------ */
 

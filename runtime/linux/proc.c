@@ -348,9 +348,7 @@ static int cpu_of(const char *name)
     return strncmp(name, "cpu", 3) == 0 && is_number(name + 3) ? atoi(name + 3) : -1;
 }
 
-/* A thread's number in the PID namespace of its process, of which its translator knows it; `dir` is its
- * directory in some /proc. */
-static i32 inner_tid(const char *dir, i32 tid)
+i32 proc_inner_tid(const char *dir, i32 tid)
 {
     char *text = view_file(dir, "status"), *line = text ? strstr(text, "\nNSpid:") : NULL;
     if (line) {
@@ -379,7 +377,7 @@ bool proc_thread_hidden(const Task *t, i32 tid)
     snprintf(v.dir.path, sizeof v.dir.path, "/proc/%d", tid);
     if (raw_syscall(__NR_tgkill, (u64)tid, (u64)tid, 0, 0, 0, 0) != -ESRCH || !view_open(&v, t))
         return false;
-    bool hidden = !view_thread(&v, inner_tid(v.dir.path, tid));
+    bool hidden = !view_thread(&v, proc_inner_tid(v.dir.path, tid));
     view_close(&v);
     return hidden;
 }
@@ -397,7 +395,7 @@ static bool kept_in(const View *v, Listing what, const char *name)
         return !view_hides(v, atoi(name));
     char dir[PATH_MAX + 64];
     snprintf(dir, sizeof dir, "%s/task/%s", v->dir.path, name);
-    return view_thread(v, inner_tid(dir, atoi(name)));
+    return view_thread(v, proc_inner_tid(dir, atoi(name)));
 }
 
 /* Behind `size` bytes of entries, of which `like` is one: processors that --cpus has and the host hasn't, as far as there is

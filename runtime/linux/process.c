@@ -199,9 +199,11 @@ static i64 exec_self(Exec *x, char **argv)
     return error;
 }
 
-/* What the guest's kernel would keep over an exec and the host's doesn't know: PR_SET_MDWE's bits, limits on memory, and the filters. */
+/* What the guest's kernel would keep over an exec and the host's doesn't know: PR_SET_MDWE's bits, limits on memory,
+ * how another guest traces it, and the filters. */
 typedef struct Inherited {
     int mdwe;
+    Ptrace trace;
     MemoryLimits limits;
 } Inherited;
 
@@ -209,7 +211,8 @@ static bool inherits(const Task *t, Inherited *out)
 {
     int bits = mem_mdwe(t->process->mem);
     out->mdwe = bits & MDWE_NO_INHERIT ? 0 : bits;
-    return system_memory_limits(t->process, &out->limits) || out->mdwe || t->seccomp;
+    out->trace = t->ptrace;
+    return system_memory_limits(t->process, &out->limits) || out->mdwe || t->seccomp || out->trace.on;
 }
 
 /* In a pipe for process_inherit, as no limit on files is one on pipes: the descriptor that stays open over an exec, or -errno. */
@@ -238,6 +241,7 @@ i64 process_inherit(Task *t, int fd)
         return -EINVAL;
     mem_set_mdwe(t->process->mem, what.mdwe);
     system_set_memory_limits(t->process, &what.limits);
+    ptrace_executed(t, &what.trace);
     i64 error = seccomp_restore(t, fd);
     close(fd);
     return error;

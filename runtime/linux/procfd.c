@@ -33,6 +33,7 @@ struct ProcFile {
 void procfd_init(Linux *l)
 {
     pthread_mutex_init(&l->files_lock, NULL);
+    pthread_mutex_init(&l->tracees_lock, NULL);
 }
 
 void procfd_opened(Process *p, i64 fd, bool alone)

@@ -1,7 +1,7 @@
-/* ptrace, as far as a process has to do with itself: a child that shares memory (CLONE_VM, without CLONE_THREAD) stops
- * the threads of the process it comes from and looks at their registers. That is how LeakSanitizer stops the world, at
- * the end of every program that is built with AddressSanitizer. All of it is in the memory that both share: the host's
- * ptrace has no part in it.
+/* ptrace, as far as a process has to do with itself (tracer.c has the rest): a child that shares memory (CLONE_VM,
+ * without CLONE_THREAD) stops the threads of the process it comes from and looks at their registers. That is how
+ * LeakSanitizer stops the world, at the end of every program that is built with AddressSanitizer. All of it is in the
+ * memory that both share: the host's ptrace has no part in it.
  *
  * A thread is stopped at its next safepoint, out of the system call that it waits in (sent_kick), with all of its state
  * in its Task. */
@@ -81,8 +81,7 @@ static bool stopped(Task *t, i32 tid, Task **out)
     return other;
 }
 
-/* wait4 for a thread that t traces; false if it is none. */
-static bool wait_for(Task *t, i32 tid, u64 status, i64 *result)
+bool ptrace_wait(Task *t, i32 tid, u64 status, i64 *result)
 {
     Task *other = find(t, tid, true);
     const i32 how = SIGSTOP << 8 | 0x7f;
@@ -92,24 +91,11 @@ static bool wait_for(Task *t, i32 tid, u64 status, i64 *result)
     return true;
 }
 
-/* Registers as the kernel's struct has them: general ones or those of NT_PRFPREG; how many bytes. */
-static u32 registers(Task *t, u64 which, u8 *out)
-{
-    const DebugGuest *g = t->guest->debug;
-    u32 word = t->guest->elf_class == ELFCLASS64 ? 8 : 4, size = 0;
-    if (which != NT_PRSTATUS)
-        return g->float_note(t, out, &size) == which ? size : 0;
-    for (u32 i = 0; i < g->ngeneral; i++, size += word)
-        if (g->general[i] != DEBUG_NONE)
-            debug_register(t, &g->regs[g->general[i]], out + size);
-    return size;
-}
-
 static i64 get_set(Task *t, Task *other, u64 which, u64 vector)
 {
     u8 bytes[1024] = {0};
     u64 word = t->guest->elf_class == ELFCLASS64 ? 8 : 4, base = 0, room = 0;
-    u32 size = registers(other, which, bytes);
+    u32 size = ptrace_registers(other, which, bytes);
     if (mem_read(&base, vector, word) || mem_read(&room, vector + word, word))
         return -EFAULT;
     room = size < room ? size : room;
@@ -123,7 +109,7 @@ SYSCALL(ptrace)
     if (a == PTRACE_ATTACH) {
         Task *other = find(t, (i32)b, false);
         if (!other)
-            return t->vfork_child ? -ESRCH : -ENOSYS;
+            return tracer_request(t, a, (i32)b, c, d);
         if (other->traced)
             return -EPERM;
         other->tracer = t->tid;
@@ -131,8 +117,10 @@ SYSCALL(ptrace)
         return 0;
     }
     Task *other = find(t, (i32)b, true);
-    if (!other || other->traced != STOPPED)
-        return t->vfork_child ? -ESRCH : -ENOSYS;
+    if (!other)
+        return tracer_request(t, a, (i32)b, c, d);
+    if (other->traced != STOPPED)
+        return -ESRCH;
     switch (a) {
     case PTRACE_DETACH:
     case PTRACE_CONT:
@@ -141,19 +129,11 @@ SYSCALL(ptrace)
     case PTRACE_GETREGSET:
         return get_set(t, other, c, d);
     case PTRACE_GETREGS:
-        return mem_write(d, bytes, registers(other, NT_PRSTATUS, bytes)) ? -EFAULT : 0;
+        return mem_write(d, bytes, ptrace_registers(other, NT_PRSTATUS, bytes)) ? -EFAULT : 0;
     case PTRACE_PEEKTEXT:
     case PTRACE_PEEKDATA:
         return mem_read(&data, c, word) || mem_write(d, &data, word) ? -EIO : 0;
     default:
         return -EIO;
     }
-}
-
-SYSCALL(wait4)
-{
-    i64 result;
-    if (unlikely(t->vfork_child) && (i32)a > 0 && wait_for(t, (i32)a, b, &result))
-        return result;
-    return host_syscall(t, __NR_wait4, a, b, c, d, 0, 0);
 }
