@@ -1288,6 +1288,66 @@ static void vector(Gen *g, Val n, const Op *op)
     define(g, n, dst);
 }
 
+/* A native op of one or two vectors (lifter/native.def): its stencil is the instruction, with registers 0 and 1, or 0 alone. */
+typedef struct OneInsn {
+    u32 insn;
+    bool has_imm, imm_is_op; /* an immediate byte; it is the op's */
+    u8 imm;
+} OneInsn;
+
+static bool one_insn(const Op *op, OneInsn *one)
+{
+    enum { LONGEST = 7 };
+    const OpInfo *info = &ir_ops[op->code];
+    const Stencil *s = &stencils[stencil_of(op->code)];
+    const u8 *p = stencil_bytes + s->bytes, *end = p + s->size;
+    *one = (OneInsn){.insn = OP_0F};
+    if (op->code < IR_n_packsswb || op->code > IR_n_mpsadbw || info->nargs > 2 || s->size > LONGEST)
+        return false;
+    one->insn |= *p == 0x66 ? OP_66 : *p == 0xf2 ? OP_F2 : *p == 0xf3 ? OP_F3 : 0;
+    p += one->insn != OP_0F;
+    if (end - p < 3 || *p++ != 0x0f)
+        return false;
+    if (*p == 0x38 || *p == 0x3a)
+        one->insn |= *p++ == 0x38 ? OP_0F38 : OP_0F3A;
+    one->insn |= *p++;
+    if (end - p < 1 || end - p > 2 || *p++ != (info->nargs == 2 ? 0xc1 : 0xc0))
+        return false;
+    one->has_imm = p < end;
+    one->imm_is_op = s->nholes;
+    one->imm = one->has_imm ? *p : 0;
+    return true;
+}
+
+static bool vector_by_insn(Gen *g, Val n, const Op *op)
+{
+    OneInsn one;
+    if (!one_insn(op, &one))
+        return false;
+    Val x = operand(g, op, 0), y = NO_VAL;
+    int dst;
+    if (ir_ops[op->code].nargs == 1) {
+        Rm a = in_place(g, x);
+        used(g, x);
+        dst = allocate(g, true);
+        asm_insn(&g->as, one.insn, dst, a);
+    } else {
+        y = operand(g, op, 1);
+        int a = in_reg(g, x);
+        bool selects = op->code == IR_n_insertps; /* a lane, if not of memory */
+        Rm b = selects ? rm_reg(in_reg(g, y)) : in_place(g, y);
+        used(g, x);
+        used(g, y);
+        dst = g->vectors.holder[a] == NO_VAL ? a : allocate(g, true);
+        move_vector(g, dst, a);
+        asm_insn(&g->as, one.insn, dst, b);
+    }
+    if (one.has_imm)
+        asm_u8(&g->as, one.imm_is_op ? (u32)op->imm & 255 : one.imm);
+    define(g, n, dst);
+    return true;
+}
+
 /* -- state --------------------------------------------------------------------------------------------------------- */
 
 static void alias(Gen *g, Val n, Val of)
@@ -1745,7 +1805,7 @@ static void one_op(Gen *g, Val n)
             store(g, op);
         else if (vector_insn(op->code))
             vector(g, n, op);
-        else if (!folds(g, n, op) && !by_rule(g, n, op) && !fp_by_rule(g, n, op))
+        else if (!folds(g, n, op) && !by_rule(g, n, op) && !fp_by_rule(g, n, op) && !vector_by_insn(g, n, op))
             from_stencil(g, n, op);
         return;
     }
