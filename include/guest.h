@@ -25,7 +25,7 @@ typedef struct Lift {
     u64 next;          /* address of the one after it */
     u64 mode;          /* what a pc says besides the address (Guest.code_mask), for the instruction at pc; the guest changes it
                           to what holds at `next` */
-    u64 own[12];       /* the guest's, 0 where a block begins */
+    u64 own[16];       /* the guest's, 0 where a block begins */
     bool ended;        /* a terminator has been emitted */
     bool unimplemented; /* the instruction at pc didn't decode or isn't implemented */
     u64 addr_mask;     /* what data addresses are ANDed with, or 0 for nothing: see lift_ignore_tags */

@@ -361,7 +361,7 @@ LIFT(imul3)
         x86_put(l, i, 0, low);
         flags_mul(l, 8, low, lost);
     } else if (i->size == 4) {
-        Val full = mul64(l, sx32_64(l, a), sx32_64(l, b)), low = lo32(l, full);
+        Val full = mul64(l, x86_sx(l, 4, 8, a), x86_sx(l, 4, 8, b)), low = lo32(l, full);
         x86_put(l, i, 0, low);
         flags_mul(l, 4, low, ne64(l, full, sx32_64(l, low)));
     } else {

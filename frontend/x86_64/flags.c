@@ -34,10 +34,37 @@ static Val stored(Lift *l, u32 size, Val v)
     return zx32_64(l, size < 4 ? shl32(l, v, k32(l, shift_of(size))) : v);
 }
 
+/* CF or OF has been put apart, and won't be asked for there: that needn't be done if nobody can have seen it. */
+static void drop_put(Lift *l, u32 which, u32 offset)
+{
+    Val put = owned(l, which);
+    l->own[which] = 0;
+    if (put == NO_VAL)
+        return;
+    for (Val n = put; n < l->ir->count; n++) {
+        const Op *op = &l->ir->ops[n];
+        if (ir_ops[op->code].fx & (FX_READ | FX_WRITE | FX_RAISE | FX_END) || op->code == IR_helper)
+            return;
+    }
+    l->ir->ops[put] = (Op){.code = IR_nop, .arg = {NO_VAL, NO_VAL, NO_VAL}};
+    l->known[offset / 8] = NO_VAL;
+}
+
+static void put_apart(Lift *l, u32 which, u32 offset, Val v)
+{
+    drop_put(l, which, offset);
+    put64(l, offset, zx32_64(l, v));
+    const Op *last = &l->ir->ops[l->ir->count - 1];
+    if (last->code == IR_put64 && last->imm == offset)
+        own(l, which, l->ir->count - 1);
+}
+
 static void set(Lift *l, u32 size, u32 kind, Val a, Val b, Val r)
 {
     kind += size == 8 ? FLAG_ADD64 - FLAG_ADD32 : 0;
     kind |= shift_of(size) << X86_SHIFT;
+    drop_put(l, OWN_PUT_CARRY, OFF(carry));
+    drop_put(l, OWN_PUT_OVER, OFF(over));
     put32(l, OFF(flag_kind), k32(l, kind));
     put64(l, OFF(flag_a), stored(l, size, a));
     if (b != NO_VAL)
@@ -120,11 +147,11 @@ static void set_apart(Lift *l, Val carry, Val over)
             l->own[OWN_NOT_OUT] = 0;
     }
     if (carry != NO_VAL) {
-        put64(l, OFF(carry), zx32_64(l, carry));
+        put_apart(l, OWN_PUT_CARRY, OFF(carry), carry);
         own(l, l->own[OWN_KIND] ? OWN_CARRY : OWN_OUT, carry);
     }
     if (over != NO_VAL) {
-        put64(l, OFF(over), zx32_64(l, over));
+        put_apart(l, OWN_PUT_OVER, OFF(over), over);
         own(l, OWN_OVER, over);
     }
 }

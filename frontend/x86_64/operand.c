@@ -11,9 +11,24 @@ Val x86_const(Lift *l, u32 size, u64 v)
     return size == 8 ? k64(l, v) : k32(l, (u32)(v & x86_mask(size)));
 }
 
+/* Whether nothing is above 1 or 2 bytes anyway. */
+static bool is_narrow(const Lift *l, u32 size, Val v)
+{
+    const Op *op = &l->ir->ops[v];
+    switch (op->code) {
+    case IR_ld8: return true;
+    case IR_ld16: return size == 2;
+    case IR_const32: return (u64)op->imm <= x86_mask(size);
+    case IR_and32:
+        op = &l->ir->ops[op->arg[1]];
+        return op->code == IR_const32 && (u64)(u32)op->imm <= x86_mask(size);
+    default: return false;
+    }
+}
+
 Val x86_narrow(Lift *l, u32 size, Val v)
 {
-    return size < 4 ? and32(l, v, k32(l, (u32)x86_mask(size))) : v;
+    return size < 4 && !is_narrow(l, size, v) ? and32(l, v, k32(l, (u32)x86_mask(size))) : v;
 }
 
 Val x86_sx(Lift *l, u32 from, u32 to, Val v)

@@ -6,11 +6,11 @@
 #include "../../include/task.h"
 
 typedef struct X86State {
-    u64 r[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8 ... */
-    /* The flags, lazily: those of the operation flag_kind on flag_a and flag_b, see flags.c. */
+    /* The flags, lazily: those of the operation flag_kind on flag_a and flag_b, see flags.c. First, where a displacement of a byte reaches. */
     u32 flag_kind, flag_pad;
     u64 flag_a, flag_b;
     u64 carry, over; /* CF and OF, 0 or 1, where flag_kind says that they are apart */
+    u64 r[16];       /* rax rcx rdx rbx rsp rbp rsi rdi r8 ... */
     u64 fs, gs;      /* bases of the segments */
     u64 direction;   /* DF */
     u64 flag_rest;   /* AC, ID and NT, at their places in RFLAGS */

@@ -85,6 +85,7 @@ enum {
     OWN_KIND, OWN_A, OWN_B, OWN_R, OWN_CARRY, OWN_OVER, OWN_FCMP, OWN_SIZE,
     OWN_OUT, OWN_NOT_OUT, /* of a sum with a carry in, whose kind isn't known: CF, or its complement; its result is */
     OWN_SUM, OWN_SUM_SIZE,
+    OWN_PUT_CARRY, OWN_PUT_OVER, /* the ops that have put CF and OF apart */
 };
 
 /* A pc's bit besides the address: the slow way through the instruction at pc is to be taken. */
