@@ -94,7 +94,12 @@ X86_HELPER(div)
         n = (u128)(s->r[RDX] & mask) << bits | (s->r[RAX] & mask);
     if (!d)
         x86_helper_raise(t, RAISE_DE, 0);
-    if (is_signed) {
+    if (size == 8 && !is_signed) {
+        fits = (u64)(n >> 64) < d;
+        q = r = 0;
+        if (fits)
+            __asm__("divq %4" : "=a"(q), "=d"(r) : "a"((u64)n), "d"((u64)(n >> 64)), "r"(d) : "cc");
+    } else if (is_signed) {
         i128 sn = (i128)(n << (128 - 2 * bits)) >> (128 - 2 * bits), sd = (i64)(d << (64 - bits)) >> (64 - bits);
         bool least = sn == (i128)((u128)1 << 127); /* by -1 it would trap here */
         i128 sq = least && sd == -1 ? sn : sn / sd;

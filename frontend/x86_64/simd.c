@@ -84,12 +84,24 @@ static u32 halves(const Insn *i)
     return i->vex && i->l256 && !is_scalar(i) ? 2 : 1;
 }
 
+/* Whether it is known that there are zeros. */
+static bool is_zero(const Lift *l, u32 offset)
+{
+    Val v = l->known[offset / 8];
+    if (v == NO_VAL || l->known_type[offset / 8] != TYPE_Q || l->ir->ops[v].code != IR_xtov)
+        return false;
+    const Op *from = &l->ir->ops[l->ir->ops[v].arg[0]];
+    return from->code == IR_const64 && !from->imm;
+}
+
 /* Without VEX the upper half stays; with it and 128 bits it becomes zero. */
 static void put_reg(Lift *l, Insn *i, u32 reg, Val low, Val high)
 {
     put128(l, OFF_XMM(reg), low);
-    if (i->vex)
-        put128(l, OFF_YMMH(reg), high == NO_VAL ? q_zero(l) : high);
+    if (i->vex && high != NO_VAL)
+        put128(l, OFF_YMMH(reg), high);
+    else if (i->vex && !is_zero(l, OFF_YMMH(reg)))
+        put128(l, OFF_YMMH(reg), q_zero(l));
 }
 
 static void q_put(Lift *l, Insn *i, Val low, Val high)
@@ -237,7 +249,7 @@ OP2(pmullw, vmul16) OP2(pmulld, vmul32)
 NAT2(psubusb) NAT2(psubusw) NAT2(paddusb) NAT2(paddusw) NAT2(psubsb) NAT2(psubsw) NAT2(paddsb) NAT2(paddsw)
 OP2(pminub, vumin8) OP2(pmaxub, vumax8) OP2(pminsw, vsmin16) OP2(pmaxsw, vsmax16) OP2(pminsb, vsmin8) OP2(pmaxsb, vsmax8)
 OP2(pminsd, vsmin32) OP2(pmaxsd, vsmax32) OP2(pminuw, vumin16) OP2(pmaxuw, vumax16) OP2(pminud, vumin32) OP2(pmaxud, vumax32)
-OP2(pand, vand) OP2(por, vor) OP2(pxor, vxor)
+OP2(pand, vand) OP2(por, vor)
 OP2(pavgb, vurhadd8) OP2(pavgw, vurhadd16)
 NAT2(pmulhuw) NAT2(pmulhw) NAT2(pmuludq) NAT2(pmuldq) NAT2(pmaddwd) NAT2(psadbw) NAT2(pmulhrsw) NAT2(pmaddubsw)
 OP2M(pshufb, n_pshufb, MMX_INDEX)
@@ -255,6 +267,16 @@ NAT2(haddps) NAT2(haddpd) NAT2(hsubps) NAT2(hsubpd) NAT2(addsubps) NAT2(addsubpd
 OP1I(roundps) OP1I(roundpd) OP2I(roundss) OP2I(roundsd) OP2I(dpps) OP2I(dppd)
 NAT2(cvtss2sd) NAT2(cvtsd2ss) NAT1(cvtdq2ps) NAT1(cvtps2dq) NAT1(cvttps2dq)
 NAT2(vpsrlvd) NAT2(vpsrlvq) NAT2(vpsravd) NAT2(vpsllvd) NAT2(vpsllvq)
+
+/* Of a register with itself it is zero, whatever that holds. */
+LIFT(pxor)
+{
+    bool same = i->row->arg[0] != Pq && !i->has_mem && i->rm == (i->vex ? i->vvvv : i->reg);
+    if (same)
+        q_put(l, i, q_zero(l), halves(i) == 2 ? q_zero(l) : NO_VAL);
+    else
+        op2(l, i, IR_vxor);
+}
 
 LIFT(pandn)
 {
@@ -1050,7 +1072,8 @@ LIFT(vzero)
     for (u32 n = 0; n < 16; n++) {
         if (i->l256)
             put128(l, OFF_XMM(n), zero);
-        put128(l, OFF_YMMH(n), zero);
+        if (!is_zero(l, OFF_YMMH(n)))
+            put128(l, OFF_YMMH(n), zero);
     }
 }
 

@@ -1348,6 +1348,35 @@ static bool vector_by_insn(Gen *g, Val n, const Op *op)
     return true;
 }
 
+/* An integer register's content in the lowest lane, zeros above. */
+static void to_vector(Gen *g, Val n, const Op *op, u32 w)
+{
+    Val v = operand(g, op, 0);
+    const Op *from = &g->ir->ops[v];
+    if ((from->code == IR_const32 || from->code == IR_const64) && !from->imm) {
+        used(g, v);
+        int dst = allocate(g, true);
+        asm_insn(&g->as, OP_66 | OP_0F | 0xef, dst, rm_reg(dst)); /* pxor */
+        define(g, n, dst);
+        return;
+    }
+    Rm a = in_place(g, v);
+    used(g, v);
+    int dst = allocate(g, true);
+    asm_insn(&g->as, OP_66 | w | OP_0F | 0x6e, dst, a);
+    define(g, n, dst);
+}
+
+/* An instruction from a vector to an integer register; that is the r/m operand if `stores`. */
+static void from_vector(Gen *g, Val n, const Op *op, u32 insn, bool stores)
+{
+    int a = in_reg(g, operand(g, op, 0));
+    used(g, operand(g, op, 0));
+    int dst = destination(g, n, NO_REG);
+    asm_insn(&g->as, insn, stores ? a : dst, rm_reg(stores ? dst : a));
+    define(g, n, dst);
+}
+
 /* -- state --------------------------------------------------------------------------------------------------------- */
 
 static void alias(Gen *g, Val n, Val of)
@@ -1673,6 +1702,27 @@ static bool by_rule(Gen *g, Val n, const Op *op)
     case IR_adc32_carry:
     case IR_adc64_carry:
         carry_out(g, n, op);
+        return true;
+    case IR_wtov:
+        to_vector(g, n, op, 0);
+        return true;
+    case IR_xtov:
+        to_vector(g, n, op, OP_W);
+        return true;
+    case IR_vtow:
+        from_vector(g, n, op, OP_66 | OP_0F | 0x7e, true);
+        return true;
+    case IR_vtox:
+        from_vector(g, n, op, OP_66 | OP_W | OP_0F | 0x7e, true);
+        return true;
+    case IR_n_movmskps:
+        from_vector(g, n, op, OP_0F | 0x50, false);
+        return true;
+    case IR_n_movmskpd:
+        from_vector(g, n, op, OP_66 | OP_0F | 0x50, false);
+        return true;
+    case IR_n_pmovmskb:
+        from_vector(g, n, op, OP_66 | OP_0F | 0xd7, false);
         return true;
     case IR_umulh64:
         multiply_high(g, n, op, 4);
