@@ -58,6 +58,7 @@ struct Guest {
     u8 insn_align;            /* bytes */
     u64 code_mask;            /* the bits of a pc, which blocks are known by, that are an address. The others are what decoding
                                  depends on besides: an instruction set, the state of a prefix */
+    u64 hint_mask;            /* of these, what only says something of the state where the block begins: may be left out */
     u64 address_end;          /* of what its addresses reach, 0 if that is as much as the host's; pointers of ELFCLASS32 are words */
     u8 tag_bits;              /* topmost bits of an address that the guest's hardware ignores; 0 for none */
     const char *llvm_triple;  /* for LLVM's disassembler */

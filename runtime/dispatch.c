@@ -502,7 +502,7 @@ _Noreturn void task_loop(Task *t)
             break;
         case EXIT_FAULT:
             count(exit_fault, 1);
-            t->pc = t->fault.pc;
+            t->pc = t->fault.pc & ~t->guest->hint_mask; /* in the middle of a block they needn't hold */
             if (!t->fault.signo) { /* the block at pc has found its code changed */
                 cache_invalidate(code_address(t->guest, t->pc), 1);
                 break;

@@ -36,6 +36,8 @@ enum {
     OWN_BITS,      /* 1 + the W whose bits 31..28 the flags were set from, likewise */
     OWN_IT,        /* the instruction is in an IT block */
     OWN_STANDARD,  /* its arithmetic is by the standard floating-point control */
+    OWN_CODE,      /* the instruction's bytes (const u8 *), and those behind it; */
+    OWN_CODE_SIZE, /* so many */
 };
 
 /* -- conditions (cond.c) -------------------------------------------------------------------------------------------- */
@@ -101,9 +103,13 @@ static inline void put_state64(Lift *l, u32 offset, Val v)
 void arm_sync_it(Lift *l);
 void arm_own_fp(Lift *l); /* before one that doesn't: the floating-point control is FPSCR's */
 u64 arm_next(const Lift *l);                       /* the pc of the next instruction */
+u64 arm_behind(Lift *l);                           /* the same where a branch goes there: with what is known of the flags (cond.c) */
 void arm_jump(Lift *l, u64 pc);                    /* conditional: else to the next */
 void arm_jump_to(Lift *l, Val address);            /* X: bit 0 is the instruction set */
 void arm_exit(Lift *l, Exit why, u64 pc);
+
+/* Where a block begins that is known by ARM_COMPARED. */
+void arm_know_comparison(Lift *l);
 
 /* -- flags (cond.c) -------------------------------------------------------------------------------------------------- */
 

@@ -7,7 +7,12 @@
  *
  * The flags are a tuple in the state (state.h). N and Z are apart from C and V because most of T32's 16-bit instructions set just
  * the former, and a shifter's carry is apart from V. What is known of the tuple within the block comes from the builder's known
- * values: nothing else is remembered. */
+ * values: nothing else is remembered.
+ *
+ * A second condition on the same flags often comes behind a conditional branch: CMP, BLO, IT HI. There the tuple is in the state, and
+ * what isn't known of it costs dozens of host instructions; so, if the instruction behind the branch looks at the flags and they are
+ * those of a comparison, the pc of the block there says that they are (ARM_COMPARED). Whoever changes the flags of a stopped thread
+ * takes that away. */
 #include "arm.h"
 
 /* -- what is known of the flags ---------------------------------------------------------------------------------------- */
@@ -30,7 +35,12 @@ static Val operand(Lift *l, u32 offset)
 static Val known_result(Lift *l)
 {
     Val v = l->known[OFF(nz) / 8];
-    return v != NO_VAL && l->ir->ops[v].code == IR_sx32_64 ? l->ir->ops[v].arg[0] : NO_VAL;
+    if (v == NO_VAL)
+        return NO_VAL;
+    const Op *op = &l->ir->ops[v];
+    if (op->code == IR_const64 && op->imm == (i32)op->imm)
+        return k32(l, (u32)op->imm);
+    return op->code == IR_sx32_64 ? op->arg[0] : NO_VAL;
 }
 
 /* The comparison that all flags are of, or NULL. */
@@ -103,9 +113,18 @@ static Val overflow(Lift *l)
     return bit(l, carry_and_overflow(l), 28);
 }
 
+/* Its opposite, of a W 0 or 1 */
 static Val inverted(Lift *l, Val v)
 {
-    return xor32(l, v, k32(l, 1));
+    const Op op = l->ir->ops[v];
+    switch (op.code) {
+    case IR_eq32: return ne32(l, op.arg[0], op.arg[1]);
+    case IR_ult32: return ule32(l, op.arg[1], op.arg[0]);
+    case IR_ule32: return ult32(l, op.arg[1], op.arg[0]);
+    case IR_slt32: return sle32(l, op.arg[1], op.arg[0]);
+    case IR_slt64: return sle64(l, op.arg[1], op.arg[0]);
+    default: return xor32(l, v, k32(l, 1));
+    }
 }
 
 static Val find_cond(Lift *l, Cond cc)
@@ -179,7 +198,8 @@ static void put_operation(Lift *l, Val kind, Val a, Val b)
 void arm_flags_nz(Lift *l, Val result)
 {
     changed(l);
-    put_state64(l, OFF(nz), sx32_64(l, result));
+    const Op *op = &l->ir->ops[result];
+    put_state64(l, OFF(nz), op->code == IR_const32 ? k64(l, (u64)(i64)(i32)op->imm) : sx32_64(l, result));
 }
 
 void arm_flags_nz64(Lift *l, Val result)
@@ -236,6 +256,43 @@ void arm_set_q(Lift *l, Val condition)
     put_state64(l, OFF(q), or64(l, q, zx32_64(l, condition)));
 }
 
+/* -- what the block behind a branch knows ------------------------------------------------------------------------------- */
+
+static void know(Lift *l, u32 offset, Val v, Type type)
+{
+    l->known[offset / 8] = v;
+    l->known_type[offset / 8] = (u8)type;
+}
+
+void arm_know_comparison(Lift *l)
+{
+    Val a = get32(l, OFF(flag_a)), b = get32(l, OFF(flag_b));
+    know(l, OFF(flag_a), zx32_64(l, a), TYPE_X);
+    know(l, OFF(flag_b), zx32_64(l, b), TYPE_X);
+    know(l, OFF(nz), sx32_64(l, sub32(l, a, b)), TYPE_X);
+    know(l, OFF(flag_kind), k32(l, FLAG_SUB32), TYPE_W);
+}
+
+/* Does the instruction behind this one look at the flags? Conditional ones do, and in T32 conditional branches and IT. */
+static bool next_is_conditional(const Lift *l)
+{
+    const u8 *next = (const u8 *)l->own[OWN_CODE] + (l->next - l->pc);
+    u64 need = l->next - l->pc + (is_thumb(l) ? 2 : 4);
+    if (l->own[OWN_CODE_SIZE] < need)
+        return false;
+    if (!is_thumb(l))
+        return next[3] >> 4 < CC_AL;
+    u32 half = next[0] | (u32)next[1] << 8;
+    bool is_it = half >> 8 == 0xbf && half & 15 && half >> 4 < 0xbfe, is_branch = half >> 12 == 0xd && (half >> 8 & 15) < CC_AL;
+    return is_it || is_branch;
+}
+
+u64 arm_behind(Lift *l)
+{
+    bool compared = !in_it(l) && next_is_conditional(l) && known_difference(l);
+    return arm_next(l) | (compared ? ARM_COMPARED : 0);
+}
+
 /* -- ends of blocks ---------------------------------------------------------------------------------------------------- */
 
 void arm_sync_it(Lift *l)
@@ -263,7 +320,7 @@ void arm_jump(Lift *l, u64 pc)
     pc = (u32)pc | (l->mode & ARM_STANDARD);
     arm_sync_it(l);
     if (l->own[OWN_CONDITION])
-        end_branch(l, (Val)(l->own[OWN_CONDITION] - 1), pc, arm_next(l));
+        end_branch(l, (Val)(l->own[OWN_CONDITION] - 1), pc, arm_behind(l));
     else
         end_jump(l, pc);
 }

@@ -103,7 +103,7 @@ static Val logical(Lift *l, DpOp op, Val a, Val b)
     case TEQ: return xor32(l, a, b);
     case ORR: return or32(l, a, b);
     case MOV: return b;
-    case BIC: return andn32(l, a, b);
+    case BIC: return l->ir->ops[b].code == IR_const32 ? and32(l, a, inverse(l, b)) : andn32(l, a, b);
     case ORN: return or32(l, a, inverse(l, b));
     default: return inverse(l, b);
     }

@@ -222,7 +222,11 @@ static void lift(Lift *l, const u8 *bytes, size_t size)
     bool known = decode(l, bytes, size, &insn, &cond);
     u64 it = (l->mode & ARM_IT) >> ARM_IT_SHIFT, here = l->mode;
     bool holds = l->mode & ARM_HOLDS;
+    if (l->mode & ARM_COMPARED)
+        arm_know_comparison(l);
     l->mode = (l->mode & (ARM_THUMB | ARM_STANDARD)) | it_advanced(it) << ARM_IT_SHIFT;
+    l->own[OWN_CODE] = (u64)bytes;
+    l->own[OWN_CODE_SIZE] = size;
     l->own[OWN_IT] = it != 0;
     if (!known) {
         undefined(l);
@@ -278,6 +282,7 @@ const Guest guest_arm = {
     .elf_class = ELFCLASS32,
     .insn_align = 2,
     .code_mask = ARM_CODE_MASK,
+    .hint_mask = ARM_COMPARED,
     .address_end = 0xffff1000, /* a kernel of 64 bits leaves it all but the last page: TASK_SIZE_32 */
     .llvm_triple = "armv8a-linux-gnueabihf",
     .llvm_triple_odd = "thumbv8a-linux-gnueabihf",
