@@ -60,6 +60,23 @@ static inline bool is_thumb(const Lift *l)
     return l->mode & ARM_THUMB;
 }
 
+static inline bool is_big(const Lift *l)
+{
+    return l->mode & ARM_BIG;
+}
+
+/* What goes on over direct branches */
+static inline u64 lasting_mode(const Lift *l)
+{
+    return l->mode & (ARM_STANDARD | ARM_BIG);
+}
+
+/* The pc that an indirect jump to an address, an X, leads to */
+static inline Val arm_target(Lift *l, Val address)
+{
+    return is_big(l) ? or64(l, address, k64(l, ARM_BIG)) : address;
+}
+
 static inline bool in_it(const Lift *l)
 {
     return l->own[OWN_IT];
@@ -195,6 +212,20 @@ typedef struct Address {
     Val base;
     i32 disp;
 } Address;
+
+/* What memory and registers have the other way round if data is big-endian: a W, of size 3 an X. */
+static inline Val in_order(Lift *l, u32 size, Val v)
+{
+    if (!is_big(l) || !size)
+        return v;
+    return size == 1 ? and32(l, rev16_32(l, v), k32(l, 0xffff)) : size == 2 ? bswap32(l, v) : bswap64(l, v);
+}
+
+/* The same of each half of an X */
+static inline Val words_in_order(Lift *l, Val v)
+{
+    return is_big(l) ? ror64(l, bswap64(l, v), k64(l, 32)) : v;
+}
 
 /* The address of an access; if the instruction is conditional, that of nowhere in particular when the condition fails. */
 Address arm_address(Lift *l, Val base, i32 disp);

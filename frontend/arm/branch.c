@@ -37,7 +37,7 @@ static u64 put_link(Lift *l)
 static void call(Lift *l, u64 target)
 {
     u64 back = put_link(l);
-    end_call(l, (u32)target, back);
+    end_call(l, (u32)target | lasting_mode(l), back);
 }
 
 LIFT(b) { branch(l, sext(i->imm24, 24) * 4); }
@@ -53,7 +53,7 @@ LIFT(bx)
     needs_branch(l);
     arm_own_fp(l);
     arm_sync_it(l);
-    end_ret(l, rx(l, 14));
+    end_ret(l, arm_target(l, rx(l, 14)));
 }
 SAME(bxj, bx) SAME(t16_bx, bx) SAME(t32_bxj, bx)
 
@@ -61,7 +61,7 @@ LIFT(blx_reg)
 {
     Val target = i->rm == 15 ? zx32_64(l, r(l, 15)) : rx(l, i->rm);
     u64 back = put_link(l);
-    end_calli(l, target, back);
+    end_calli(l, arm_target(l, target), back);
 }
 SAME(t16_blx_reg, blx_reg)
 
@@ -72,7 +72,7 @@ static void conditional(Lift *l, u32 cond, i32 offset)
     if (in_it(l))
         undefined(l);
     else
-        end_branch(l, arm_cond(l, (Cond)cond), (u32)target | (l->mode & ARM_STANDARD), arm_behind(l));
+        end_branch(l, arm_cond(l, (Cond)cond), (u32)target | lasting_mode(l), arm_behind(l));
 }
 
 LIFT(t16_b) { branch(l, sext(i->imm11, 11) * 2); }
@@ -85,7 +85,7 @@ LIFT(t16_cbz)
     if (in_it(l))
         undefined(l);
     else
-        end_branch(l, i->nz ? ne32(l, v, zero) : eq32(l, v, zero), (u32)target | (l->mode & ARM_STANDARD), arm_behind(l));
+        end_branch(l, i->nz ? ne32(l, v, zero) : eq32(l, v, zero), (u32)target | lasting_mode(l), arm_behind(l));
 }
 
 LIFT(t32_b_cond)

@@ -317,7 +317,7 @@ u64 arm_next(const Lift *l)
 
 void arm_jump(Lift *l, u64 pc)
 {
-    pc = (u32)pc | (l->mode & ARM_STANDARD);
+    pc = (u32)pc | lasting_mode(l);
     arm_sync_it(l);
     if (l->own[OWN_CONDITION])
         end_branch(l, (Val)(l->own[OWN_CONDITION] - 1), pc, arm_behind(l));
@@ -330,7 +330,7 @@ void arm_jump_to(Lift *l, Val address)
     needs_branch(l);
     arm_own_fp(l);
     arm_sync_it(l);
-    end_jumpi(l, address);
+    end_jumpi(l, arm_target(l, address));
 }
 
 void arm_exit(Lift *l, Exit why, u64 pc)

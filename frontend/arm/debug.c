@@ -15,7 +15,7 @@ static u64 get_pc(Task *t)
 /* In the instruction set that the thread is in; outside of IT blocks. */
 static void set_pc(Task *t, u64 v)
 {
-    t->pc = (v & ARM_CODE_MASK) | (t->pc & (ARM_THUMB | ARM_STANDARD));
+    t->pc = (v & ARM_CODE_MASK) | (t->pc & (ARM_THUMB | ARM_STANDARD | ARM_BIG));
     arm_state(t)->it = 0;
 }
 

@@ -2,26 +2,36 @@
  * value, and a compare-and-swap against that value. */
 #include "arm.h"
 
-static Val aligned_base(Lift *l, u32 rn, i32 disp, u32 bytes)
+static Val base(Lift *l, u32 rn, i32 disp)
 {
     if (rn == 15)
         undefined(l);
     Address a = arm_address(l, rx(l, rn), disp);
-    Val addr = a.disp ? zx32_64(l, add32(l, low_word(l, a.base), k32(l, (u32)a.disp))) : a.base;
+    return a.disp ? zx32_64(l, add32(l, low_word(l, a.base), k32(l, (u32)a.disp))) : a.base;
+}
+
+static Val aligned_base(Lift *l, u32 rn, i32 disp, u32 bytes)
+{
+    Val addr = base(l, rn, disp);
     check_align(l, addr, bytes);
     return addr;
 }
 
+/* As memory has it */
 static Val load_x(Lift *l, u32 size, Val addr)
 {
-    return size == 3 ? ld64(l, addr, 0) : zx32_64(l, arm_load(l, size, (Address){addr, 0}));
+    return size == 3 ? ld64(l, addr, 0) : zx32_64(l, size == 2 ? ld32(l, addr, 0) : size == 1 ? ld16(l, addr, 0) : ld8(l, addr, 0));
 }
 
 static void put_loaded(Lift *l, u32 size, u32 rt, u32 rt2, Val v)
 {
-    put_r(l, rt, lo32(l, v));
-    if (size == 3)
+    if (size == 3) {
+        v = words_in_order(l, v);
+        put_r(l, rt, lo32(l, v));
         put_rx(l, rt2, shr64(l, v, k64(l, 32)));
+    } else {
+        put_r(l, rt, in_order(l, size, lo32(l, v)));
+    }
 }
 
 static void load_exclusive(Lift *l, u32 size, u32 rt, u32 rt2, u32 rn, i32 disp, bool acquires)
@@ -40,28 +50,35 @@ static void load_exclusive(Lift *l, u32 size, u32 rt, u32 rt2, u32 rn, i32 disp,
 
 static Val stored_value(Lift *l, u32 size, u32 rt, u32 rt2)
 {
-    return size == 3 ? or64(l, rx(l, rt), shl64(l, rx(l, rt2), k64(l, 32))) : rx(l, rt);
+    if (size == 3)
+        return words_in_order(l, or64(l, rx(l, rt), shl64(l, rx(l, rt2), k64(l, 32))));
+    return is_big(l) ? zx32_64(l, in_order(l, size, r(l, rt))) : rx(l, rt);
 }
 
-static Val swap_if(Lift *l, u32 size, Val addr, Val expected, Val v)
+/* Of what was loaded, as much as is stored: W 1 if it isn't there. */
+static Val swap_fails(Lift *l, u32 size, Val addr, Val expected, Val v)
 {
     if (size == 3)
-        return cas64(l, addr, expected, v);
+        return ne64(l, cas64(l, addr, expected, v), expected);
     Val e = low_word(l, expected), n = lo32(l, v);
-    return zx32_64(l, size == 0 ? cas8(l, addr, e, n) : size == 1 ? cas16(l, addr, e, n) : cas32(l, addr, e, n));
+    if (size < 2)
+        e = and32(l, e, k32(l, size ? 0xffff : 0xff));
+    return ne32(l, size == 0 ? cas8(l, addr, e, n) : size == 1 ? cas16(l, addr, e, n) : cas32(l, addr, e, n), e);
 }
 
+/* Without a load of the same address before, nothing is accessed. */
 static void store_exclusive(Lift *l, u32 size, u32 rd, u32 rt, u32 rt2, u32 rn, i32 disp)
 {
     if (rd == 15 || rt == 15 || (size == 3 && rt2 == 15) || rd == rn || rd == rt || (size == 3 && rd == rt2)) {
         undefined(l);
         return;
     }
-    Val addr = aligned_base(l, rn, disp, 1u << size);
-    Val watched = eq64(l, addr, get64(l, OFF(excl_addr))), expected = get64(l, OFF(excl_val));
-    Val old = swap_if(l, size, addr, expected, select64(l, watched, stored_value(l, size, rt, rt2), expected));
+    Val addr = base(l, rn, disp), watched = eq64(l, addr, get64(l, OFF(excl_addr))), expected = get64(l, OFF(excl_val));
+    addr = select64(l, watched, addr, get64(l, OFF(nowhere)));
+    check_align(l, addr, 1u << size);
+    Val fails = swap_fails(l, size, addr, expected, select64(l, watched, stored_value(l, size, rt, rt2), expected));
     put_state64(l, OFF(excl_addr), k64(l, ARM_NO_EXCL));
-    put_r(l, rd, select32(l, watched, ne64(l, old, expected), k32(l, 1)));
+    put_r(l, rd, select32(l, watched, fails, k32(l, 1)));
 }
 
 /* A store-release is ordered before a load-acquire that follows. */
@@ -71,7 +88,7 @@ static void store_release(Lift *l, u32 size, u32 rt, u32 rn)
         undefined(l);
         return;
     }
-    Val addr = aligned_base(l, rn, 0, 1u << size), v = r(l, rt);
+    Val addr = aligned_base(l, rn, 0, 1u << size), v = in_order(l, size, r(l, rt));
     if (size == 0)
         aswap8(l, addr, v);
     else if (size == 1)
@@ -88,7 +105,7 @@ static void load_acquire(Lift *l, u32 size, u32 rt, u32 rn)
     }
     Val v = load_x(l, size, aligned_base(l, rn, 0, 1u << size));
     fence(l, 1);
-    put_rx(l, rt, v);
+    put_loaded(l, size, rt, 0, v);
 }
 
 /* In A32 the second register of a pair is the next one. */
@@ -125,7 +142,7 @@ ORDERED(, 2) ORDERED(b, 0) ORDERED(h, 1)
 
 LIFT(swp)
 {
-    put_r(l, i->rt, aswap32(l, aligned_base(l, i->rn, 0, 4), r(l, i->rm)));
+    put_r(l, i->rt, in_order(l, 2, aswap32(l, aligned_base(l, i->rn, 0, 4), in_order(l, 2, r(l, i->rm)))));
 }
 
 LIFT(swpb)

@@ -59,7 +59,8 @@ u64 arm_set_cpsr(ArmState *s, u32 cpsr)
     s->q = !!(cpsr & ARM_CPSR_Q);
     s->ge = ge_mask(cpsr >> ARM_CPSR_GE_SHIFT & 15);
     s->it = thumb ? (cpsr >> 25 & 3) | (cpsr >> 10 & 63) << 2 : 0;
-    return (thumb ? ARM_THUMB : 0) | s->it << ARM_IT_SHIFT;
+    s->endian = !!(cpsr & ARM_CPSR_E);
+    return (thumb ? ARM_THUMB : 0) | s->it << ARM_IT_SHIFT | s->endian << ARM_BIG_SHIFT;
 }
 
 /* -- floating-point status and control -------------------------------------------------------------------------------
@@ -224,7 +225,7 @@ static void lift(Lift *l, const u8 *bytes, size_t size)
     bool holds = l->mode & ARM_HOLDS;
     if (l->mode & ARM_COMPARED)
         arm_know_comparison(l);
-    l->mode = (l->mode & (ARM_THUMB | ARM_STANDARD)) | it_advanced(it) << ARM_IT_SHIFT;
+    l->mode = (l->mode & ARM_THUMB) | lasting_mode(l) | it_advanced(it) << ARM_IT_SHIFT;
     l->own[OWN_CODE] = (u64)bytes;
     l->own[OWN_CODE_SIZE] = size;
     l->own[OWN_IT] = it != 0;
@@ -245,7 +246,7 @@ static void lift(Lift *l, const u8 *bytes, size_t size)
             *l = before;
             l->ir->count = mark;
             arm_sync_it(l);
-            end_branch(l, holds_now, (u32)l->pc | (here & (ARM_THUMB | ARM_IT | ARM_STANDARD)) | ARM_HOLDS,
+            end_branch(l, holds_now, (u32)l->pc | (here & (ARM_THUMB | ARM_IT | ARM_STANDARD | ARM_BIG)) | ARM_HOLDS,
                        arm_next(l));
         }
         l->own[OWN_CONDITION] = 0;

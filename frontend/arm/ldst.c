@@ -24,11 +24,12 @@ Address arm_address(Lift *l, Val base, i32 disp)
 
 Val arm_load(Lift *l, u32 size, Address a)
 {
-    return size == 0 ? ld8(l, a.base, a.disp) : size == 1 ? ld16(l, a.base, a.disp) : ld32(l, a.base, a.disp);
+    return in_order(l, size, size == 0 ? ld8(l, a.base, a.disp) : size == 1 ? ld16(l, a.base, a.disp) : ld32(l, a.base, a.disp));
 }
 
 void arm_store(Lift *l, u32 size, Address a, Val v)
 {
+    v = in_order(l, size, v);
     if (size == 0)
         st8(l, a.base, a.disp, v);
     else if (size == 1)
@@ -92,7 +93,7 @@ static void load(Lift *l, Kind kind, Access a)
     case BYTE: v = arm_load(l, 0, at); break;
     case HALF: v = arm_load(l, 1, at); break;
     case SIGNED_BYTE: v = ld8s(l, at.base, at.disp); break;
-    default: v = ld16s(l, at.base, at.disp); break;
+    default: v = is_big(l) ? sx16_32(l, arm_load(l, 1, at)) : ld16s(l, at.base, at.disp); break;
     }
     write_back(l, &a);
     if (a.rt != 15)
@@ -101,7 +102,7 @@ static void load(Lift *l, Kind kind, Access a)
         needs_branch(l);
         arm_own_fp(l);
         arm_sync_it(l);
-        end_ret(l, zx32_64(l, v)); /* POP {pc} */
+        end_ret(l, arm_target(l, zx32_64(l, v))); /* POP {pc} */
     } else if (kind == WORD)
         arm_bx(l, v);
     else
@@ -252,7 +253,7 @@ LIFT(t16_ldr_lit)
 static void load_pair(Lift *l, u32 rt, u32 rt2, Access a)
 {
     Address at = arm_address(l, a.base, a.disp);
-    Val both = ld64(l, at.base, at.disp);
+    Val both = words_in_order(l, ld64(l, at.base, at.disp));
     put_r(l, rt, lo32(l, both));
     put_rx(l, rt2, shr64(l, both, k64(l, 32)));
     write_back(l, &a);
@@ -261,7 +262,7 @@ static void load_pair(Lift *l, u32 rt, u32 rt2, Access a)
 static void store_pair(Lift *l, u32 rt, u32 rt2, Access a)
 {
     Address at = arm_address(l, a.base, a.disp);
-    st64(l, at.base, at.disp, or64(l, rx(l, rt), shl64(l, rx(l, rt2), k64(l, 32))));
+    st64(l, at.base, at.disp, words_in_order(l, or64(l, rx(l, rt), shl64(l, rx(l, rt2), k64(l, 32)))));
     write_back(l, &a);
 }
 
@@ -336,7 +337,7 @@ static void load_block(Lift *l, u32 rn, u32 list, bool p, bool u, bool w)
     }
     arm_own_fp(l);
     arm_sync_it(l);
-    end_ret(l, zx32_64(l, v[15]));
+    end_ret(l, arm_target(l, zx32_64(l, v[15])));
 }
 
 /* A base that isn't the first one stored is written back, if at all, before in some cores: it is unknown. Here it is the old one. */

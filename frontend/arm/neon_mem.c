@@ -13,7 +13,7 @@ static void write_back(Lift *l, const Insn *i, Val base, u32 bytes)
 static void store_element(Lift *l, Address a, u32 size, Val v, u32 lane)
 {
     if (size == 3)
-        st64(l, a.base, a.disp, vtox(l, v));
+        st64(l, a.base, a.disp, in_order(l, 3, vtox(l, v)));
     else
         arm_store(l, size, a, op1i(l, IR_vget8 + size, v, lane));
 }
@@ -21,9 +21,17 @@ static void store_element(Lift *l, Address a, u32 size, Val v, u32 lane)
 static Val load_element(Lift *l, Address a, u32 size, Val v, u32 lane)
 {
     if (size == 3)
-        return xtov(l, ld64(l, a.base, a.disp));
+        return xtov(l, in_order(l, 3, ld64(l, a.base, a.disp)));
     Val all = op1(l, IR_vdup8 + size, arm_load(l, size, a));
     return ir_emit(l->ir, (OpCode)(IR_vsetlane8 + size), v, all, NO_VAL, lane);
+}
+
+/* The same of all elements of a double register */
+static Val elements_in_order(Lift *l, u32 size, Val v)
+{
+    if (!is_big(l) || !size)
+        return v;
+    return size == 1 ? vrev16_8(l, v) : size == 2 ? vrev32_8(l, v) : vrev64_8(l, v);
 }
 
 /* -- multiple structures: registers, structures of how many elements, the distance between the registers of one ------------------------ */
@@ -63,9 +71,9 @@ static void multiple(Lift *l, const Insn *i, bool loads)
         if (f.elements == 1) { /* in memory's order */
             u32 n = register_of(i, &f, g, 0);
             if (loads)
-                v[g] = xtov(l, ld64(l, a.base, a.disp));
+                v[g] = elements_in_order(l, i->size, xtov(l, ld64(l, a.base, a.disp)));
             else
-                st64(l, a.base, a.disp, get64(l, OFF_D(n)));
+                st64(l, a.base, a.disp, is_big(l) ? vtox(l, elements_in_order(l, i->size, d(l, n))) : get64(l, OFF_D(n)));
             a.disp += 8;
             continue;
         }

@@ -28,14 +28,16 @@ typedef struct ArmState {
 enum { ARM_CARRY = 16 };
 
 /* A pc's bits besides the address: the instruction set; ITSTATE, if the block begins within an IT block; that the condition of
- * the instruction at pc is known to hold; that the thread has the floating-point control of Advanced SIMD (neon.h); and that the flags are those
- * of a comparison (cond.c). */
+ * the instruction at pc is known to hold; that the thread has the floating-point control of Advanced SIMD (neon.h); that the flags are those of a
+ * comparison (cond.c); and that data is big-endian. */
 #define ARM_THUMB 1ull
 #define ARM_IT_SHIFT 32
 #define ARM_IT (0xffull << ARM_IT_SHIFT)
 #define ARM_HOLDS (1ull << 40)
 #define ARM_STANDARD (1ull << 41)
 #define ARM_COMPARED (1ull << 42)
+enum { ARM_BIG_SHIFT = 43 };
+#define ARM_BIG (1ull << ARM_BIG_SHIFT)
 #define ARM_CODE_MASK 0xfffffffeull
 
 #define OFF_R(n) ((u32)(offsetof(ArmState, r) + 8 * (n)))

@@ -21,7 +21,19 @@ static Val mask_of(Lift *l, Val v)
     return mul32(l, bits, k32(l, 0xff));
 }
 
-/* User code writes the flags and GE; the rest of the mask is passed over. */
+/* Data is big-endian from here on if the W is 1, little-endian if it is 0. */
+static void set_endian(Lift *l, Val e)
+{
+    needs_branch(l);
+    arm_own_fp(l);
+    put64(l, OFF(endian), zx32_64(l, e));
+    arm_sync_it(l);
+    u64 mode = arm_next(l) & ~(u64)(u32)l->next & ~ARM_BIG;
+    Val next = or64(l, code_at(l, l->next), k64(l, mode));
+    end_jumpi(l, or64(l, next, shl64(l, zx32_64(l, e), k64(l, ARM_BIG_SHIFT))));
+}
+
+/* User code writes the flags, GE and E; the rest of the mask is passed over. */
 static void write_apsr(Lift *l, u32 mask, Val v)
 {
     if (mask & 8) {
@@ -30,6 +42,8 @@ static void write_apsr(Lift *l, u32 mask, Val v)
     }
     if (mask & 4)
         put_state64(l, OFF(ge), zx32_64(l, mask_of(l, v)));
+    if (mask & 2)
+        set_endian(l, and32(l, shr32(l, v, k32(l, 9)), k32(l, 1)));
 }
 
 LIFT(msr_reg)
@@ -77,11 +91,14 @@ LIFT(isb)
 }
 SAME(t32_isb, isb)
 
-/* Data is little-endian here. */
 LIFT(setend)
 {
-    if (i->e)
+    if (in_it(l)) {
         undefined(l);
+        return;
+    }
+    put64(l, OFF(endian), k64(l, i->e));
+    l->mode = (l->mode & ~ARM_BIG) | (i->e ? ARM_BIG : 0);
 }
 SAME(t16_setend, setend)
 

@@ -490,22 +490,22 @@ LIFT(vldr)
 {
     Address a = fp_address(l, i);
     if (i->half)
-        put_state32(l, OFF_S(s_number(i->vd, i->D)), ld16(l, a.base, a.disp));
+        put_state32(l, OFF_S(s_number(i->vd, i->D)), arm_load(l, 1, a));
     else if (i->sz)
-        put_state64(l, OFF_D(d_number(i->vd, i->D)), ld64(l, a.base, a.disp));
+        put_state64(l, OFF_D(d_number(i->vd, i->D)), in_order(l, 3, ld64(l, a.base, a.disp)));
     else
-        put_state32(l, OFF_S(s_number(i->vd, i->D)), ld32(l, a.base, a.disp));
+        put_state32(l, OFF_S(s_number(i->vd, i->D)), arm_load(l, 2, a));
 }
 
 LIFT(vstr)
 {
     Address a = fp_address(l, i);
     if (i->half)
-        st16(l, a.base, a.disp, get32(l, OFF_S(s_number(i->vd, i->D))));
+        arm_store(l, 1, a, get32(l, OFF_S(s_number(i->vd, i->D))));
     else if (i->sz)
-        st64(l, a.base, a.disp, get64(l, OFF_D(d_number(i->vd, i->D))));
+        st64(l, a.base, a.disp, in_order(l, 3, get64(l, OFF_D(d_number(i->vd, i->D)))));
     else
-        st32(l, a.base, a.disp, get32(l, OFF_S(s_number(i->vd, i->D))));
+        arm_store(l, 2, a, get32(l, OFF_S(s_number(i->vd, i->D))));
 }
 
 
@@ -524,13 +524,13 @@ static void transfer(Lift *l, const Insn *i, bool loads, bool down, bool writes_
     Val base = i->rn == 15 ? code_at(l, pc_value(l)) : rx(l, i->rn);
     Address a = arm_address(l, base, down ? -bytes : 0);
     for (u32 k = 0; k < n; k++) {
-        i32 disp = a.disp + (i32)(k << (2 + i->sz));
+        Address at = {a.base, a.disp + (i32)(k << (2 + i->sz))};
         if (loads)
-            v[k] = i->sz ? ld64(l, a.base, disp) : ld32(l, a.base, disp);
+            v[k] = i->sz ? in_order(l, 3, ld64(l, at.base, at.disp)) : arm_load(l, 2, at);
         else if (i->sz)
-            st64(l, a.base, disp, get64(l, OFF_D(first + k)));
+            st64(l, at.base, at.disp, in_order(l, 3, get64(l, OFF_D(first + k))));
         else
-            st32(l, a.base, disp, get32(l, OFF_S(first + k)));
+            arm_store(l, 2, at, get32(l, OFF_S(first + k)));
     }
     if (writes_back)
         put_r(l, i->rn, add32(l, low_word(l, base), k32(l, (u32)(down ? -bytes : bytes))));

@@ -90,7 +90,7 @@ bool arm_push_frame(Task *t, const GuestSignal *s)
     }
     state->r[13] = at + start;
     state->r[14] = (u32)(s->action.flags & SA_RESTORER_ ? s->action.restorer : restorer);
-    state->it = 0;
+    state->it = state->endian = 0;
     t->pc = (u32)s->action.handler;
     return true;
 }

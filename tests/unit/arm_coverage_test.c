@@ -18,9 +18,9 @@ __attribute__((weak)) void cache_invalidate(u64 addr, u64 size)
 }
 
 /* Mnemonics, as far as they are given, that (some) encodings of are privileged, unpredictable here, or of a coprocessor that there
- * isn't; and big-endian data. */
+ * isn't. */
 static const char *const refused[] = {"msr",  "mrs",  "cps", "srs",  "rfe",  "smc",  "hvc",  "eret", "hlt", "udf", "mcr", "mrc",
-                                      "mcrr", "mrrc", "cdp", "ldc",  "stc",  "setend", "vmrs", "vmsr", "dcps", "subs\tpc", "trap", "fldm", "fstm",
+                                      "mcrr", "mrrc", "cdp", "ldc",  "stc",  "vmrs", "vmsr", "dcps", "subs\tpc", "trap", "fldm", "fstm",
                                       "ubfx", "sbfx", "esb",  "tsb",  "csdb", "dbg", "pssbb", "ssbb", "lsrs\tpc"};
 
 static bool is_refused(const char *text)

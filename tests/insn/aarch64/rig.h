@@ -6,26 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "../../../include/translate.h"
+#include "../host.h"
 #include "case.h"
-
-/* A repeatable stream of random numbers (splitmix64). */
-typedef struct Rng {
-    uint64_t state;
-} Rng;
-
-static inline uint64_t rng_next(Rng *r)
-{
-    uint64_t z = r->state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-static inline uint64_t rng_below(Rng *r, uint64_t n)
-{
-    return rng_next(r) % n;
-}
 
 /* Fills c->state for c's words: every register random, with a bias to values that instructions treat specially; base
  * registers of loads and stores point into scratch memory. */
@@ -37,10 +19,9 @@ bool case_excluded(const Case *c);
 
 /* Runs the program `oracle` on n cases under `qemu`. False with a message. */
 bool oracle_run(const char *qemu, const char *oracle, const Case *cases, Outcome *outcomes, size_t n);
-/* Runs cases through the lifter and a tier, in child processes: a crash of ours is that case's outcome, RIG_CRASH, and ends
+/* Runs cases through the lifter and a tier, in child processes: a crash of ours is that case's outcome, HOST_CRASH, and ends
  * nothing else. */
 void rig_run_all(Tier tier, const Case *cases, Outcome *outcomes, size_t n);
-enum { RIG_CRASH = -1 };
 /* Prints the IR of a case's first block. */
 void rig_print_ir(FILE *f, const Case *c);
 

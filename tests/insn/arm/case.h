@@ -19,7 +19,7 @@ enum {
 #define SCRATCH_ADDR 0x20000000u
 
 typedef struct State {
-    uint32_t r[15], pc, cpsr, fpscr; /* of cpsr: NZCVQ, GE, IT, T */
+    uint32_t r[15], pc, cpsr, fpscr; /* of cpsr: NZCVQ, GE, IT, E, T */
     uint64_t d[32];
 } State;
 
@@ -40,7 +40,7 @@ typedef struct Outcome {
     MemChange mem[MEM_CHANGES];
 } Outcome;
 
-#define CPSR_SEEN 0xfe0ffc20u
+#define CPSR_SEEN 0xfe0ffe20u
 
 /* BKPT, with varied bits for literal loads to see; in T32 two of 16 bits. */
 static inline uint32_t case_filler(uint32_t i, uint32_t thumb)

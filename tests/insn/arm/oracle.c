@@ -40,7 +40,7 @@ static void load(ucontext_t *uc, const Case *c)
     __builtin___clear_cache((char *)code, (char *)code + CODE_SIZE);
     memcpy(&uc->uc_mcontext.arm_r0, c->state.r, sizeof c->state.r);
     uc->uc_mcontext.arm_pc = CODE_PC;
-    uc->uc_mcontext.arm_cpsr = (uc->uc_mcontext.arm_cpsr & ~CPSR_SEEN & ~0x200u) | (c->state.cpsr & CPSR_SEEN & ~0x600fc00u & ~0x20u) |
+    uc->uc_mcontext.arm_cpsr = (uc->uc_mcontext.arm_cpsr & ~CPSR_SEEN) | (c->state.cpsr & CPSR_SEEN & ~0x600fc20u) |
                                (c->state.cpsr & 0xf0000u) | (c->thumb ? 0x20 : 0);
     vfp(uc)->fpscr = c->state.fpscr;
     memcpy(vfp(uc)->d, c->state.d, sizeof c->state.d);

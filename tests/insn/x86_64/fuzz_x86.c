@@ -15,9 +15,8 @@
 #include <xmmintrin.h>
 
 #include "../../../frontend/x86_64/x86.h"
-#include "../../../include/translate.h"
 #include "../../../lifter/dump.h"
-#include "../../../runtime/runtime.h"
+#include "../host.h"
 
 #define CODE 0x200000000ull
 #define SCRATCH 0x300000000ull
@@ -39,21 +38,16 @@ typedef struct Case {
     u8 scratch[SIZE];
 } Case;
 
-static Process process = {.lock = PTHREAD_MUTEX_INITIALIZER};
-__attribute__((weak)) Process *the_process = &process;
-static u64 seed = 1;
-
-static u64 next_random(void)
-{
-    u64 z = seed += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
+static Rng rng = {1};
 
 static u64 below(u64 n)
 {
-    return next_random() % n;
+    return rng_below(&rng, n);
+}
+
+static u64 next_random(void)
+{
+    return rng_next(&rng);
 }
 
 /* -- rows ---------------------------------------------------------------------------------------------------------------- */
@@ -409,97 +403,54 @@ static void run_native(void)
 
 /* -- our side -------------------------------------------------------------------------------------------------------------- */
 
-static Ir *ir;
-static Task *task;
-static Block *running;
-
-static void on_fault(int signo, siginfo_t *info, void *context)
-{
-    const ucontext_t *uc = context;
-    if (!task || !task->in_code) {
-        signal(signo, SIG_DFL);
-        return;
-    }
-    u64 rip = (u64)uc->uc_mcontext.gregs[REG_RIP], offset = running ? rip - (u64)running->code : 0;
-    bool inside = running && offset < running->code_size && running->tier == TIER_BASELINE;
-    for (u32 i = 0; inside && i < running->nmap && running->map[i].host <= offset; i++)
-        task->pc = running->pc + (u64)(i64)(i32)running->map[i].guest;
-    task->fault = (Fault){.signo = signo, .code = info->si_code, .addr = (u64)info->si_addr, .pc = task->pc};
-    task->exit = EXIT_FAULT;
-    code_leave(task, context, inside);
-}
-
-static __attribute__((preserve_none)) void interp_code(CODE_PARAMS)
-{
-    interp_run(t, (const Ir *)b);
-    [[clang::musttail]] return state_stub(CODE_ARGS);
-}
-
-static void step(Task *t, Tier tier)
-{
-    const void *code = (const void *)interp_code;
-    u64 b = (u64)ir;
-    char why[256] = "no room for code";
-    running = NULL;
-    if (tier != TIER_INTERP) {
-        Region region = {.guest = t->guest, .pc = t->pc, .blocks = &ir, .nblocks = 1, .exact = true, .opt = 1};
-        running = tier == TIER_BASELINE ? baseline_compile(t->guest, ir, -1) : orc_compile(&region, why, sizeof why);
-        if (!running) {
-            fprintf(stderr, "%s\n", why);
-            exit(1);
-        }
-        code = running->code;
-        b = 0;
-    }
-    t->in_code = true;
-    code_enter(t, code, b);
-    t->in_code = false;
-    if (t->exit == EXIT_LINK)
-        t->pc = t->exit_link->pc;
-}
-
 typedef struct Ours {
-    State out;
     int signo;
+    State out;
+    u8 scratch[SIZE];
 } Ours;
 
-static void run_ours(const Case *c, Tier tier, Ours *o)
+static void set_up(void)
 {
-    X86State *s = x86_state(task);
+    host_init(&guest_x86_64, false);
+    x86_default_cpu();
+}
+
+static u32 insns_left(const void *test, u64 pc)
+{
+    const Case *c = test;
+    for (u32 k = 0; k < c->ninsns; k++)
+        if ((pc & X86_CODE_MASK) == CODE + c->at[k])
+            return c->ninsns - k;
+    return 0;
+}
+
+static void run_ours(Tier tier, const void *test, void *outcome)
+{
+    const Case *c = test;
+    Ours *o = outcome;
+    Task *t = host_task();
+    X86State *s = x86_state(t);
     memset((void *)CODE, 0xcc, SIZE);
     memcpy((void *)CODE, c->code, c->size);
     memcpy((void *)SCRATCH, pristine, SIZE);
-    guest_x86_64.reset(task, CODE, 0);
+    guest_x86_64.reset(t, CODE, 0);
     memcpy(s->r, c->in.r, sizeof s->r);
     x86_set_rflags(s, c->in.flags);
     memcpy(s->xmm, c->in.fx + 160, sizeof s->xmm);
     memcpy(s->ymmh, c->in.ymmh, sizeof s->ymmh);
-    task->exit = EXIT_CONTINUE;
-    task->attention = task->stack_limit;
-    task->code_sp = task->stack_base;
     u32 mxcsr, kept = _mm_getcsr();
     memcpy(&mxcsr, c->in.fx + 24, 4);
     x86_load_x87(c->in.fx, true);
     _mm_setcsr(mxcsr);
-    for (u32 round = 0; round < 8; round++) {
-        u32 left = 0;
-        for (u32 k = 0; k < c->ninsns; k++)
-            if ((task->pc & X86_CODE_MASK) == CODE + c->at[k])
-                left = c->ninsns - k;
-        if (!left || !lift_block(&guest_x86_64, task->pc, left, ir))
-            break;
-        step(task, tier);
-        if (task->exit == EXIT_FAULT || task->exit == EXIT_UNDEF)
-            break;
-    }
-    x86_save_area(task, o->out.fx, true);
+    o->signo = host_run(tier, insns_left, c);
+    x86_save_area(t, o->out.fx, true);
     _mm_setcsr(kept);
     __asm__ volatile("fninit");
-    o->signo = task->exit == EXIT_FAULT ? task->fault.signo : task->exit == EXIT_UNDEF ? SIGILL : 0;
-    o->out.pc = (o->signo ? task->exit == EXIT_FAULT ? task->fault.pc : task->pc : task->pc) & X86_CODE_MASK;
+    o->out.pc = t->pc & X86_CODE_MASK;
     memcpy(o->out.r, s->r, sizeof s->r);
     o->out.flags = x86_rflags(s);
     memcpy(o->out.ymmh, s->ymmh, sizeof s->ymmh);
+    memcpy(o->scratch, (void *)SCRATCH, SIZE);
 }
 
 /* -- comparison ------------------------------------------------------------------------------------------------------------ */
@@ -563,10 +514,9 @@ static void compare(const Case *c, Ours *o, Tier tier)
         if (memcmp(c->out.fx + 32 + 16 * k, o->out.fx + 32 + 16 * k, 10))
             SAY("  st%u %04x%016lx, ours %04x%016lx\n", k, *(const u16 *)(c->out.fx + 40 + 16 * k), *(const u64 *)(c->out.fx + 32 + 16 * k),
                 *(const u16 *)(o->out.fx + 40 + 16 * k), *(const u64 *)(o->out.fx + 32 + 16 * k));
-    const u8 *memory = (const u8 *)SCRATCH;
     for (u32 k = 0; k < SIZE; k++)
-        if (memory[k] != c->scratch[k] && !nowhere) {
-            SAY("  memory at %d: %02x, ours %02x\n", (int)k - MIDDLE, c->scratch[k], memory[k]);
+        if (o->scratch[k] != c->scratch[k] && !nowhere) {
+            SAY("  memory at %d: %02x, ours %02x\n", (int)k - MIDDLE, c->scratch[k], o->scratch[k]);
             break;
         }
     runs_of[c->row]++;
@@ -580,35 +530,19 @@ static void compare(const Case *c, Ours *o, Tier tier)
     }
 }
 
-static void set_up(void)
+static void map_areas(void)
 {
-    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE};
-    struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
-    for (int k = 0; k < 2; k++)
-        if (mmap((void *)(k ? SCRATCH : CODE), SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED) {
-            perror("mapping the test area");
-            exit(1);
-        }
+    host_map(CODE, SIZE);
+    host_map(SCRATCH, SIZE);
     for (u32 k = 0; k < SIZE; k += 8) {
         u64 v = random_value();
         memcpy(pristine + k, &v, 8);
     }
-    for (size_t i = 0; i < LEN(signals); i++)
-        sigaction(signals[i], &sa, NULL);
-    the_process = &process;
-    ir = ir_new();
     cases = mmap(NULL, BATCH * sizeof *cases, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (!ir || cases == MAP_FAILED || !(task = aligned_alloc(64, (sizeof *task + 63) & ~(size_t)63)) || !arena_init()) {
+    if (cases == MAP_FAILED) {
         perror("setting up");
         exit(1);
     }
-    x86_default_cpu();
-}
-
-static void reset_code(void)
-{
-    arena_reset_begin();
-    arena_reset_end(true);
 }
 
 int main(int argc, char **argv)
@@ -620,24 +554,16 @@ int main(int argc, char **argv)
     while ((option = getopt(argc, argv, "n:s:t:r:m:")) != -1) {
         switch (option) {
         case 'n': n = strtoull(optarg, NULL, 0); break;
-        case 's': seed = strtoull(optarg, NULL, 0); break;
-        case 't': tier = !strcmp(optarg, "llvm") ? TIER_LLVM : !strcmp(optarg, "baseline") ? TIER_BASELINE : TIER_INTERP; break;
+        case 's': rng.state = strtoull(optarg, NULL, 0); break;
+        case 't': tier = host_tier(optarg); break;
         case 'r': name = optarg; break;
         case 'm': most_shown = (u32)atoi(optarg); break;
         default: return 2;
         }
     }
-    set_up();
-    static void *stack;
-    stack = aligned_alloc(CODE_STACK, CODE_STACK);
-    memset(task, 0, sizeof *task);
-    task->process = &process;
-    task->guest = &guest_x86_64;
-    process.guest = &guest_x86_64;
-    code_stack_init(task, stack);
-    task->jump_cache = calloc(JUMP_CACHE, sizeof(JumpEntry));
-    for (size_t k = 0; k < JUMP_CACHE; k++)
-        task->jump_cache[k] = (JumpEntry){jump_empty(k), (const void *)lookup_stub};
+    map_areas();
+    x86_default_cpu();
+    static Ours ours[BATCH];
     for (u64 done = 0; done < n; done += ncases) {
         ncases = n - done < BATCH ? (u32)(n - done) : BATCH;
         for (u32 k = 0; k < ncases; k++) {
@@ -648,13 +574,9 @@ int main(int argc, char **argv)
             make_case(&cases[k], only);
         }
         run_native();
-        for (u32 k = 0; k < ncases; k++) {
-            Ours o;
-            run_ours(&cases[k], tier, &o);
-            compare(&cases[k], &o, tier);
-            if (tier != TIER_INTERP && k % 64 == 63)
-                reset_code();
-        }
+        host_run_all(tier, ncases, set_up, run_ours, cases, sizeof *cases, ours, sizeof *ours);
+        for (u32 k = 0; k < ncases; k++)
+            compare(&cases[k], &ours[k], tier);
     }
     for (u32 k = 0; k < NROWS; k++)
         if (failed_of[k])
