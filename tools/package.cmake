@@ -91,4 +91,5 @@ dragoman binfmt remove >/dev/null 2>&1 || true
 file(CHMOD ${CMAKE_BINARY_DIR}/package/postinst ${CMAKE_BINARY_DIR}/package/prerm PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE
      GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_BINARY_DIR}/package/postinst ${CMAKE_BINARY_DIR}/package/prerm)
+set(CPACK_POST_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/tools/deb_size.cmake)
 include(CPack)
