@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -112,33 +111,26 @@ void tracer_after_fork(Process *p)
     l->tracees = NULL;
 }
 
-static void proc_dir_of(i32 tid, ProcDir *dir)
-{
-    snprintf(dir->path, sizeof dir->path, "/proc/%d", tid);
-    dir->own = false;
-}
-
-/* Does it run this program? */
+/* Does it run this program, this build of it? Its headers tell, also where there is no /proc. */
 static bool is_translator(i32 tid)
 {
-    char name[48];
-    struct stat ours, theirs;
-    snprintf(name, sizeof name, "/proc/%d/exe", tid);
-    return stat("/proc/self/exe", &ours) == 0 && stat(name, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
-           ours.st_ino == theirs.st_ino;
+    enum { BYTES = 512 };
+    extern const u8 __ehdr_start[];
+    u8 theirs[BYTES];
+    return peek(tid, (u64)__ehdr_start, theirs, BYTES) && memcmp(theirs, __ehdr_start, BYTES) == 0;
 }
 
 /* Where the Task of a thread is, and which Process is its own; 0 if there is none, or not yet. */
 static u64 find_task(const Task *t, i32 tid, Process *p)
 {
-    ProcDir dir;
+    char dir[32];
     u64 at, next;
     i32 inner, its;
     if (!is_translator(tid) || !peek(tid, (u64)&the_process, &at, sizeof at) || !at || !peek(tid, at, p, sizeof *p) ||
         p->abi != t->abi)
         return 0;
-    proc_dir_of(tid, &dir);
-    inner = proc_inner_tid(dir.path, tid);
+    snprintf(dir, sizeof dir, "/proc/%d", tid);
+    inner = proc_inner_tid(dir, tid);
     next = (u64)p->tasks;
     for (size_t n = 0; next && n < MOST_TASKS; n++) {
         u64 task = next;
@@ -429,21 +421,35 @@ static i64 peek_word(const Task *t, const Tracee *r, u64 addr, u64 data)
     return !peek(r->tid, addr, &value, word) ? -EIO : mem_write(data, &value, word) ? -EFAULT : 0;
 }
 
-/* Whatever its protection; it may be code. */
+/* Another process's translator does as if one of its own threads had told it that code may have been written. */
+static void tell_written(i32 tid)
+{
+    const bool overwritten = true;
+    const u64 attention = ATTENTION;
+    u64 process, task;
+    if (!peek(tid, (u64)&the_process, &process, sizeof process) ||
+        !poke(tid, process + offsetof(Process, overwritten), &overwritten, sizeof overwritten) ||
+        !peek(tid, process + offsetof(Process, tasks), &task, sizeof task))
+        return;
+    for (size_t n = 0; task && n < MOST_TASKS; n++)
+        if (!poke(tid, task + offsetof(Task, attention), &attention, sizeof attention) ||
+            !peek(tid, task + offsetof(Task, next_task), &task, sizeof task))
+            return;
+}
+
+/* Whatever its protection; it may be code. The kernel's word is of eight bytes. */
 static i64 poke_word(const Task *t, const Tracee *r, u64 addr, u64 data)
 {
-    u64 word = t->guest->elf_class == ELFCLASS64 ? 8 : 4;
-    char name[PATH_MAX + 16];
-    ProcDir dir;
-    proc_dir_of(r->tid, &dir);
-    snprintf(name, sizeof name, "%s/mem", dir.path);
-    int fd = open(name, O_RDWR | O_CLOEXEC);
-    bool ok = fd >= 0 && pwrite(fd, &data, word, (off_t)addr) == (ssize_t)word;
-    if (fd >= 0)
-        close(fd);
-    if (ok)
-        proc_written(t, &dir);
-    return ok ? 0 : -EIO;
+    u64 word = t->guest->elf_class == ELFCLASS64 ? 8 : 4, all = data, at = addr;
+    if (word < sizeof all && addr % sizeof all <= sizeof all - word) /* a word that may be a mapping's last */
+        at -= addr % sizeof all;
+    if (word < sizeof all && !peek(r->tid, at, &all, sizeof all))
+        return -EIO;
+    memcpy((u8 *)&all + (addr - at), &data, word);
+    i64 error = host_ptrace(PTRACE_POKEDATA, r->tid, at, all);
+    if (!error && is_translator(r->tid))
+        tell_written(r->tid);
+    return error;
 }
 
 /* -- what a stop is for -------------------------------------------------------------------------------------------- */
