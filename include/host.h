@@ -68,7 +68,17 @@ Code state_stub;      /* the same, and Task.state has the pinned registers */
  * address. */
 int code_call_text(char *text, size_t size, const char *link, bool indirect);
 #define HOST_SYMBOL "host_"
+#define CODE_TRAP_TEXT "hlt\n" /* a SIGSEGV: no other signal is sure to come */
 #define CODE_RETURN_TEXT "ret\n"
+/* Of a region: an access that may fault, as the text of LLVM's inline assembly. In it $0 is the value and $1 the memory
+ * of a load, the other way round of a store. */
+typedef struct AccessText {
+    const char *text, *constraint; /* the value's constraint */
+    char class;                    /* of what is in the register: w 32 bits, x 64 bits, s float, d double, q a vector */
+    bool stores;
+} AccessText;
+/* The IR op's (ld8 to st128); NULL for others. */
+const AccessText *code_access_text(u16 op);
 Code return_miss;     /* a = target of a return to a caller that has popped its frame and doesn't go on there */
 /* Not Code: called with the function in rax, which gets the Task and Task.rare_arg, and has its result there. All registers keep
  * what they have; rax gets Task.rare_rax. */

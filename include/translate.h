@@ -42,6 +42,41 @@ typedef struct PcMap {
     u32 guest; /* bytes from Block.pc (as i32: regions may reach back) */
 } PcMap;
 
+/* Where a region has a piece of the guest's state when an access faults. */
+typedef enum PlaceKind {
+    PLACE_REGISTER, /* the host's, by its number in DWARF */
+    PLACE_STACK,    /* `at` bytes from what that register has */
+    PLACE_CONSTANT, /* it is `at`, sign-extended */
+} PlaceKind;
+typedef struct FaultPlace {
+    u16 offset;            /* from Task.state */
+    u8 size : 5, kind : 3; /* bytes; PlaceKind */
+    u8 reg;
+    i32 at;
+} FaultPlace;
+
+/* An access of a region's that may fault. The handler has the thread go on at `way`, which changes nothing that counts
+ * and ends in a trap: there the places hold. All offsets are from the unit's code. What a place says is overruled by
+ * later ones, up to `end`: a site's own are those that differ from the site's before it, from `first` on. */
+typedef struct FaultSite {
+    u32 access, way, trap;
+    i32 pc; /* from the unit's */
+    u32 first, end;
+} FaultSite;
+
+typedef struct FaultMap {
+    const u8 *code; /* the unit's */
+    u64 pc;
+    u32 nsites;
+    const FaultSite *sites;
+    const FaultPlace *places;
+} FaultMap;
+
+/* Whether a place can be in the host's register of this number. */
+bool code_can_hold(u32 dwarf);
+/* Brings state to the Task from where the ucontext_t's registers and stack have it. */
+void code_recover(Task *t, const void *ucontext, const FaultPlace *places, u32 n);
+
 /* One translated unit: a baseline block, or an LLVM region entered at pc. In the arena. */
 struct Block {
     u8 tier;              /* Tier */
@@ -55,7 +90,8 @@ struct Block {
     const void *code;     /* host entry; NULL for the interpreter */
     u32 code_size;
     u32 nmap;
-    PcMap *map;           /* baseline: one per instruction, behind the links. LLVM regions: none unless exact */
+    PcMap *map;           /* baseline: one per instruction, behind the links */
+    FaultMap *faults;     /* LLVM: of all the region's accesses, if it is exact and has any */
     u64 pc;               /* guest pc it is entered at */
     u64 low, end;         /* guest addresses [low, end) it was made from (for regions: the hull); low is pc unless set */
     u32 insns;

@@ -49,6 +49,9 @@ typedef struct Unit {
     UnitLink *links;
     UnitEntry *entries; /* the first one's pc is the unit's, but under TIER_BASELINE there is no other */
     UnitRange *ranges;
+    FaultSite *sites; /* of exact regions */
+    FaultPlace *places;
+    u32 nsites, nplaces;
     u32 code_size, nrelocs, nmap, nlinks, nentries, nranges;
     u32 insns;
     u8 tier;       /* as in Block */
@@ -72,7 +75,7 @@ Block *unit_place(const Guest *guest, const Unit *u, u64 pc, u32 limit);
 /* What a code generator writes a unit into; zeroed: empty. Its memory is used again for the next one. */
 typedef struct UnitBuffer {
     Unit unit;
-    u32 code_room, reloc_room, map_room, link_room, entry_room, range_room;
+    u32 code_room, reloc_room, map_room, link_room, entry_room, range_room, site_room, place_room;
 } UnitBuffer;
 /* Empties it. */
 void unit_buffer_begin(UnitBuffer *b);
@@ -82,6 +85,8 @@ bool unit_add_reloc(UnitBuffer *b, RelocKind kind, u32 at);
 bool unit_add_link(UnitBuffer *b, i64 to, bool back, bool forward);
 bool unit_add_entry(UnitBuffer *b, i64 pc, u32 code);
 bool unit_add_range(UnitBuffer *b, i64 at, u32 size);
+bool unit_add_site(UnitBuffer *b, FaultSite site);
+bool unit_add_place(UnitBuffer *b, FaultPlace place);
 /* An array with room for at least n elements of this size, in the place of the old one, which stays if the result is
  * NULL: there is no memory. */
 void *unit_room(void *array, u32 *room, u64 n, size_t size);

@@ -13,7 +13,7 @@
  *
  * Edges that close a cycle check Task.attention and carry a single-thread fence: without it a plain load is hoisted out
  * of a spin loop, which then never ends. */
-#include "llvm.h"
+#include "llvm_access.h"
 
 #include <assert.h>
 #include <llvm-c/Analysis.h>
@@ -133,7 +133,7 @@ static u32 piece(Gen *g, const Component *c, u32 i, LLVMTypeRef *type)
     return c->lane == 32 ? offset32[i] : offset64[i];
 }
 
-static u32 pieces(const Component *c)
+u32 llvm_pieces(const Component *c)
 {
     return c->lane == 32 ? 3 : c->lane == 64 ? 2 : 1;
 }
@@ -151,7 +151,7 @@ static void new_slots(Gen *g, Component *c)
 {
     char name[32];
     component_name(g, c, name, sizeof name);
-    for (u32 i = 0; i < pieces(c); i++) {
+    for (u32 i = 0; i < llvm_pieces(c); i++) {
         LLVMTypeRef type = component_type(g, c);
         if (c->lane)
             piece(g, c, i, &type);
@@ -177,13 +177,21 @@ static u32 piece_bits(const Component *c, u32 i)
     return c->lane == 64 || i == 2 ? 64 : 32;
 }
 
+LLVMValueRef llvm_read_piece(Gen *g, const Component *c, u32 i, u32 *offset, u32 *bytes)
+{
+    LLVMTypeRef type = component_type(g, c);
+    *offset = c->lane ? piece(g, c, i, &type) : 0;
+    *bytes = c->lane ? piece_bits(c, i) / 8 : c->bytes;
+    return LLVMBuildLoad2(g->b, type, c->slot[i], "");
+}
+
 /* A component's variable as one value. */
 static LLVMValueRef read_slot(Gen *g, const Component *c)
 {
     if (!c->lane)
         return LLVMBuildLoad2(g->b, component_type(g, c), c->slot[0], "");
     LLVMValueRef v = LLVMConstNull(g->q);
-    for (u32 i = pieces(c); i-- > 0;) {
+    for (u32 i = llvm_pieces(c); i-- > 0;) {
         LLVMTypeRef type;
         u32 offset = piece(g, c, i, &type), bits = piece_bits(c, i);
         v = give_lane(g, v, LLVMBuildLoad2(g->b, type, c->slot[i], ""), bits, offset * 8 / bits);
@@ -195,7 +203,7 @@ static void write_slot(Gen *g, const Component *c, LLVMValueRef v)
 {
     if (!c->lane)
         LLVMBuildStore(g->b, v, c->slot[0]);
-    for (u32 i = 0; i < pieces(c) && c->lane; i++) {
+    for (u32 i = 0; i < llvm_pieces(c) && c->lane; i++) {
         LLVMTypeRef type;
         u32 offset = piece(g, c, i, &type), bits = piece_bits(c, i);
         LLVMBuildStore(g->b, take_lane(g, v, type, bits, offset * 8 / bits), c->slot[i]);
@@ -295,7 +303,18 @@ static LLVMValueRef guest_pointer(Gen *g, LLVMValueRef address, i64 disp)
     return p;
 }
 
-/* Under `exact`, the host fault handler sees the state as it is before this access: nothing may move across. */
+static LLVMValueRef zext(Gen *g, LLVMValueRef v, LLVMTypeRef type)
+{
+    return LLVMTypeOf(v) == type ? v : LLVMBuildZExt(g->b, v, type, "");
+}
+
+static LLVMValueRef trunc_to(Gen *g, LLVMValueRef v, LLVMTypeRef type)
+{
+    return LLVMTypeOf(v) == type ? v : LLVMBuildTrunc(g->b, v, type, "");
+}
+
+/* Under `exact`, the host fault handler sees the state as it is before this access, of which there is no map: nothing
+ * may move across. */
 static void before_access(Gen *g)
 {
     if (!g->region->exact)
@@ -306,20 +325,18 @@ static void before_access(Gen *g)
 
 static LLVMValueRef load(Gen *g, LLVMTypeRef type, const Op *op)
 {
-    before_access(g);
     LLVMValueRef v = LLVMBuildLoad2(g->b, type, guest_pointer(g, g->val[op->arg[0]], op->imm), "");
     LLVMSetAlignment(v, 1);
     /* A load whose value nobody wants is a probe: its fault is what it is for. */
-    LLVMSetVolatile(v, g->region->exact || g->region->guest->ordered || !op->uses);
+    LLVMSetVolatile(v, g->region->guest->ordered || !op->uses);
     return v;
 }
 
 static void store(Gen *g, LLVMValueRef v, const Op *op)
 {
-    before_access(g);
     LLVMValueRef s = LLVMBuildStore(g->b, v, guest_pointer(g, g->val[op->arg[0]], op->imm));
     LLVMSetAlignment(s, 1);
-    LLVMSetVolatile(s, g->region->exact || g->region->guest->ordered);
+    LLVMSetVolatile(s, g->region->guest->ordered);
 }
 
 /* The type that a lane travels in between memory and a vector register: a floating-point one keeps it there. */
@@ -328,6 +345,45 @@ static LLVMTypeRef lane_type(Gen *g, u32 bits)
     if (bits == 64)
         return LLVMDoubleTypeInContext(g->ctx);
     return bits == 32 ? LLVMFloatTypeInContext(g->ctx) : LLVMIntTypeInContext(g->ctx, bits);
+}
+
+/* The width of the lane of a vector register that a load or store is about, 0 for others. */
+static u32 lane_of(u16 code)
+{
+    switch (code) {
+    case IR_ld8q:
+    case IR_st8q:
+        return 8;
+    case IR_ld16q:
+    case IR_st16q:
+        return 16;
+    case IR_ld32q:
+    case IR_st32q:
+        return 32;
+    case IR_ld64q:
+    case IR_st64q:
+        return 64;
+    default:
+        return 0;
+    }
+}
+
+/* A load or store whose fault finds the state by a map. */
+static LLVMValueRef mapped_access(Gen *g, const Op *op, u32 lane)
+{
+    LLVMValueRef p = guest_pointer(g, g->val[op->arg[0]], op->imm);
+    LLVMTypeRef type = lane ? lane_type(g, lane) : NULL;
+    if (ir_ops[op->code].fx & FX_WRITE) {
+        LLVMValueRef v = g->val[op->arg[1]];
+        if (lane)
+            v = take_lane(g, v, type, lane, 0);
+        llvm_access(g, op->code, p, lane && lane < 32 ? zext(g, v, g->i32) : v);
+        return NULL;
+    }
+    LLVMValueRef v = llvm_access(g, op->code, p, NULL);
+    if (!lane)
+        return v;
+    return give_lane(g, LLVMConstNull(g->q), lane < 32 ? trunc_to(g, v, type) : v, lane, 0);
 }
 
 /* A load of `bits` bits into the lowest lane of an otherwise zero vector. */
@@ -344,16 +400,6 @@ static void store_lane(Gen *g, u32 bits, const Op *op)
     LLVMTypeRef vec = LLVMVectorType(lane_type(g, bits), 128 / bits);
     LLVMValueRef v = LLVMBuildBitCast(g->b, g->val[op->arg[1]], vec, "");
     store(g, LLVMBuildExtractElement(g->b, v, const32(g, 0), ""), op);
-}
-
-static LLVMValueRef zext(Gen *g, LLVMValueRef v, LLVMTypeRef type)
-{
-    return LLVMTypeOf(v) == type ? v : LLVMBuildZExt(g->b, v, type, "");
-}
-
-static LLVMValueRef trunc_to(Gen *g, LLVMValueRef v, LLVMTypeRef type)
-{
-    return LLVMTypeOf(v) == type ? v : LLVMBuildTrunc(g->b, v, type, "");
 }
 
 static LLVMValueRef compare_swap(Gen *g, LLVMTypeRef type, const Op *op)
@@ -734,6 +780,8 @@ static void put_state(Gen *g, const Op *op)
 static LLVMValueRef build_op(Gen *g, Val v, const Op *op)
 {
     LLVMValueRef b = ir_ops[op->code].nargs > 1 ? g->val[op->arg[1]] : NULL;
+    if (g->region->exact && llvm_access_maps(op->code))
+        return mapped_access(g, op, lane_of(op->code));
     switch (op->code) {
     case IR_nop:
         return NULL;
@@ -880,7 +928,7 @@ static LLVMValueRef build_op(Gen *g, Val v, const Op *op)
 static u32 copies(const Gen *g, u32 n)
 {
     const Ir *ir = g->region->blocks[n];
-    if (ir->ops[ir->count - 1].code != IR_branch || !flow_keeps_state(g, n, ir->pc) || g->region->exact)
+    if (ir->ops[ir->count - 1].code != IR_branch || !flow_keeps_state(g, n, ir->pc))
         return 1;
     for (u32 k = 0; k < g->edges[n].n; k++)
         if (g->edges[n].target[k] == ir->pc)
@@ -953,7 +1001,6 @@ static void new_function(Gen *g)
     LLVMSetValueName2(g->task, "task", 4);
     LLVMSetFunctionCallConv(g->fn, CC_PRESERVE_NONE);
     add_attribute(g, LLVMAttributeFunctionIndex, "nounwind", 0);
-    add_attribute(g, LLVMAttributeFunctionIndex, "strictfp", 0);
     add_attribute(g, LLVMAttributeFunctionIndex, "null_pointer_is_valid", 0);
     add_attribute(g, CODE_TASK + 1, "noalias", 0);
     add_attribute(g, CODE_TASK + 1, "align", 16);
@@ -1128,6 +1175,7 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     }
     LLVMDisposeMessage(message);
 #endif
+    llvm_access_end(&g);
     LLVMDisposeBuilder(g.b);
     free(g.live_in);
     free(g.dirty_in);

@@ -131,6 +131,7 @@ typedef struct Gen {
     int kind;                    /* FlagKind in the state now, -1 unknown */
     u64 pc;                      /* of the current guest instruction */
     bool fp_unsure;              /* a helper has been called, which may have set FP_FLUSH */
+    LLVMModuleRef access[32];    /* llvm_access.c: by op, from ld8 on; NULL where there was none of that kind */
     OpenResult open[16];
     OpenPut open_puts[16];
     u32 nopen, nopen_puts;
@@ -185,9 +186,15 @@ void llvm_open_moved(Gen *g, Val v, const Op *op);
 void llvm_open_put(Gen *g, u32 component, Val v);
 /* Looks at all open results; at least if the op, which comes next, must not find any. */
 void llvm_open_settle(Gen *g);
+/* On a way that nothing comes back from; elsewhere they stay open. */
+void llvm_open_settle_aside(Gen *g);
 void llvm_open_before(Gen *g, const Op *op);
 /* llvm.c: v becomes the value of a component's variable. */
 void llvm_write_component(Gen *g, u32 component, LLVMValueRef v);
+
+/* The pieces of a component that are values of their own, and one of them: where it is in the component, its bytes. */
+u32 llvm_pieces(const Component *c);
+LLVMValueRef llvm_read_piece(Gen *g, const Component *c, u32 i, u32 *offset, u32 *bytes);
 
 /* The address of something of the translator's. */
 LLVMValueRef llvm_address(Gen *g, const void *p);

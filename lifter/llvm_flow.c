@@ -1,7 +1,7 @@
 /* What a region's function is built by: which pieces of guest state are variables, where loops are and what they touch,
  * what of the state may be read after an edge (backward) and differ from the Task's before it (forward), which links
  * there are. */
-#include "llvm.h"
+#include "llvm_access.h"
 #include "orc.h"
 
 #include <assert.h>
@@ -40,10 +40,16 @@ int flow_component(const Gen *g, const Op *op)
     return flow_state_bytes(op->code) ? g->comp_of[op->imm / 4] : -1;
 }
 
-/* An op before which all of the state is stored: helpers see it, and under `exact` so does whoever handles a fault. */
+/* An op whose fault, under `exact`, must find all of the state. */
+static bool faults(const Gen *g, u16 code)
+{
+    return g->region->exact && ir_ops[code].fx & (FX_READ | FX_WRITE) && code != IR_fence;
+}
+
+/* An op before which all of the state is stored: helpers see it. */
 static bool flushes(const Gen *g, u16 code)
 {
-    return code == IR_helper || (g->region->exact && ir_ops[code].fx & (FX_READ | FX_WRITE) && code != IR_fence);
+    return code == IR_helper || (faults(g, code) && !llvm_access_maps(code));
 }
 
 int flow_block_at(const Region *r, u64 pc)
@@ -314,7 +320,7 @@ static void uses_and_kills(const Gen *g, const Ir *ir, Set *uses, Set *kills)
     for (u32 n = 0; n < ir->count; n++) {
         const Op *op = &ir->ops[n];
         int c = flow_component(g, op);
-        if (flushes(g, op->code) || ir_ops[op->code].fx & FX_RAISE) {
+        if (flushes(g, op->code) || faults(g, op->code) || ir_ops[op->code].fx & FX_RAISE) {
             for (u32 k = 0; k < g->ncomps; k++)
                 if (!set_has(kills, k))
                     set_add(uses, k);

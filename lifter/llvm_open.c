@@ -9,7 +9,11 @@
  * into the state is repeated afterwards. */
 #include <assert.h>
 
+#include "llvm_access.h"
 #include "llvm_fp.h"
+
+/* Results that may stay open at an access, on whose way out they are settled (llvm_access.c). */
+enum { OPEN_AT_ACCESS = 4 };
 
 static bool is_sign_or_move(u16 code)
 {
@@ -100,7 +104,8 @@ void llvm_open_before(Gen *g, const Op *op)
     if (!g->nopen)
         return;
     if (fx & (FX_END | FX_RAISE) || g->nopen == LEN(g->open) || g->nopen_puts == LEN(g->open_puts) ||
-        (g->region->exact && fx & (FX_READ | FX_WRITE)) || reads_put(g, op) || reads_open(g, op))
+        (g->region->exact && fx & (FX_READ | FX_WRITE) && (!llvm_access_maps(op->code) || g->nopen > OPEN_AT_ACCESS)) ||
+        reads_put(g, op) || reads_open(g, op))
         llvm_open_settle(g);
 }
 
@@ -246,4 +251,18 @@ void llvm_open_settle(Gen *g)
     for (u32 i = 0; i < g->nopen_puts; i++)
         llvm_write_component(g, g->open_puts[i].component, g->val[g->open_puts[i].v]);
     g->nopen_puts = 0;
+}
+
+void llvm_open_settle_aside(Gen *g)
+{
+    u32 n = g->nopen, nputs = g->nopen_puts;
+    LLVMValueRef val[LEN(g->open)];
+    for (u32 i = 0; i < n; i++)
+        val[i] = g->val[g->open[i].v];
+    if (n)
+        llvm_open_settle(g);
+    for (u32 i = 0; i < n; i++)
+        g->val[g->open[i].v] = val[i];
+    g->nopen = n;
+    g->nopen_puts = nputs;
 }

@@ -23,7 +23,7 @@
 #include "../include/unit.h"
 #include "dump.h"
 #include "host.h"
-#include "llvm.h"
+#include "llvm_access.h"
 #include "llvm_init.h"
 #include "orc.h"
 
@@ -305,6 +305,7 @@ typedef struct Object {
     Elf64_Shdr text;
     size_t text_index;
     Elf_Data *relocs; /* of the text; NULL: none */
+    Elf_Data *accesses, *maps; /* NULL: none */
     Elf_Data *symbols;
     size_t strings; /* section of their names */
 } Object;
@@ -328,6 +329,10 @@ static bool read_object(Object *o, const void *bytes, size_t size)
             o->text = *h;
             o->text_index = elf_ndxscn(s);
         }
+        if (h && !strcmp(section_name(o, h), ACCESS_SECTION))
+            o->accesses = elf_getdata(s, NULL);
+        if (h && !strcmp(section_name(o, h), ".llvm_stackmaps"))
+            o->maps = elf_getdata(s, NULL);
         if (h && h->sh_type == SHT_SYMTAB) {
             o->symbols = elf_getdata(s, NULL);
             o->strings = h->sh_link;
@@ -391,6 +396,18 @@ static bool take_entries(const Object *o, const Region *r, u32 text, UnitBuffer 
     return found == llvm_entries(r);
 }
 
+/* Where the function is in the text. */
+static u32 function_at(const Object *o)
+{
+    const char *name;
+    for (size_t i = 0; i < o->symbols->d_size / sizeof(Elf64_Sym); i++) {
+        const Elf64_Sym *s = symbol_of(o, i, &name);
+        if (s->st_shndx == o->text_index && !strcmp(name, REGION_SYMBOL))
+            return (u32)s->st_value;
+    }
+    return 0;
+}
+
 static bool take_ranges(const Region *r, UnitBuffer *out)
 {
     u64 from = code_address(r->guest, r->pc);
@@ -400,6 +417,174 @@ static bool take_ranges(const Region *r, UnitBuffer *out)
         ok = unit_add_range(out, (i64)(code_address(r->guest, ir->pc) - from), (u32)(ir->end - ir->pc));
         out->unit.insns += ir->insns;
     }
+    return ok;
+}
+
+/* -- where the state is when an access faults ------------------------------------------------------------------------
+ */
+
+/* LLVM's stack maps (docs/StackMaps, version 3): a header, functions, constants of 64 bits, a record for each map. */
+typedef struct MapHeader {
+    u8 version, zero[3];
+    u32 functions, constants, records;
+} MapHeader;
+typedef struct MapFunction {
+    u64 address, stack, records;
+} MapFunction;
+typedef struct MapRecord {
+    u64 id;
+    u32 at; /* from the function's begin */
+    u16 zero, locations;
+} MapRecord;
+typedef struct MapLocation {
+    u8 kind, zero; /* LOCATION_ */
+    u16 size, reg, zero2;
+    i32 offset;
+} MapLocation;
+enum { LOCATION_REGISTER = 1, LOCATION_STACK = 3, LOCATION_CONSTANT, LOCATION_LARGE };
+
+/* What an access has put into ACCESS_SECTION; from the function's begin. */
+typedef struct AccessAt {
+    u32 access, way, site;
+} AccessAt;
+
+/* The state's maps, as they are read. */
+typedef struct Maps {
+    const u8 *bytes;
+    size_t size;
+    const u64 *constants;
+    u32 nconstants, nrecords;
+    size_t first; /* record's offset */
+} Maps;
+
+static bool open_maps(Maps *m, const Elf_Data *data)
+{
+    const MapHeader *h = data->d_buf;
+    if (data->d_size < sizeof *h || h->version != 3)
+        return false;
+    *m = (Maps){.bytes = data->d_buf, .size = data->d_size, .nconstants = h->constants, .nrecords = h->records};
+    size_t at = sizeof *h + h->functions * sizeof(MapFunction);
+    m->constants = (const u64 *)(m->bytes + at);
+    m->first = at + h->constants * sizeof(u64);
+    return m->first <= m->size;
+}
+
+/* The map that a way ends in: the next one in the code. */
+static const MapRecord *map_behind(const Maps *m, u32 way, u64 id)
+{
+    const MapRecord *best = NULL;
+    size_t at = m->first;
+    for (u32 i = 0; i < m->nrecords && at + sizeof(MapRecord) <= m->size; i++) {
+        const MapRecord *r = (const MapRecord *)(m->bytes + at);
+        if (r->at >= way && (!best || r->at < best->at))
+            best = r;
+        size_t locations =
+            (sizeof *r + r->locations * sizeof(MapLocation) + 7) & ~7ull; /* then what is live: nothing */
+        at += (locations + 2 * sizeof(u16) + 7) & ~7ull;
+    }
+    return best && best->id == id ? best : NULL;
+}
+
+/* One piece of state, of which LLVM says where it is; a constant of more bits than a place has room for becomes two. */
+static bool take_place(const Maps *m, const MapLocation *l, FaultPlace p, UnitBuffer *out)
+{
+    p.reg = (u8)l->reg;
+    p.at = l->offset;
+    switch (l->kind) {
+    case LOCATION_REGISTER:
+        p.kind = PLACE_REGISTER;
+        return code_can_hold(l->reg) && unit_add_place(out, p);
+    case LOCATION_STACK:
+        p.kind = PLACE_STACK;
+        return code_can_hold(l->reg) && unit_add_place(out, p);
+    case LOCATION_CONSTANT:
+        p.kind = PLACE_CONSTANT;
+        return unit_add_place(out, p);
+    case LOCATION_LARGE:
+        if ((u32)l->offset >= m->nconstants)
+            return false;
+        p.kind = PLACE_CONSTANT;
+        p.size = 4;
+        for (u32 half = 0; half < 2; half++, p.offset += 4) {
+            p.at = (i32)(m->constants[l->offset] >> 32 * half);
+            if (!unit_add_place(out, p))
+                return false;
+        }
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool same_place(const FaultPlace *a, const FaultPlace *b)
+{
+    return a->offset == b->offset && a->size == b->size && a->kind == b->kind && a->reg == b->reg && a->at == b->at;
+}
+
+/* Drops of the site's places, which are the last ones, those that the site's before it say, if it can be read behind
+ * them: if they say nothing that doesn't hold any more. */
+static void share_places(Unit *u, FaultSite *site, const FaultSite *before)
+{
+    if (!before)
+        return;
+    for (u32 i = before->first; i < before->end; i++) { /* each piece that it was about is one of these */
+        u32 k = site->first;
+        while (k < site->end && u->places[k].offset != u->places[i].offset)
+            k++;
+        if (k == site->end)
+            return;
+    }
+    u32 kept = site->first;
+    for (u32 k = site->first; k < site->end; k++) {
+        u32 i = before->end; /* the newest that it says of the piece */
+        while (i > before->first && u->places[i - 1].offset != u->places[k].offset)
+            i--;
+        if (i == before->first || !same_place(&u->places[i - 1], &u->places[k]))
+            u->places[kept++] = u->places[k];
+    }
+    site->first = before->first;
+    site->end = u->nplaces = kept;
+}
+
+static bool take_site(const Maps *m, const AccessAt *a, const Unit *asked, u32 function, UnitBuffer *out)
+{
+    const MapRecord *r = map_behind(m, a->way, a->site);
+    if (!r || a->site >= asked->nsites)
+        return false;
+    const FaultSite *wanted = &asked->sites[a->site];
+    if (r->locations != wanted->end - wanted->first)
+        return false;
+    Unit *u = &out->unit;
+    FaultSite site = {.access = function + a->access,
+                      .way = function + a->way,
+                      .trap = function + r->at,
+                      .pc = wanted->pc,
+                      .first = u->nplaces};
+    for (u32 i = 0; i < r->locations; i++)
+        if (!take_place(m, (const MapLocation *)(r + 1) + i, asked->places[wanted->first + i], out))
+            return false;
+    site.end = u->nplaces;
+    share_places(u, &site, u->nsites ? &u->sites[u->nsites - 1] : NULL);
+    return unit_add_site(out, site);
+}
+
+/* llvm_build has left the sites with what they are about; where that is takes their place. `function` is where the
+ * function is in the unit. */
+static bool take_sites(const Object *o, u32 function, UnitBuffer *out)
+{
+    Maps maps;
+    if (!out->unit.nsites)
+        return true;
+    if (!o->accesses || !o->maps || !open_maps(&maps, o->maps))
+        return !o->accesses; /* LLVM has found that none is ever reached */
+    UnitBuffer asked = {.unit = {.sites = out->unit.sites, .places = out->unit.places, .nsites = out->unit.nsites}};
+    out->unit.sites = NULL;
+    out->unit.places = NULL;
+    out->unit.nsites = out->unit.nplaces = 0;
+    bool ok = true;
+    for (size_t i = 0; ok && i < o->accesses->d_size / sizeof(AccessAt); i++)
+        ok = take_site(&maps, &((const AccessAt *)o->accesses->d_buf)[i], &asked.unit, function, out);
+    unit_buffer_free(&asked);
     return ok;
 }
 
@@ -421,7 +606,7 @@ static bool take_unit(const Orc *orc, const Region *r, const void *bytes, size_t
         u->code = memcpy(code, low, u->code_size);
         for (size_t i = 0; ok && o.relocs && i < o.relocs->d_size / sizeof(Elf64_Rela); i++)
             ok = take_reloc(&o, &((const Elf64_Rela *)o.relocs->d_buf)[i], text, out);
-        ok = ok && take_entries(&o, r, text, out) && take_ranges(r, out);
+        ok = ok && take_entries(&o, r, text, out) && take_ranges(r, out) && take_sites(&o, text + function_at(&o), out);
     }
     elf_end(o.elf);
     return ok && code;

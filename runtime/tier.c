@@ -42,7 +42,8 @@ enum : u32 {
     NS_PER_INSN = 200000,  /* LLVM's CPU time for an instruction, about, */
     INSNS_PER_REGION = 10, /* and what a region costs beside */
     ROUNDS = 4,            /* what goes round so many times is a loop */
-    EXACT_PRICE = 8,       /* times as many runs where each access must find all state stored */
+    EXACT_PRICE =
+        2,     /* times as many runs where each access has a map of the state: that takes twice the time to make */
     SHARE = 3, /* compiling takes at most one part in so many of the CPU time that the program has used itself; */
     START_NS = 25000000, /* and LLVM's start costs this; */
     SHORT_NS = 100000000,

@@ -57,6 +57,22 @@ bool unit_add_range(UnitBuffer *b, i64 at, u32 size)
     return r;
 }
 
+bool unit_add_site(UnitBuffer *b, FaultSite site)
+{
+    FaultSite *s = MORE(b, sites, nsites, site_room);
+    if (s)
+        *s = site;
+    return s;
+}
+
+bool unit_add_place(UnitBuffer *b, FaultPlace place)
+{
+    FaultPlace *p = MORE(b, places, nplaces, place_room);
+    if (p)
+        *p = place;
+    return p;
+}
+
 void unit_buffer_begin(UnitBuffer *b)
 {
     Unit *u = &b->unit;
@@ -65,7 +81,9 @@ void unit_buffer_begin(UnitBuffer *b)
                 .map = u->map,
                 .links = u->links,
                 .entries = u->entries,
-                .ranges = u->ranges};
+                .ranges = u->ranges,
+                .sites = u->sites,
+                .places = u->places};
 }
 
 void unit_buffer_free(UnitBuffer *b)
@@ -76,6 +94,8 @@ void unit_buffer_free(UnitBuffer *b)
     free(b->unit.links);
     free(b->unit.entries);
     free(b->unit.ranges);
+    free(b->unit.sites);
+    free(b->unit.places);
     *b = (UnitBuffer){0};
 }
 
@@ -120,12 +140,27 @@ static void place_links(const Unit *u, Link *links, u64 pc, u8 *run)
     }
 }
 
+/* Bytes that a region's map takes. */
+static size_t faults_size(const Unit *u)
+{
+    return u->nsites ? sizeof(FaultMap) + u->nsites * sizeof(FaultSite) + u->nplaces * sizeof(FaultPlace) : 0;
+}
+
+static void place_faults(const Unit *u, FaultMap *to, u64 pc, const u8 *run)
+{
+    FaultSite *sites = (FaultSite *)(to + 1);
+    FaultPlace *places = (FaultPlace *)(sites + u->nsites);
+    memcpy(sites, u->sites, u->nsites * sizeof *sites);
+    memcpy(places, u->places, u->nplaces * sizeof *places);
+    *to = (FaultMap){.code = run, .pc = pc, .nsites = u->nsites, .sites = sites, .places = places};
+}
+
 Block *unit_place(const Guest *guest, const Unit *u, u64 pc, u32 limit)
 {
     bool region = u->tier != TIER_BASELINE;
     u8 *write, *run;
-    size_t front = unit_link_at(u->nentries, u->nlinks), map = u->nmap * sizeof(PcMap);
-    Block *b = region ? arena_data(front + map) : arena_block_data(front + map);
+    size_t front = unit_link_at(u->nentries, u->nlinks), map = u->nmap * sizeof(PcMap), faults = faults_size(u);
+    Block *b = region ? arena_data(front + faults) : arena_block_data(front + map);
     if (!b || !(run = region ? arena_region_code(u->code_size, &write) : arena_code(u->code_size, &write)))
         return NULL;
     u64 low, end;
@@ -153,6 +188,11 @@ Block *unit_place(const Guest *guest, const Unit *u, u64 pc, u32 limit)
     place_links(u, b->links, pc, run);
     if (map)
         memcpy(b->map, u->map, map);
+    if (faults) {
+        place_faults(u, (FaultMap *)((u8 *)b + front), pc, run);
+        for (u32 i = 0; i < u->nentries; i++)
+            b[i].faults = (FaultMap *)((u8 *)b + front);
+    }
     memcpy(write, u->code, u->code_size);
     relocate(write, u, (u64)run, (u64)b, pc);
     return b;

@@ -29,7 +29,7 @@ enum {
     STAGE_PAGES = 128 << 10,
 };
 
-static const char magic[16] = "dragoman units3";
+static const char magic[16] = "dragoman units4";
 
 typedef struct Header {
     char magic[16];
@@ -46,7 +46,7 @@ typedef struct Slot {
     u32 at;    /* the record's place, in UNITs from the header; 0: the slot is empty */
 } Slot;
 
-/* Followed by: links, entries and ranges of a region, relocations, map, guest code, host code. */
+/* Followed by: links, entries, ranges and the map of faults of a region, relocations, map, guest code, host code. */
 typedef struct Record {
     u32 units; /* size of all of it, in UNITs */
     u32 insns;
@@ -54,12 +54,14 @@ typedef struct Record {
     u64 offset;
     u64 pc; /* which it is good for; 0: any */
     u32 code_size, nrelocs, nmap, guest_size;
+    u32 nsites, nplaces;
     u32 cpu; /* as in Unit */
     u16 nlinks, nentries,
         nranges;   /* a block's entry and range aren't kept: the offset, at `entry` in the code, and guest_size */
     u8 entry, how; /* how: a Tier and HOW_ */
     u8 skip, past;
     u16 zero;
+    u32 zero2;
 } Record;
 _Static_assert(sizeof(Record) % UNIT == 0 && sizeof(Header) % UNIT == 0, "what follows is aligned");
 
@@ -91,6 +93,8 @@ typedef struct Parts {
     const RecordLink *links;
     const RecordEntry *entries;
     const RecordRange *ranges;
+    FaultSite *sites;
+    FaultPlace *places;
     Reloc *relocs;
     const Row *rows;
     u8 *guest, *code;
@@ -101,7 +105,9 @@ static Parts parts_of(Record *r)
     Parts p = {.links = (RecordLink *)(r + 1)};
     p.entries = (RecordEntry *)(p.links + r->nlinks);
     p.ranges = (RecordRange *)(p.entries + r->nentries);
-    p.relocs = (Reloc *)(p.ranges + r->nranges);
+    p.sites = (FaultSite *)(p.ranges + r->nranges);
+    p.places = (FaultPlace *)(p.sites + r->nsites);
+    p.relocs = (Reloc *)(p.places + r->nplaces);
     p.rows = (Row *)(p.relocs + r->nrelocs);
     p.guest = (u8 *)(p.rows + r->nmap);
     p.code = p.guest + r->guest_size;
@@ -141,7 +147,8 @@ static UnitKey key_of(u64 offset, bool region)
 static u64 record_size(const Record *r)
 {
     u64 size = sizeof *r + r->nlinks * sizeof(RecordLink) + r->nentries * sizeof(RecordEntry) +
-               r->nranges * sizeof(RecordRange) + (u64)r->nrelocs * sizeof(Reloc) + (u64)r->nmap * sizeof(Row) +
+               r->nranges * sizeof(RecordRange) + (u64)r->nsites * sizeof(FaultSite) +
+               (u64)r->nplaces * sizeof(FaultPlace) + (u64)r->nrelocs * sizeof(Reloc) + (u64)r->nmap * sizeof(Row) +
                r->guest_size + r->code_size;
     return (size + UNIT - 1) / UNIT * UNIT;
 }
@@ -333,6 +340,10 @@ static bool unit_of(const Record *r, const Parts *p, UnitBuffer *scratch, Unit *
         .links = u->links,
         .entries = u->entries,
         .ranges = u->ranges,
+        .sites = p->sites,
+        .places = p->places,
+        .nsites = r->nsites,
+        .nplaces = r->nplaces,
         .code_size = r->code_size,
         .nrelocs = r->nrelocs,
         .nmap = r->nmap,
@@ -439,6 +450,8 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
         .code_size = u->code_size,
         .nrelocs = u->nrelocs,
         .nmap = u->nmap,
+        .nsites = u->nsites,
+        .nplaces = u->nplaces,
         .insns = u->insns,
         .cpu = u->cpu,
         .nlinks = (u16)u->nlinks,
@@ -467,6 +480,8 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
         p = mempcpy(p, &(RecordEntry){.pc = (i32)u->entries[i].pc, .code = u->entries[i].code}, sizeof(RecordEntry));
     for (u32 i = 0; i < r.nranges; i++)
         p = mempcpy(p, &(RecordRange){.at = (i32)u->ranges[i].at, .size = u->ranges[i].size}, sizeof(RecordRange));
+    p = mempcpy(p, u->sites, u->nsites * sizeof *u->sites);
+    p = mempcpy(p, u->places, u->nplaces * sizeof *u->places);
     p = mempcpy(p, u->relocs, u->nrelocs * sizeof *u->relocs);
     for (u32 i = 0; i < u->nmap; i++)
         p = mempcpy(p, &(Row){(u16)u->map[i].host, (u16)u->map[i].guest}, sizeof(Row));

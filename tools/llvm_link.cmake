@@ -3,7 +3,7 @@
 find_program(LLVM_CONFIG NAMES llvm-config-19 llvm-config-20 llvm-config-21 llvm-config-22 REQUIRED)
 find_program(LLVM_OBJCOPY NAMES llvm-objcopy-19 llvm-objcopy-20 llvm-objcopy-21 llvm-objcopy-22 objcopy REQUIRED)
 execute_process(
-    COMMAND ${LLVM_CONFIG} --link-static --libfiles x86codegen x86asmparser x86info x86desc x86disassembler orcjit passes
+    COMMAND ${LLVM_CONFIG} --link-static --libfiles irreader x86codegen x86asmparser x86info x86desc x86disassembler orcjit passes
             aarch64info aarch64desc aarch64disassembler armdesc armdisassembler arminfo
     OUTPUT_VARIABLE llvm_archives OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 separate_arguments(llvm_archives)
