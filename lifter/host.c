@@ -39,10 +39,8 @@ u32 host_cpu(void)
 
 bool host_takes(u32 cpu)
 {
-    if (!cpu || cpu == host_cpu())
-        return true;
-    if (host_level || cpu & CPU_OTHER)
-        return cpu == CPU_V2; /* the least there is */
+    if (!cpu || cpu & CPU_OTHER || host_level)
+        return !cpu || cpu == host_cpu() || cpu == CPU_V2; /* which is the least there is */
     return host_reaches(cpu == CPU_V3 ? "x86-64-v3" : "x86-64-v2");
 }
 

@@ -61,22 +61,38 @@ static const char *last_part(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* A file in memory with these bytes, to be read from the start. */
+/* Bytes of an ELF file up to the last that is loaded. */
+static u64 loaded_size(const void *file, u64 size)
+{
+    const Elf64_Ehdr *e64 = file;
+    const Elf32_Ehdr *e32 = file;
+    bool wide = size > sizeof *e64 && e64->e_ident[EI_CLASS] == ELFCLASS64;
+    u64 at = wide ? e64->e_phoff : e32->e_phoff, step = wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr), end = 0;
+    for (u32 i = 0; i < (wide ? e64->e_phnum : e32->e_phnum) && at + step <= size; i++, at += step) {
+        const Elf64_Phdr *p64 = (const Elf64_Phdr *)((const u8 *)file + at);
+        const Elf32_Phdr *p32 = (const Elf32_Phdr *)((const u8 *)file + at);
+        u64 last = wide ? p64->p_offset + p64->p_filesz : (u64)p32->p_offset + p32->p_filesz;
+        end = last > end ? last : end;
+        end = at + step > end ? at + step : end;
+    }
+    return end < size ? end : size;
+}
+
+/* A file in memory with these bytes, to be read from the start. What no program has mapped is a hole: sections that are
+ * for debuggers are read from the payload (ahead_symbols). */
 static int memory_file(const char *name, const void *bytes, u64 size)
 {
     int fd = memfd_create(name, MFD_CLOEXEC);
-    for (u64 done = 0; fd >= 0 && done < size;) {
-        ssize_t n = pwrite(fd, (const u8 *)bytes + done, size - done, (off_t)done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            int error = n < 0 ? errno : ENOSPC;
-            close(fd);
-            return -error;
-        }
-        done += (u64)n;
+    u64 loaded = loaded_size(bytes, size);
+    int error = fd < 0 || ftruncate(fd, (off_t)size) ? errno : 0;
+    for (u64 done = 0; !error && done < loaded;) {
+        ssize_t n = pwrite(fd, (const u8 *)bytes + done, loaded - done, (off_t)done);
+        done += n < 0 ? 0 : (u64)n;
+        error = n < 0 && errno != EINTR ? errno : 0;
     }
-    return fd < 0 ? -errno : fd;
+    if (error && fd >= 0)
+        close(fd);
+    return error ? -error : fd;
 }
 
 int ahead_open(const char *path)

@@ -231,7 +231,7 @@ static Block *place_kept(const Task *t, const StorePlace *place, UnitBuffer *buf
 }
 
 /* What a kept block leads to has been kept because it ran, and probably will again: placed and connected now it needs
- * no way back to the dispatcher. */
+ * no way back to the dispatcher. Not so what has been made ahead of time, of all code. */
 static void place_following(const Task *t, Block *first, const Mapping *map, UnitBuffer *buffer)
 {
     enum { MOST = 32 };
@@ -240,7 +240,7 @@ static void place_following(const Task *t, Block *first, const Mapping *map, Uni
         for (u32 k = 0; k < blocks[i]->nlinks; k++) {
             Link *link = &blocks[i]->links[k];
             Block *to = cache_lookup(link->pc);
-            if (!to && n < MOST && code_address(t->guest, link->pc) - map->start < map->end - map->start) {
+            if (!to && n < MOST && blocks[i]->tier != TIER_STATIC && code_address(t->guest, link->pc) - map->start < map->end - map->start) {
                 StorePlace place = store_place(t->guest, map, link->pc);
                 if ((to = place_kept(t, &place, buffer)))
                     blocks[n++] = to;
