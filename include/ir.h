@@ -96,6 +96,7 @@ typedef struct Ir {
     u32 count, cap;
     u64 pc, end;       /* of the first instruction, and what follows the last one; end - pc is their length in bytes */
     u32 insns;         /* guest instructions */
+    bool tags;         /* right for addresses with tags, too: see lift_ignore_tags */
     u8 code[IR_CODE];  /* the guest's bytes from pc on, as they were when they were lifted */
 } Ir;
 

@@ -83,6 +83,7 @@ struct Block {
     _Atomic bool dead;    /* invalidated: nothing may be connected to it any more */
     _Atomic u32 ran;      /* baseline, unless that is the only tier: entries, about (Task.sample); EXIT_HOT when there are */
     _Atomic u32 limit;    /* so many */
+    bool ahead;           /* as in Unit */
     bool settled;         /* it runs often enough to be worth compiling if something hotter leads to it: */
     u8 skip;              /* bytes from code to where links that are forward enter, */
     u8 past;              /* and where they do when it is settled: such entries aren't counted any more */
@@ -121,6 +122,7 @@ void lift_breakpoints(const u64 *addresses, size_t n);
  * them until a tagged address, which is never a canonical one of the host's, has faulted. True the first time: the
  * caller then drops all translations and tries again. */
 bool lift_ignore_tags(void);
+bool lift_ignores_tags(void);
 
 /* From now on blocks count the guest instructions that they execute in Task.executed, all of them on entry: a block that
  * is left early, by a fault, has counted those that it didn't come to. A region's loop keeps its count in a register

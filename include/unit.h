@@ -58,6 +58,8 @@ typedef struct Unit {
     u8 skip, past; /* as in Block */
     bool fixed;    /* good for the pc that it was made for only: a guest address is part of an instruction */
     bool exact, flushes; /* of Region */
+    bool tags;     /* of Ir */
+    bool ahead;    /* made ahead of time, as all code was: it needn't be about to run */
     u32 cpu; /* what it needs of the host's processor, see host_cpu; 0: nothing that isn't known otherwise */
 } Unit;
 
@@ -93,8 +95,9 @@ void *unit_room(void *array, u32 *room, u64 n, size_t size);
 
 /* -- runtime/host: IR to host code in one pass -- */
 
-/* Compiles ir (finished, verified) into out->unit. With `counts` the code counts its entries. Always succeeds. */
-void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *out);
+/* Compiles ir (finished, verified) into out->unit. With `counts` the code counts its entries; what `ahead` is is to
+ * Region. Always succeeds. */
+void baseline_unit(const Guest *guest, const Ir *ir, bool counts, bool ahead, UnitBuffer *out);
 
 /* Bits for what units use of this host's processor: those made with other bits aren't good here. */
 u64 baseline_features(void);

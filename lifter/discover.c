@@ -23,6 +23,11 @@ bool lift_ignore_tags(void)
     return !atomic_exchange(&ignore_tags, true);
 }
 
+bool lift_ignores_tags(void)
+{
+    return atomic_load(&ignore_tags);
+}
+
 /* Set before the first block is lifted. */
 static bool counting;
 
@@ -79,13 +84,13 @@ static bool has_breakpoint(u64 pc)
     return unlikely(breakpoints.n) && bsearch(&pc, breakpoints.at, breakpoints.n, sizeof pc, compare);
 }
 
-/* Whether an instruction whose ops begin at `mark` may write to memory. */
-static bool writes(const Ir *ir, u32 mark)
+/* What the ops from `mark` on do (FX_*). */
+static u32 effects(const Ir *ir, u32 mark)
 {
+    u32 fx = 0;
     for (u32 n = mark; n < ir->count; n++)
-        if (ir_ops[ir->ops[n].code].fx & FX_WRITE || ir->ops[n].code == IR_helper)
-            return true;
-    return false;
+        fx |= ir_ops[ir->ops[n].code].fx;
+    return fx;
 }
 
 /* Up to `max_insns` instructions, or one without regard to breakpoints if that is 0. */
@@ -93,7 +98,7 @@ static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
 {
     Lift l = {.ir = out, .guest = guest, .mode = pc & ~guest->code_mask};
     const u64 start = code_address(guest, pc), mode = l.mode;
-    if (guest->tag_bits && atomic_load(&ignore_tags))
+    if (guest->tag_bits && lift_ignores_tags())
         l.addr_mask = ~0ull >> guest->tag_bits;
     ir_reset(out, pc);
     for (size_t i = 0; i < LEN(l.known); i++)
@@ -145,7 +150,7 @@ static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
         } else {
             out->ops[head].imm2 = l.next - l.pc;
         }
-        if (verify != NO_VAL && !l.ended && writes(out, mark)) /* perhaps to what comes next */
+        if (verify != NO_VAL && !l.ended && (effects(out, mark) & FX_WRITE)) /* perhaps to what comes next */
             end_jump(&l, l.next | l.mode);
         memcpy(out->code + (l.pc - start), bytes, l.next - l.pc);
         out->insns++;
@@ -156,6 +161,7 @@ static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
     if (counter != NO_VAL)
         out->ops[counter].imm = out->insns;
     ir_finish(out);
+    out->tags = !guest->tag_bits || l.addr_mask || !(effects(out, 0) & (FX_READ | FX_WRITE));
 #ifndef NDEBUG
     char why[200];
     if (!ir_verify(out, why, sizeof why)) {

@@ -596,9 +596,14 @@ static bool take_unit(const Orc *orc, const Region *r, const void *bytes, size_t
     u32 text = (u32)(orc->scratch.text - low);
     bool ok = read_object(&o, bytes, size);
     Unit *u = &out->unit;
+    u->ahead = r->ahead;
+    u->tags = true;
+    for (size_t i = 0; i < r->nblocks; i++)
+        u->tags &= r->blocks[i]->tags;
     u->tier = r->ahead ? TIER_STATIC : TIER_LLVM;
-    u->exact = r->exact;
-    u->flushes = r->flushes;
+    u32 fx = region_effects(r);
+    u->exact = r->exact || !(fx & (FX_READ | FX_WRITE | FX_RAISE));
+    u->flushes = r->flushes || !(fx & FX_FP);
     u->cpu = host_cpu();
     u->code_size = text + (u32)o.text.sh_size;
     u8 *code = ok ? unit_room(u->code, &out->code_room, u->code_size, 1) : NULL;

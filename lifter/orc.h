@@ -36,6 +36,10 @@ bool region_join_callees(Region *r, RegionFilter *admits, void *context);
 bool region_calls_inside(const Region *r, const Ir *block);
 /* The blocks of the region, bit by bit, that something in it jumps back to or calls: heads of loops, as far as one sees. */
 u64 region_heads(const Region *r);
+/* The blocks that block number i leads to without leaving the region, as a set. */
+u64 region_successors(const Region *r, size_t i);
+/* All that its ops do (FX_*). */
+u32 region_effects(const Region *r);
 /* Whether pc is where a function returns to that has joined the region: then nobody need come there from outside. */
 bool region_returns_inside(const Region *r, u64 pc);
 

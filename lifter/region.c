@@ -159,6 +159,25 @@ u64 region_heads(const Region *r)
     return heads;
 }
 
+u64 region_successors(const Region *r, size_t i)
+{
+    const Ir *ir = r->blocks[i];
+    const Op *last = &ir->ops[ir->count - 1];
+    bool calls = last->code == IR_call || last->code == IR_calli, branches = last->code == IR_branch;
+    size_t to = branches || last->code == IR_jump || region_calls_inside(r, ir) ? find(r, (u64)last->imm) : r->nblocks;
+    size_t next = branches || calls ? find(r, last->imm2) : r->nblocks;
+    return (to < r->nblocks ? 1ull << to : 0) | (next < r->nblocks ? 1ull << next : 0);
+}
+
+u32 region_effects(const Region *r)
+{
+    u32 fx = 0;
+    for (size_t i = 0; i < r->nblocks; i++)
+        for (u32 n = 0; n < r->blocks[i]->count; n++)
+            fx |= ir_ops[r->blocks[i]->ops[n].code].fx;
+    return fx;
+}
+
 static void log_region(const Region *r)
 {
     log_printf("region 0x%" PRIx64 ": %zu blocks, %u instructions, %zu entries%s\n", r->pc, r->nblocks, insns_of(r),

@@ -367,36 +367,117 @@ static bool is_start(void *survey, u64 pc)
     return survey_flags(survey, pc) & CODE_START;
 }
 
-Region *survey_region(const Survey *s, const Outline *o)
+/* A region of these blocks. */
+static Region *lift_all(const Survey *s, const u64 *blocks, u32 n)
 {
-    assert(o->nblocks && o->nblocks <= REGION_BLOCKS);
+    assert(n && n <= REGION_BLOCKS);
     Region *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
     r->guest = s->guest;
-    r->pc = o->blocks[0];
+    r->pc = blocks[0];
     r->opt = 1;
     r->ahead = true;
     r->blocks = calloc(REGION_BLOCKS, sizeof *r->blocks);
-    r->entries = calloc(o->nblocks, sizeof *r->entries);
+    r->entries = calloc(n, sizeof *r->entries);
     bool ok = r->blocks && r->entries;
-    for (u32 i = 0; ok && i < o->nblocks; i++) {
+    for (u32 i = 0; ok && i < n; i++) {
         Ir *ir = ir_new();
         ok = ir != NULL;
         if (!ok)
             break;
         r->blocks[r->nblocks++] = ir;
-        ok = lift_whole(s, o->blocks[i], ir);
-    }
-    ok = ok && region_join_callees(r, is_start, (void *)s);
-    for (u32 i = 0; ok && i < o->nblocks; i++) {
-        u64 pc = o->blocks[i];
-        u32 flags = survey_flags(s, pc);
-        if (i == 0 || flags & CODE_ENTRY || (flags & CODE_RETURN && !region_returns_inside(r, pc)))
-            r->entries[r->nentries++] = pc;
+        ok = lift_whole(s, blocks[i], ir);
     }
     if (ok)
         return r;
     region_free(r);
     return NULL;
+}
+
+/* Whether control may come to the region at its block number k. */
+static bool is_entry(const Survey *s, const Region *r, size_t k)
+{
+    u64 pc = r->blocks[k]->pc;
+    u32 flags = survey_flags(s, pc);
+    return k == 0 || flags & CODE_ENTRY || (flags & CODE_RETURN && !region_returns_inside(r, pc));
+}
+
+/* For each block of the outline those that it leads to in the end. A computed jump may lead to whatever is entered so. */
+static void find_ways(const Survey *s, const Region *all, u64 ways[REGION_BLOCKS])
+{
+    u64 computed = 0;
+    for (size_t i = 1; i < all->nblocks; i++)
+        computed |= survey_flags(s, all->blocks[i]->pc) & CODE_ENTRY ? 1ull << i : 0;
+    for (size_t i = 0; i < all->nblocks; i++) {
+        const Ir *ir = all->blocks[i];
+        ways[i] = region_successors(all, i) | (ir->ops[ir->count - 1].code == IR_jumpi ? computed : 0);
+    }
+    for (bool more = true; more;) {
+        more = false;
+        for (size_t i = all->nblocks; i-- > 0;) {
+            u64 before = ways[i];
+            for (u64 left = before; left; left &= left - 1)
+                ways[i] |= ways[__builtin_ctzll(left)];
+            more |= ways[i] != before;
+        }
+    }
+}
+
+/* The region of some blocks of the outline. */
+static Region *region_of(const Survey *s, const Outline *o, const Region *all, u64 blocks)
+{
+    u64 pcs[REGION_BLOCKS], reached = 0;
+    u32 n = 0, number[REGION_BLOCKS];
+    for (size_t i = 0; i < all->nblocks; i++) {
+        if (blocks >> i & 1) {
+            number[n] = (u32)i;
+            pcs[n++] = o->blocks[i];
+        } else {
+            reached |= region_successors(all, i);
+        }
+    }
+    Region *r = lift_all(s, pcs, n);
+    bool ok = r && region_join_callees(r, is_start, (void *)s);
+    for (u32 k = 0; ok && k < n; k++)
+        if (is_entry(s, r, k) || reached >> number[k] & 1)
+            r->entries[r->nentries++] = pcs[k];
+    if (ok || !r)
+        return r;
+    region_free(r);
+    return NULL;
+}
+
+/* Whether a function that calls itself is why the blocks lead to themselves: it is one with what it does in the end. */
+static bool recurs(const Region *all, u64 blocks)
+{
+    bool calls = false;
+    for (size_t i = 0; i < all->nblocks; i++)
+        calls |= blocks >> i & 1 && region_calls_inside(all, all->blocks[i]);
+    return calls;
+}
+
+i64 survey_loops(const Survey *s, const Outline *o, Region *loops[REGION_BLOCKS])
+{
+    u64 ways[REGION_BLOCKS], done = 0;
+    i64 n = 0;
+    Region *all = lift_all(s, o->blocks, o->nblocks);
+    if (!all)
+        return -1;
+    find_ways(s, all, ways);
+    for (size_t i = 0; i < all->nblocks; i++) {
+        u64 loop = 0;
+        for (size_t k = 0; k < all->nblocks; k++)
+            loop |= ways[i] >> k & ways[k] >> i & 1 ? 1ull << k : 0;
+        if (!loop || done >> i & 1)
+            continue;
+        if (recurs(all, loop))
+            loop |= ways[i];
+        done |= loop;
+        Region *r = region_of(s, o, all, loop);
+        if (r)
+            loops[n++] = r;
+    }
+    region_free(all);
+    return n;
 }

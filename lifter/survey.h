@@ -50,8 +50,9 @@ typedef struct Outline {
 i64 survey_outline(Survey *s, const Outline **out);
 /* Bytes of guest code in it. */
 u64 survey_bytes(const Survey *s, const Outline *outline);
-/* Lifts the outline's blocks, and those of small functions that they call; how they are to be compiled is the caller's to say (opt 1, not exact). Free with region_free.
- * NULL without memory. */
-Region *survey_region(const Survey *s, const Outline *outline);
+/* The loops of the outline's blocks: a region for each with those within it and small functions that they call. How they are
+ * to be compiled is the caller's to say (opt 1, not exact), and to free them with region_free. How many; -1 without memory. What is in
+ * no loop runs hardly better as LLVM's code than as the baseline's (runtime/tier.c: goes_round), which is made in no time. */
+i64 survey_loops(const Survey *s, const Outline *outline, Region *loops[REGION_BLOCKS]);
 
 #endif

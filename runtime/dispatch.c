@@ -230,8 +230,15 @@ static Block *place_kept(const Task *t, const StorePlace *place, UnitBuffer *buf
     return b;
 }
 
+/* Whether the block surely goes there, if it isn't left before: to where it jumps or calls. */
+static bool goes_to(const Block *b, u32 link)
+{
+    bool calls = b->nlinks == 2 && (b->links[0].back || b->links[1].back);
+    return b->nlinks == 1 || (calls && !b->links[link].back);
+}
+
 /* What a kept block leads to has been kept because it ran, and probably will again: placed and connected now it needs
- * no way back to the dispatcher. Not so what has been made ahead of time, of all code. */
+ * no way back to the dispatcher. What has been made ahead of time, of all code, says nothing of that. */
 static void place_following(const Task *t, Block *first, const Mapping *map, UnitBuffer *buffer)
 {
     enum { MOST = 32 };
@@ -240,7 +247,7 @@ static void place_following(const Task *t, Block *first, const Mapping *map, Uni
         for (u32 k = 0; k < blocks[i]->nlinks; k++) {
             Link *link = &blocks[i]->links[k];
             Block *to = cache_lookup(link->pc);
-            if (!to && n < MOST && blocks[i]->tier != TIER_STATIC && code_address(t->guest, link->pc) - map->start < map->end - map->start) {
+            if (!to && n < MOST && (!blocks[i]->ahead || goes_to(blocks[i], k)) && code_address(t->guest, link->pc) - map->start < map->end - map->start) {
                 StorePlace place = store_place(t->guest, map, link->pc);
                 if ((to = place_kept(t, &place, buffer)))
                     blocks[n++] = to;
@@ -280,7 +287,7 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     if (tier == TIER_INTERP) {
         b = make_interp_block(t->guest, ir);
     } else {
-        baseline_unit(t->guest, ir, first_limit(t) > 0, &buffer);
+        baseline_unit(t->guest, ir, first_limit(t) > 0, false, &buffer);
         b = unit_place(t->guest, &buffer.unit, pc, first_limit(t));
         store_add(&place, &buffer.unit, ir->code);
     }
@@ -362,7 +369,6 @@ static bool retry_untagged(Task *t, u64 seen)
 {
     if (!lift_ignore_tags())
         return cache_generation() != seen;
-    store_stop();
     cache_flush(t, cache_flushes(), FLUSH_ALL);
     return true;
 }

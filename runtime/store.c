@@ -269,7 +269,7 @@ static bool find(const StorePlace *where, const UnitWanted *w, UnitBuffer *scrat
 
 bool store_find(const StorePlace *where, UnitBuffer *scratch, Unit *out)
 {
-    UnitWanted w = {.offset = where->offset, .pc = where->pc, .address = where->address};
+    UnitWanted w = {.offset = where->offset, .pc = where->pc, .address = where->address, .tags = lift_ignores_tags()};
     i64 distance;
     return find(where, &w, scratch, out, &distance);
 }
@@ -283,6 +283,7 @@ bool store_find_region(const StorePlace *where, UnitBuffer *scratch, Unit *out, 
         .region = true,
         .exact = cache_is_exact(),
         .flushes = cache_is_flushing(),
+        .tags = lift_ignores_tags(),
     };
     i64 distance;
     if (!find(where, &w, scratch, out, &distance))

@@ -178,6 +178,7 @@ Block *unit_place(const Guest *guest, const Unit *u, u64 pc, u32 limit)
         };
     }
     b->limit = limit;
+    b->ahead = u->ahead;
     b->skip = u->skip;
     b->past = u->past;
     b->insns = u->insns;

@@ -33,7 +33,7 @@ static const char magic[16] = "dragoman units4";
 
 typedef struct Header {
     char magic[16];
-    u64 size; /* of the segment, all told */
+    u64 size;      /* of the segment, all told */
     u32 regions;   /* slots that are regions' */
     u32 slots;     /* of the hash table that follows, a power of two */
     char name[64]; /* of the guest's file, for people */
@@ -65,7 +65,7 @@ typedef struct Record {
 } Record;
 _Static_assert(sizeof(Record) % UNIT == 0 && sizeof(Header) % UNIT == 0, "what follows is aligned");
 
-enum { HOW_TIER = 7, HOW_EXACT = 8, HOW_FLUSHES = 16 };
+enum { HOW_TIER = 7, HOW_EXACT = 8, HOW_FLUSHES = 16, HOW_AHEAD = 32, HOW_TAGS = 64 };
 
 typedef struct RecordLink {
     i32 to;
@@ -153,7 +153,8 @@ static u64 record_size(const Record *r)
     return (size + UNIT - 1) / UNIT * UNIT;
 }
 
-/* -- reading ----------------------------------------------------------------------------------------------------------------- */
+/* -- reading
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 bool unitfile_trusts(int fd, bool directory)
 {
@@ -171,7 +172,12 @@ mode_t unitfile_mode(int dir)
 /* Copies from the file; false beyond its end, or if it has been cut. */
 static bool peek(const UnitFile *f, u64 at, void *out, u64 size)
 {
-    return at <= f->size && size <= f->size - at && !mem_peek(out, (u64)f->map + at, size);
+    if (at > f->size || size > f->size - at)
+        return false;
+    if (!f->own)
+        return !mem_peek(out, (u64)f->map + at, size);
+    memcpy(out, f->map + at, size);
+    return true;
 }
 
 /* The segment that begins at `at`, if there is one and the file has all of it. */
@@ -182,17 +188,23 @@ static bool read_header(const UnitFile *f, u64 at, Header *h)
            h->size >= sizeof *h + (u64)h->slots * sizeof(Slot);
 }
 
-void unitfile_within(UnitFile *f, const void *bytes, u64 size)
+/* Fills in the segments, and cuts off what is behind them. */
+static void find_segments(UnitFile *f)
 {
     u64 at = 0;
     Header h;
-    *f = (UnitFile){.map = bytes, .size = size};
     for (; f->nsegments < UNITFILE_SEGMENTS && read_header(f, at, &h); at += h.size) {
         f->segment[f->nsegments] = at;
         f->regions[f->nsegments] = h.regions;
         f->slots[f->nsegments++] = h.slots;
     }
     f->size = at;
+}
+
+void unitfile_within(UnitFile *f, const void *bytes, u64 size)
+{
+    *f = (UnitFile){.map = bytes, .size = size, .own = true};
+    find_segments(f);
 }
 
 /* What lies behind the last segment stays unmapped. */
@@ -204,7 +216,8 @@ void unitfile_map(UnitFile *f, int fd)
     u8 *map = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
     if (map == MAP_FAILED)
         return;
-    unitfile_within(f, map, size);
+    *f = (UnitFile){.map = map, .size = size};
+    find_segments(f);
     u64 end = (f->size + PAGE - 1) & -(u64)PAGE;
     if (end < size)
         munmap(map + end, size - end);
@@ -270,10 +283,12 @@ static bool next_record(const UnitFile *f, Search *s, Record *r, u64 *at)
     }
 }
 
-/* The whole record into the buffer's code. */
+/* The whole record, in the buffer's code if it may change. */
 static Record *fetch(const UnitFile *f, u64 at, const Record *head, UnitBuffer *scratch)
 {
     u64 size = (u64)head->units * UNIT;
+    if (f->own)
+        return size <= f->size - at ? (Record *)(f->map + at) : NULL;
     u8 *room = size == record_size(head) ? unit_room(scratch->unit.code, &scratch->code_room, size, 1) : NULL;
     if (!room)
         return NULL;
@@ -354,6 +369,7 @@ static bool unit_of(const Record *r, const Parts *p, UnitBuffer *scratch, Unit *
         .tier = r->how & HOW_TIER,
         .skip = r->skip,
         .past = r->past,
+        .ahead = r->how & HOW_AHEAD,
     };
     return true;
 }
@@ -364,8 +380,8 @@ bool unitfile_find(const UnitFile *f, const UnitWanted *w, UnitBuffer *scratch, 
     Record head;
     for (Search s = search_for(f, w->offset, w->region); next_record(f, &s, &head, &at);) {
         if ((w->exact && !(head.how & HOW_EXACT)) || (w->flushes && !(head.how & HOW_FLUSHES)) ||
-            !host_takes(head.cpu) || is_region(&head) != w->region ||
-            (!w->region && head.offset != w->offset))
+            (w->tags && !(head.how & HOW_TAGS)) ||
+            !host_takes(head.cpu) || is_region(&head) != w->region || (!w->region && head.offset != w->offset))
             continue;
         Record *r = fetch(f, at, &head, scratch);
         if (!r)
@@ -378,7 +394,8 @@ bool unitfile_find(const UnitFile *f, const UnitWanted *w, UnitBuffer *scratch, 
     return false;
 }
 
-/* -- writing ----------------------------------------------------------------------------------------------------------------- */
+/* -- writing
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 /* Room for so many bytes of records, in all. */
 static bool grow_stage(UnitStage *s, size_t room)
@@ -458,7 +475,7 @@ bool unitstage_add(UnitStage *s, const Unit *u, u64 offset, u64 pc, const u8 *gu
         .nentries = region ? (u16)u->nentries : 0,
         .nranges = region ? (u16)u->nranges : 0,
         .entry = region ? 0 : (u8)u->entries[0].code,
-        .how = (u8)(u->tier | (u->exact ? HOW_EXACT : 0) | (u->flushes ? HOW_FLUSHES : 0)),
+        .how = (u8)(u->tier | (u->exact ? HOW_EXACT : 0) | (u->flushes ? HOW_FLUSHES : 0) | (u->ahead ? HOW_AHEAD : 0) | (u->tags ? HOW_TAGS : 0)),
         .skip = u->skip,
         .past = u->past,
     };

@@ -18,6 +18,7 @@ enum { UNITFILE_SEGMENTS = 12 }; /* of a file; one more, and they become one */
 typedef struct UnitFile {
     const u8 *map; /* NULL: there is nothing in it. May be cut short by others, so it is read through mem_peek only */
     u64 size;      /* of the mapping */
+    bool own;      /* part of this executable: read without a check */
     u32 nsegments;
     u64 segment[UNITFILE_SEGMENTS]; /* where they begin */
     u32 slots[UNITFILE_SEGMENTS];   /* of their hash tables, */
@@ -51,7 +52,7 @@ typedef struct UnitStage {
 void unitfile_open(UnitFile *f, int dir, const char *name);
 /* The same of one that is open, whosever it is. */
 void unitfile_map(UnitFile *f, int fd);
-/* The same of one that is in memory already, where it stays; not to be closed. */
+/* The same of one that this executable has at an address; not to be closed. */
 void unitfile_within(UnitFile *f, const void *bytes, u64 size);
 void unitfile_close(UnitFile *f);
 
@@ -60,7 +61,8 @@ void unitfile_close(UnitFile *f);
 typedef struct UnitWanted {
     u64 offset, pc, address;
     bool region;         /* otherwise a block's */
-    bool exact, flushes; /* which the region must be */
+    bool exact, flushes; /* which the region must be, */
+    bool tags;           /* and any unit */
 } UnitWanted;
 
 /* True if there is one, made from what the guest has there now, for a pc that is *distance before the one that is

@@ -438,7 +438,7 @@ int aot_main(int argc, char **argv, int at)
     Aot *a = &aot;
     a->cpu = host_reaches("x86-64-v3") ? "x86-64-v3" : "x86-64-v2";
     a->producer.workers = processors();
-    a->producer.opt = 2;
+    a->producer.opt = 1;
     for (; at < argc; at++) {
         const char *arg = argv[at];
         if (!strcmp(arg, "-h") || !strcmp(arg, "--help")) {
@@ -460,6 +460,8 @@ int aot_main(int argc, char **argv, int at)
         } else if (!strcmp(arg, "--with-libs") || !strcmp(arg, "--embed")) {
             a->with_libs = true;
             a->embed |= arg[2] == 'e';
+        } else if (!strcmp(arg, "--tags")) {
+            a->producer.tags = true;
         } else if (!strcmp(arg, "--stats")) {
             a->counts = true;
         } else if (arg[0] == '-' && arg[1]) {

@@ -132,54 +132,57 @@ static void add_block(Work *w, u64 pc)
     Unit known;
     if (store_find(&place, &w->found, &known) || !lift_block(w->image.guest, pc, BLOCK_INSNS, w->ir))
         return;
-    baseline_unit(w->image.guest, w->ir, true, &w->buffer);
+    baseline_unit(w->image.guest, w->ir, true, true, &w->buffer);
     w->share->blocks += unitstage_add(&w->stage, &w->buffer.unit, place.offset, pc, w->ir->code);
 }
 
-static bool compile(Work *w, const Region *r, const StorePlace *place)
+static void compile(Work *w, Region *r, const StorePlace *place, bool exact, bool flushes)
 {
+    r->exact = exact;
+    r->flushes = flushes;
     u8 *code = region_code(r);
     bool ok = code && orc_unit(r, &w->buffer, w->board->why, sizeof w->board->why) &&
               unitstage_add(&w->stage, &w->buffer.unit, place->offset, place->pc, code);
     free(code);
-    return ok;
-}
-
-static void add_region(Work *w, const Outline *o)
-{
-    StorePlace place = place_of(w, o->blocks[0]);
-    Unit known;
-    u64 pc;
-    if (store_find_region(&place, &w->found, &known, &pc))
-        return;
-    Region *r = survey_region(w->survey, o);
-    bool ok = r;
-    if (r) {
-        r->opt = w->producer->opt;
-        r->exact = w->producer->exact;
-        ok = compile(w, r, &place);
-        region_free(r);
-    }
     w->share->regions += ok;
     w->share->failed += !ok;
+}
+
+/* A region, and where there is floating point one that is right for threads that flush denormals, too. */
+static void add_region(Work *w, Region *r)
+{
+    StorePlace place = place_of(w, r->pc);
+    Unit known;
+    u64 pc;
+    bool exact = w->producer->exact;
+    if (store_find_region(&place, &w->found, &known, &pc))
+        return;
+    r->opt = w->producer->opt;
+    compile(w, r, &place, exact, false);
+    if (region_effects(r) & FX_FP)
+        compile(w, r, &place, exact, true);
 }
 
 static bool take_outline(Work *w, u64 i)
 {
     const Outline *o = &w->outlines[i];
-    for (u32 k = 0; w->producer->blocks && k < o->nblocks; k++)
+    Region *loops[REGION_BLOCKS];
+    i64 n = w->producer->regions ? survey_loops(w->survey, o, loops) : 0;
+    for (u32 k = 0; k < o->nblocks; k++)
         add_block(w, o->blocks[k]);
-    u64 bytes = survey_bytes(w->survey, o), regions = w->share->failed;
-    if (w->producer->regions)
-        add_region(w, o);
-    w->board->insn_bytes += w->share->failed == regions ? bytes : 0;
+    for (i64 k = 0; k < n; k++) {
+        add_region(w, loops[k]);
+        region_free(loops[k]);
+    }
+    u64 bytes = survey_bytes(w->survey, o);
+    w->board->insn_bytes += bytes;
     w->board->done += bytes;
     w->share->seen += bytes;
     Piece *p = &w->share->pieces[i];
     *p = (Piece){.at = atomic_fetch_add(&w->share->end, w->stage.size), .size = w->stage.size};
-    bool ok = producer_write(w->scratch, w->stage.bytes, p->size, p->at);
+    bool ok = n >= 0 && producer_write(w->scratch, w->stage.bytes, p->size, p->at);
     if (!ok)
-        fprintf(stderr, "dragoman: %s: %s\n", w->path, strerror(errno));
+        fprintf(stderr, "dragoman: %s: %s\n", w->path, n < 0 ? "out of memory" : strerror(errno));
     unitstage_empty(&w->stage);
     return ok;
 }
@@ -227,6 +230,8 @@ static int translate(Work *w, const ProducerFile *f, char *why, size_t size)
     w->ir = ir_new();
     pthread_mutex_init(&w->process.lock, NULL);
     the_process = &w->process;
+    if (w->producer->tags)
+        lift_ignore_tags();
     if (w->producer->exact)
         cache_require_exact();
     u64 bias = !w->image.pie ? 0 : guest->address_end ? guest->address_end / 4 : LOAD_PIE_BASE;

@@ -12,7 +12,7 @@
 typedef struct ProducerBoard {
     _Atomic i32 free; /* processes that may be started */
     _Atomic u64 files, blocks, regions, failed;
-    _Atomic u64 code_bytes, insn_bytes; /* of the guest: executable, and of those in regions */
+    _Atomic u64 code_bytes, insn_bytes; /* of the guest: executable, and found */
     _Atomic u64 total, done;            /* bytes of code to be looked at, for whoever watches */
     char why[200];                      /* the last region that failed */
 } ProducerBoard;
@@ -20,8 +20,9 @@ typedef struct ProducerBoard {
 typedef struct Producer {
     u32 workers;         /* processes */
     int opt;             /* Region.opt */
-    bool blocks;         /* the baseline's */
-    bool regions, exact; /* LLVM's; Region.exact */
+    bool regions;        /* LLVM's, too, of loops */
+    bool exact;          /* of those only what is so (Region.exact) */
+    bool tags;           /* addresses may have tags: see lift_ignore_tags */
     const char *cache;   /* the directory where units are kept; NULL: each file's go to a file of their own */
     const char *scratch; /* a directory on whose file system there is room */
     const char *shown;   /* what is being made, on whose progress there are lines; NULL: none */

@@ -559,8 +559,9 @@ static void open_store(Process *p, const Guest *guest)
     const Options *o = &p->options;
     bool watched = o->one_insn || log_.items & (LOG(in_asm) | LOG(op) | LOG(out_asm) | LOG(block) | LOG(nochain));
     const Ahead *payload = ahead_payload();
-    bool same = !o->cpu && (!payload || payload->counts || !lift_is_counting());
-    if (payload && same && !o->check && !watched)
+    bool good = payload && host_reaches(payload->cpu) && (!host_level || strcmp(payload->cpu, host_level) <= 0) && !o->cpu &&
+                (payload->counts || !lift_is_counting());
+    if (good && !o->check && !watched)
         ahead_use();
     if (o->no_cache || o->check || o->tier == TIER_INTERP || watched)
         return;

@@ -25,7 +25,6 @@ int warm_main(Warm *w)
     Producer *p = &w->producer;
     p->scratch = p->cache;
     p->opt = 1;
-    p->blocks = true;
     FTS *tree = producer_begin(p) ? fts_open(w->paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL) : NULL;
     if (!tree) {
         fprintf(stderr, "dragoman: cache: out of memory\n");

@@ -91,46 +91,68 @@ static void cuts_at_functions(void **state)
     assert_true(survey_sweep(s));
     const Outline *outlines;
     assert_int_equal(survey_outline(s, &outlines), 2); /* f0; f1 with all that follows: nobody calls f2 */
-    Region *r = survey_region(s, &outlines[0]);
-    assert_non_null(r);
-    assert_int_equal(r->nblocks, 4);
-    assert_int_equal(r->pc, at(0));
-    assert_int_equal(r->nentries, 2); /* f0, and where f1 returns to */
-    assert_int_equal(r->entries[1], at(2));
-    region_free(r);
     assert_int_equal(survey_bytes(s, &outlines[0]), 7 * 4);
     assert_int_equal(survey_bytes(s, &outlines[1]), 7 * 4);
     survey_free(s);
 }
 
-/* A function that is small and calls nobody joins its caller's region: nobody comes from outside to where it returns. */
-static void callees_join(void **state)
+/* The loops of a function. */
+static i64 loops_of(Survey *s, const u32 *words, Region *loops[REGION_BLOCKS])
+{
+    const Outline *outlines;
+    survey_seed(s, (u64)words, CODE_ENTRY | CODE_FUNCTION);
+    assert_true(survey_follow(s));
+    assert_true(survey_outline(s, &outlines) > 0);
+    return survey_loops(s, &outlines[0], loops);
+}
+
+/* What leads to itself again is a region, with the small functions that it calls: nobody comes from outside to where they return. What
+ * leads there and what comes after is none. */
+static void loops_are_regions(void **state)
 {
     _Alignas(64) static const u32 words[] = {
-        0xa9bf7bfd, /* stp x29, x30, [sp, #-16]! */
+        0x52800001, /* mov w1, #0 */
+        0x0b000021, /* loop: add w1, w1, w0 */
         0x94000004, /* bl leaf */
-        0xa8c17bfd, /* ldp x29, x30, [sp], #16 */
+        0x71000400, /* subs w0, w0, #1 */
+        0x35ffffa0, /* cbnz w0, loop */
         0xd65f03c0, /* ret */
-        0xd503201f, /* nop */
-        0x11000400, /* leaf: add w0, w0, #1 */
+        0x11000421, /* leaf: add w1, w1, #1 */
         0xd65f03c0, /* ret */
     };
     CodeRange range = {(u64)words, (u64)(words + LEN(words))};
     Survey *s = survey_new(&guest_aarch64, &range, 1);
     assert_non_null(s);
-    survey_seed(s, range.lo, CODE_ENTRY | CODE_FUNCTION);
-    assert_true(survey_follow(s));
-    const Outline *outlines;
-    assert_int_equal(survey_outline(s, &outlines), 2);
-    Region *r = survey_region(s, &outlines[0]);
-    assert_non_null(r);
+    Region *loops[REGION_BLOCKS];
+    assert_int_equal(loops_of(s, words, loops), 1);
+    Region *r = loops[0];
     assert_int_equal(r->nblocks, 3);
-    assert_int_equal(r->blocks[2]->pc, (u64)&words[5]);
+    assert_int_equal(r->pc, (u64)&words[1]);
+    assert_int_equal(r->blocks[2]->pc, (u64)&words[6]);
     assert_int_equal(r->nentries, 1);
     region_free(r);
-    r = survey_region(s, &outlines[1]);
-    assert_int_equal(r->nblocks, 1); /* and has a region of its own for other callers */
-    region_free(r);
+    survey_free(s);
+}
+
+/* A function that calls itself is a region with the end of the recursion. */
+static void recursion_is_a_loop(void **state)
+{
+    _Alignas(64) static const u32 words[] = {
+        0x34000080, /* f: cbz w0, end */
+        0xf81f0ffe, /* str x30, [sp, #-16]! */
+        0x51000400, /* sub w0, w0, #1 */
+        0x97fffffd, /* bl f */
+        0xf84107fe, /* end: ldr x30, [sp], #16 */
+        0xd65f03c0, /* ret */
+    };
+    CodeRange range = {(u64)words, (u64)(words + LEN(words))};
+    Survey *s = survey_new(&guest_aarch64, &range, 1);
+    assert_non_null(s);
+    Region *loops[REGION_BLOCKS];
+    assert_int_equal(loops_of(s, words, loops), 1);
+    assert_int_equal(loops[0]->pc, (u64)words);
+    assert_int_equal(loops[0]->nblocks, 3);
+    region_free(loops[0]);
     survey_free(s);
 }
 
@@ -154,12 +176,9 @@ static void cuts_what_is_too_large(void **state)
     assert_int_equal(n, 4);
     u64 next = (u64)big;
     for (i64 i = 0; i < n; i++) {
-        Region *r = survey_region(s, &outlines[i]);
-        assert_non_null(r);
-        assert_int_equal(r->pc, next);
-        assert_int_equal(r->nentries, 1);
-        next += 4 * r->nblocks;
-        region_free(r);
+        assert_int_equal(outlines[i].blocks[0], next);
+        assert_true(survey_flags(s, next) & CODE_ENTRY);
+        next += 4 * outlines[i].nblocks;
     }
     assert_int_equal(next, range.hi);
     survey_free(s);
@@ -171,7 +190,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_edges),          cmocka_unit_test(sweeps_the_rest),
         cmocka_unit_test(seeds_are_not_believed), cmocka_unit_test(cuts_at_functions),
-        cmocka_unit_test(cuts_what_is_too_large), cmocka_unit_test(callees_join),
+        cmocka_unit_test(cuts_what_is_too_large), cmocka_unit_test(loops_are_regions),
+        cmocka_unit_test(recursion_is_a_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

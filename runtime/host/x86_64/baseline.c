@@ -1788,7 +1788,7 @@ static void one_op(Gen *g, Val n)
         g->out->unit.map[g->out->unit.nmap++] = (PcMap){.host = g->as.at - ENTRY_AT, .guest = (u32)(g->pc - g->ir->pc)};
         return;
     case IR_count:
-        asm_insn(&g->as, OP_W | 0x81, 0, rm_memory(TASK, offsetof(Task, executed[TIER_BASELINE])));
+        asm_insn(&g->as, OP_W | 0x81, 0, rm_memory(TASK, offsetof(Task, executed) + g->counter * sizeof(u64)));
         asm_u32(&g->as, (u32)op->imm);
         return;
     case IR_get32:
@@ -2010,16 +2010,18 @@ static void entry(Gen *g, bool counts)
     assert(a->at == ENTRY_AT + ENTRY_SAFEPOINT + ENTRY_COUNTER);
 }
 
-void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *out)
+void baseline_unit(const Guest *guest, const Ir *ir, bool counts, bool ahead, UnitBuffer *out)
 {
     Unit *u = &out->unit;
     unit_buffer_begin(out);
     u->tier = TIER_BASELINE;
+    u->ahead = ahead;
+    u->tags = ir->tags;
     u->insns = ir->insns;
     u->skip = ENTRY_SAFEPOINT;
     u->past = ENTRY_SAFEPOINT + (counts ? ENTRY_COUNTER : 0);
     need(unit_add_entry(out, 0, ENTRY_AT) && unit_add_range(out, 0, (u32)(ir->end - ir->pc)));
-    Gen g = {.out = out, .ir = ir, .guest = guest, .pc = ir->pc};
+    Gen g = {.out = out, .ir = ir, .guest = guest, .pc = ir->pc, .counter = ahead ? TIER_STATIC : TIER_BASELINE};
     g.integers.temps = TEMPS;
     g.vectors.temps = VECTOR_TEMPS;
     memset(g.integers.holder, 0xff, sizeof g.integers.holder);
@@ -2056,7 +2058,7 @@ void baseline_unit(const Guest *guest, const Ir *ir, bool counts, UnitBuffer *ou
 Block *baseline_compile(const Guest *guest, const Ir *ir, u32 limit)
 {
     UnitBuffer buffer = {0};
-    baseline_unit(guest, ir, limit > 0, &buffer);
+    baseline_unit(guest, ir, limit > 0, false, &buffer);
     Block *b = unit_place(guest, &buffer.unit, ir->pc, limit);
     unit_buffer_free(&buffer);
     return b;

@@ -64,6 +64,7 @@ typedef struct Gen {
     UnitBuffer *out;
     Asm as;               /* writes out->unit.code */
     const Ir *ir;
+    u8 counter; /* the Tier that executed instructions count for */
     const Guest *guest;
     Rec *recs;
     Bank integers, vectors;
