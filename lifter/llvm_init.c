@@ -33,6 +33,18 @@ static void init(void)
     LLVMInitializeARMDisassembler();
 }
 
+static bool left_out;
+
+void llvm_leave_out(void)
+{
+    left_out = true;
+}
+
+bool llvm_is_left_out(void)
+{
+    return left_out;
+}
+
 void llvm_init(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -67,7 +67,7 @@ void orc_aborted(void)
 
 bool orc_usable(void)
 {
-    return !state.starting;
+    return !state.starting && !llvm_is_left_out();
 }
 
 /* Takes the error; one line in `why`. */
@@ -122,8 +122,13 @@ static u8 *allocate_data(void *opaque, uintptr_t size, unsigned align, unsigned 
     align = align < 16 ? 16 : align;
     if (align > REGION_ALIGN || size + align > (u64)(is_constant(name) ? s->low - begin : end - s->high))
         return NULL;
-    if (is_constant(name))
-        return s->low = (u8 *)((u64)(s->low - size) & -(u64)align);
+    if (is_constant(name)) {
+        u8 *end = s->low, *first;
+        s->low = (u8 *)((u64)(end - size) & -(u64)align);
+        first = (u8 *)((u64)s->low & -(u64)REGION_ALIGN); /* of the unit, so far: what lies between must not be some other region's */
+        memset(first, 0, (size_t)(end - first));
+        return s->low;
+    }
     u8 *p = (u8 *)(((u64)s->high + align - 1) & -(u64)align);
     s->high = p + size;
     return p;

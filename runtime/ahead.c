@@ -13,17 +13,6 @@
 
 static bool used; /* ahead_use */
 
-/* Nothing reads the note: the linker gives it a program header of its own, and `aot` needs one. */
-__attribute__((section(".note.dragoman"), aligned(8), used)) static const struct {
-    u32 name_size, size, type;
-    char name[12];
-} note = {sizeof note.name, 0, 1, "dragoman"};
-
-const void *ahead_note(void)
-{
-    return &note;
-}
-
 const Ahead *ahead_payload(void)
 {
     const Elf64_Phdr *ph = (const Elf64_Phdr *)getauxval(AT_PHDR);
@@ -61,13 +50,14 @@ static const char *last_part(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Bytes of an ELF file up to the last that is loaded. */
+/* Bytes of an ELF file up to the last that is loaded, or that its name comes from (store_name). */
 static u64 loaded_size(const void *file, u64 size)
 {
     const Elf64_Ehdr *e64 = file;
     const Elf32_Ehdr *e32 = file;
     bool wide = size > sizeof *e64 && e64->e_ident[EI_CLASS] == ELFCLASS64;
-    u64 at = wide ? e64->e_phoff : e32->e_phoff, step = wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr), end = 0;
+    const u64 page = 4096;
+    u64 at = wide ? e64->e_phoff : e32->e_phoff, step = wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr), end = page;
     for (u32 i = 0; i < (wide ? e64->e_phnum : e32->e_phnum) && at + step <= size; i++, at += step) {
         const Elf64_Phdr *p64 = (const Elf64_Phdr *)((const u8 *)file + at);
         const Elf32_Phdr *p32 = (const Elf32_Phdr *)((const u8 *)file + at);

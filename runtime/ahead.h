@@ -32,13 +32,11 @@ typedef struct Ahead {
     u64 size;            /* bytes of the payload */
     char root[PATH_MAX]; /* the guest's, where files are found; "": none */
     bool counts;         /* the code counts the instructions that it executes (--stats) */
+    bool no_llvm;        /* the executable has none (lifter/llvm_init.h) */
     char cpu[24];        /* the host's architecture level that the code needs, "x86-64-v3" */
     u64 nfiles;
     AheadFile files[]; /* the program first */
 } Ahead;
-
-/* The program header that becomes the payload's is that of a note; its address. */
-const void *ahead_note(void);
 
 /* This executable's payload, or NULL. */
 const Ahead *ahead_payload(void);

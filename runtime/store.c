@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,24 +90,29 @@ static const void *build_id(size_t *size)
     return NULL;
 }
 
-/* The name of the directory for units like this process's: by guest, build, and what else their code depends on. False
- * if that can't be told. */
-static bool name_flavour(const Process *p, const Guest *guest, char *name, size_t size)
+/* The name of a directory for units: by guest, build, and what else their code depends on. False if that can't be
+ * told. */
+static bool name_directory(const Guest *guest, const u64 *how, size_t n, const char *cpu, char *name, size_t size)
 {
     size_t id_size;
     const void *id = build_id(&id_size);
     XXH3_state_t *h = id ? XXH3_createState() : NULL;
     if (!h)
         return false;
-    const char *cpu = p->options.cpu ? p->options.cpu : "";
-    u64 how[] = {baseline_features(), lift_is_counting(), p->options.tier != TIER_BASELINE};
     XXH3_64bits_reset(h);
     XXH3_64bits_update(h, id, id_size);
-    XXH3_64bits_update(h, how, sizeof how);
+    XXH3_64bits_update(h, how, n * sizeof *how);
     XXH3_64bits_update(h, cpu, strlen(cpu));
     snprintf(name, size, "%s-%016lx", guest->name, XXH3_64bits_digest(h));
     XXH3_freeState(h);
     return true;
+}
+
+/* Of one for units like this process's. */
+static bool name_flavour(const Process *p, const Guest *guest, char *name, size_t size)
+{
+    u64 how[] = {baseline_features(), lift_is_counting(), p->options.tier != TIER_BASELINE};
+    return name_directory(guest, how, LEN(how), p->options.cpu ? p->options.cpu : "", name, size);
 }
 
 /* A directory, with `make` made if it isn't there; -1 if that can't be, or it isn't to be trusted. */
@@ -137,20 +143,30 @@ static void make_parents(const char *path)
     }
 }
 
-void store_open(Process *p, const Guest *guest, const char *path)
+/* The directory of that name below `path`, both made if need be; -1 if that isn't possible. */
+static int make_directory(const char *path, const char *name)
 {
-    char name[64];
-    if (!name_flavour(p, guest, name, sizeof name))
-        return;
     int above = open_directory(AT_FDCWD, path, true);
     if (above < 0) {
         make_parents(path);
         above = open_directory(AT_FDCWD, path, true);
     }
-    if (above < 0)
-        return;
-    int dir = open_directory(above, name, true);
-    close(above);
+    int dir = above < 0 ? -1 : open_directory(above, name, true);
+    if (above >= 0)
+        close(above);
+    return dir;
+}
+
+int store_apart(const Guest *guest, const char *path, const u64 *how, size_t n)
+{
+    char name[64];
+    return name_directory(guest, how, n, "", name, sizeof name) ? make_directory(path, name) : -1;
+}
+
+void store_open(Process *p, const Guest *guest, const char *path)
+{
+    char name[64];
+    int dir = name_flavour(p, guest, name, sizeof name) ? make_directory(path, name) : -1;
     store.dir = dir < 0 ? -1 : fd_hide(p, dir);
     store.limit = p->options.cache_size ? p->options.cache_size : STORE_SIZE;
 }
@@ -196,6 +212,18 @@ bool store_name(int fd, char name[STORE_NAME])
     if (n <= 0)
         return false;
     XXH128_hash_t h = XXH3_128bits_withSeed(page, (size_t)n, (u64)st.st_size);
+    snprintf(name, STORE_NAME, "%016lx%016lx", h.high64, h.low64);
+    return true;
+}
+
+bool store_content(int fd, char name[STORE_NAME])
+{
+    struct stat st;
+    void *bytes = fstat(fd, &st) || !st.st_size ? MAP_FAILED : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        return false;
+    XXH128_hash_t h = XXH3_128bits(bytes, (size_t)st.st_size);
+    munmap(bytes, (size_t)st.st_size);
     snprintf(name, STORE_NAME, "%016lx%016lx", h.high64, h.low64);
     return true;
 }

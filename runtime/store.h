@@ -14,6 +14,9 @@ void store_open(Process *p, const Guest *guest, const char *path);
 /* Finds units below `path`, too, and writes nothing there; with `roots` only if it is root's. */
 void store_read_from(Process *p, const Guest *guest, const char *path, bool roots);
 #define STORE_SYSTEM "/var/cache/dragoman" /* what all users read */
+/* A directory below `path` for files of units that depend on `how`, besides what all do, and are none of a run's; made if need be. -1 if
+ * that isn't possible. */
+int store_apart(const Guest *guest, const char *path, const u64 *how, size_t n);
 /* Bytes that all files of units may have together, if nothing else is said: those that have not been used for longest
  * go. */
 enum : u64 { STORE_SIZE = 1ull << 30 };
@@ -24,6 +27,8 @@ void store_stop(void);
  * read. */
 enum { STORE_NAME = 33 };
 bool store_name(int fd, char name[STORE_NAME]);
+/* One for all of its bytes. */
+bool store_content(int fd, char name[STORE_NAME]);
 
 /* The guest has mapped code of this file, open as fd. Takes the translation lock. */
 void store_file(int fd);

@@ -13,6 +13,7 @@
 
 #include "../include/unit.h"
 #include "../lifter/dump.h"
+#include "../lifter/llvm_init.h"
 #include "../lifter/orc.h"
 #include "cache.h"
 #include "check.h"
@@ -101,7 +102,7 @@ static bool remembers(void)
 
 u32 tier_first_limit(void)
 {
-    return remembers() ? UNWEIGHED : first_limit();
+    return llvm_is_left_out() ? NEVER : remembers() ? UNWEIGHED : first_limit();
 }
 
 u32 tier_sample_mean(void)

@@ -31,6 +31,12 @@
 
 enum { PAGE = 4096, MAX_WORKERS = 64, MAX_LIBS = 64 };
 
+/* Program headers of the output. */
+typedef struct Headers {
+    Elf64_Phdr ph[24];
+    u32 count;
+} Headers;
+
 typedef struct Aot {
     const char *program, *output;
     const char *libs[MAX_LIBS]; /* --lib */
@@ -43,14 +49,19 @@ typedef struct Aot {
     const char *cpu;
     bool counts; /* --stats */
     bool with_libs, embed;
+    bool no_jit; /* without LLVM */
     Image image;
     Libraries libraries;
     size_t nfiles; /* of them, the ones that are translated */
     int *units;    /* a file of units for each */
+    size_t known;  /* those of them that other outputs had had made */
+    char cache[PATH_MAX];
+    bool into_cache; /* --format=cache */
     Producer producer;
     int out;
     u64 payload; /* its offset in the output */
     u64 end;     /* of what is written so far */
+    Headers headers;
 } Aot;
 
 static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -156,24 +167,88 @@ static void expect_endings(Aot *a)
 
 /* -- translating -------------------------------------------------------------------------------------------- */
 
+/* The user's cache, or none. */
+static bool find_cache(Aot *a)
+{
+    const char *path = getenv("DRAGOMAN_CACHE");
+    if (path && *path)
+        snprintf(a->cache, sizeof a->cache, "%s", path);
+    return !getenv("DRAGOMAN_NO_CACHE") && (a->cache[0] || store_default(a->cache, sizeof a->cache));
+}
+
+/* The directory in which other outputs' files of units for libraries are; -1: none. */
+static int open_kept(Aot *a)
+{
+    enum { KIND = 1 }; /* of what is made: the next one, if that changes without dragoman's build */
+    const Producer *p = &a->producer;
+    const u64 how[] = {KIND, (u64)p->opt, p->exact, p->tags, a->counts, host_cpu()};
+    return find_cache(a) ? store_apart(a->image.guest, a->cache, how, LEN(how)) : -1;
+}
+
+/* One of them, if all that is in it is good; -1 if not. */
+static int open_units(int dir, const char *name)
+{
+    UnitFileStat s;
+    int fd =
+        unitfile_stat(dir, name, &s) || s.bad || !s.records ? -1 : openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0 && !unitfile_trusts(fd, false))
+        fd = (close(fd), -1);
+    return fd;
+}
+
+static void keep_units(int dir, const char *name, int fd)
+{
+    struct stat st;
+    void *bytes = fstat(fd, &st) ? MAP_FAILED : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        return;
+    unitfile_replace(dir, name, bytes, (size_t)st.st_size); /* or it is made again the next time */
+    munmap(bytes, (size_t)st.st_size);
+}
+
+/* Translates the files, or takes what other outputs have had made of the same libraries. */
+static bool make_units(Aot *a)
+{
+    Producer *p = &a->producer;
+    int dir = p->cache ? -1 : open_kept(a);
+    char(*names)[STORE_NAME] = calloc(a->nfiles, sizeof *names);
+    bool *made = calloc(a->nfiles, sizeof *made);
+    for (size_t i = 0; names && made && i < a->nfiles; i++) {
+        int fd = dir < 0 || i == 0 ? -1 : open(a->libraries.all[i].host, O_RDONLY | O_CLOEXEC);
+        a->units[i] = fd >= 0 && store_content(fd, names[i]) ? open_units(dir, names[i]) : -1;
+        if (fd >= 0)
+            close(fd);
+        a->known += a->units[i] >= 0;
+        if (a->units[i] >= 0)
+            continue;
+        made[i] = true;
+        a->units[i] = producer_scratch(p->scratch);
+        producer_file(p, &(ProducerFile){.path = a->libraries.all[i].host, .out = a->units[i]});
+    }
+    bool ok = producer_end(p) && names && made;
+    for (size_t i = 0; ok && i < a->nfiles; i++)
+        if (made[i] && names[i][0])
+            keep_units(dir, names[i], a->units[i]);
+    free(names);
+    free(made);
+    if (dir >= 0)
+        close(dir);
+    return ok;
+}
+
 static int translate_all(Aot *a)
 {
     Producer *p = &a->producer;
     p->shown = a->program;
-    p->scratch = a->sink < 0 ? a->directory : NULL;
+    p->scratch = a->directory[0] ? a->directory : NULL;
     p->regions = true;
-    host_level = a->cpu;
     if (a->counts)
         lift_counting();
     if (!producer_begin(p)) {
         complain("out of memory");
         return 1;
     }
-    for (size_t i = 0; i < a->nfiles; i++) {
-        a->units[i] = producer_scratch(p->scratch);
-        producer_file(p, &(ProducerFile){.path = a->libraries.all[i].host, .out = a->units[i]});
-    }
-    return !producer_end(p);
+    return !make_units(a);
 }
 
 /* -- the output --------------------------------------------------------------------------------------------- */
@@ -184,58 +259,121 @@ static int open_self(void)
     return fd >= 0 ? fd : open((const char *)getauxval(AT_EXECFN), O_RDONLY | O_CLOEXEC);
 }
 
-/* Copies what this executable loads: section headers and symbols stay behind. */
-static int copy_self(Aot *a)
+/* Nobody reads the note: the linker gives it a program header of its own, and outputs have one segment more than this
+ * executable. */
+__attribute__((section(".note.dragoman"), aligned(8), used)) static const struct {
+    u32 name_size, size, type;
+    char name[12];
+} note = {sizeof note.name, 0, 1, "dragoman"};
+
+/* What the linker has put into sections of its own (tools/llvm.ld). */
+extern const u8 __start_llvm_text[], __stop_llvm_text[], __start_llvm_rodata[], __stop_llvm_rodata[];
+
+/* Copies [lo, hi) of a segment, which is `from`, behind what is there already, with a header of its own. */
+static bool copy_part(Aot *a, Headers *h, int fd, const Elf64_Phdr *from, u64 lo, u64 hi)
 {
-    int fd = open_self();
-    if (fd < 0) {
-        complain("can't open this program's own executable: %s", strerror(errno));
-        return 1;
-    }
-    const Elf64_Phdr *ph = (const Elf64_Phdr *)getauxval(AT_PHDR);
-    u64 size = 0;
-    for (u64 i = 0; i < getauxval(AT_PHNUM); i++) {
-        if (ph[i].p_type != PT_LOAD)
-            continue;
-        size = ph[i].p_offset + ph[i].p_filesz > size ? ph[i].p_offset + ph[i].p_filesz : size;
-    }
-    void *all = malloc(size);
-    bool ok = all && read_all(fd, all, size, 0) && producer_write(a->out, all, size, 0);
+    u64 skip = lo - from->p_vaddr, file_end = from->p_vaddr + from->p_filesz,
+        size = (hi < file_end ? hi : file_end) - lo;
+    u64 at = (a->end & -(u64)PAGE) + lo % PAGE;
+    at += at < a->end ? PAGE : 0;
+    u8 *bytes = malloc(size);
+    bool ok = h->count < LEN(h->ph) && bytes && read_all(fd, bytes, size, from->p_offset + skip) &&
+              producer_write(a->out, bytes, size, at);
+    free(bytes);
     if (!ok)
-        complain("can't copy this program's own executable: %s", strerror(errno));
-    free(all);
-    close(fd);
-    a->payload = page_up(size);
-    return !ok;
+        return false;
+    Elf64_Phdr *ph = &h->ph[h->count++];
+    *ph = *from;
+    ph->p_vaddr = ph->p_paddr = lo;
+    ph->p_offset = at;
+    ph->p_filesz = size;
+    ph->p_memsz = hi - lo;
+    a->end = at + size;
+    return true;
 }
 
-/* The note's program header becomes the payload's. */
-static bool patch_headers(Aot *a, u64 size)
+/* Copies a segment, but for whole pages of LLVM's if there is to be none. */
+static bool copy_segment(Aot *a, Headers *h, int fd, const Elf64_Phdr *from)
+{
+    const u64 holes[][2] = {{(u64)__start_llvm_rodata, (u64)__stop_llvm_rodata},
+                            {(u64)__start_llvm_text, (u64)__stop_llvm_text}};
+    u64 lo = from->p_vaddr, hi = lo + from->p_memsz;
+    for (size_t i = 0; a->no_jit && i < LEN(holes); i++) {
+        u64 begin = page_up(holes[i][0]), end = holes[i][1] & -(u64)PAGE;
+        if (begin < lo || end > hi || begin >= end)
+            continue;
+        if (begin > lo && !copy_part(a, h, fd, from, lo, begin))
+            return false;
+        lo = end;
+    }
+    return copy_part(a, h, fd, from, lo, hi);
+}
+
+/* Copies what this executable loads: section headers and symbols stay behind. */
+static bool copy_segments(Aot *a, Headers *h)
+{
+    const Elf64_Phdr *ph = (const Elf64_Phdr *)getauxval(AT_PHDR);
+    int fd = open_self();
+    bool ok = fd >= 0;
+    for (u64 i = 0; ok && i < getauxval(AT_PHNUM); i++)
+        if (ph[i].p_type == PT_LOAD)
+            ok = copy_segment(a, h, fd, &ph[i]);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static int copy_self(Aot *a)
+{
+    if (!copy_segments(a, &a->headers)) {
+        complain("can't copy this program's own executable: %s", strerror(errno));
+        return 1;
+    }
+    a->payload = page_up(a->end);
+    return 0;
+}
+
+/* Where the file has an address. */
+static u64 offset_of(const Headers *h, u64 address)
+{
+    for (u32 i = 0; i < h->count; i++)
+        if (h->ph[i].p_type == PT_LOAD && address >= h->ph[i].p_vaddr && address < h->ph[i].p_vaddr + h->ph[i].p_memsz)
+            return h->ph[i].p_offset + (address - h->ph[i].p_vaddr);
+    return 0;
+}
+
+/* The segments, the payload's, and of the other headers those that anybody looks at: that leaves room enough where they
+ * were. */
+static bool write_headers(Aot *a, u64 size)
 {
     Elf64_Ehdr eh;
-    if (!read_all(a->out, &eh, sizeof eh, 0))
+    Headers *h = &a->headers;
+    const Elf64_Phdr *ph = (const Elf64_Phdr *)getauxval(AT_PHDR);
+    h->ph[h->count++] = (Elf64_Phdr){.p_type = PT_LOAD,
+                                     .p_flags = PF_R,
+                                     .p_offset = a->payload,
+                                     .p_vaddr = AHEAD_ADDRESS,
+                                     .p_paddr = AHEAD_ADDRESS,
+                                     .p_filesz = size,
+                                     .p_memsz = size,
+                                     .p_align = PAGE};
+    for (u64 i = 0; i < getauxval(AT_PHNUM); i++) {
+        bool note = ph[i].p_type == PT_NOTE,
+             id = note && ((const Elf64_Nhdr *)ph[i].p_vaddr)->n_type == NT_GNU_BUILD_ID;
+        if (ph[i].p_type == PT_LOAD || ph[i].p_type == PT_PHDR || (note && !id) || h->count == LEN(h->ph))
+            continue;
+        h->ph[h->count] = ph[i];
+        h->ph[h->count++].p_offset = offset_of(h, ph[i].p_vaddr);
+    }
+    if (h->count > getauxval(AT_PHNUM) || !read_all(a->out, &eh, sizeof eh, 0)) {
+        errno = ENOEXEC;
         return false;
+    }
     eh.e_shoff = 0;
     eh.e_shnum = eh.e_shstrndx = 0;
-    for (u32 i = 0; i < eh.e_phnum; i++) {
-        Elf64_Phdr ph;
-        u64 at = eh.e_phoff + i * sizeof ph, note = (u64)ahead_note();
-        if (!read_all(a->out, &ph, sizeof ph, at))
-            return false;
-        if (ph.p_type != PT_NOTE || note < ph.p_vaddr || note >= ph.p_vaddr + ph.p_filesz)
-            continue;
-        ph = (Elf64_Phdr){.p_type = PT_LOAD,
-                          .p_flags = PF_R,
-                          .p_offset = a->payload,
-                          .p_vaddr = AHEAD_ADDRESS,
-                          .p_paddr = AHEAD_ADDRESS,
-                          .p_filesz = size,
-                          .p_memsz = size,
-                          .p_align = PAGE};
-        return producer_write(a->out, &ph, sizeof ph, at) && producer_write(a->out, &eh, sizeof eh, 0);
-    }
-    errno = ENOEXEC;
-    return false;
+    eh.e_phnum = (u16)h->count;
+    return producer_write(a->out, &eh, sizeof eh, 0) &&
+           producer_write(a->out, h->ph, h->count * sizeof *h->ph, eh.e_phoff);
 }
 
 /* Where the guest will find a library that the output has: where its dynamic linker looks in any case. */
@@ -270,7 +408,7 @@ static int write_payload(Aot *a)
         complain("out of memory");
         return 1;
     }
-    *head = (Ahead){.magic = AHEAD_MAGIC, .counts = a->counts, .nfiles = a->nfiles};
+    *head = (Ahead){.magic = AHEAD_MAGIC, .counts = a->counts, .no_llvm = a->no_jit, .nfiles = a->nfiles};
     snprintf(head->cpu, sizeof head->cpu, "%s", a->cpu);
     if (a->image.interp[0] && !a->embed)
         snprintf(head->root, sizeof head->root, "%s", a->root);
@@ -281,7 +419,7 @@ static int write_payload(Aot *a)
     head->size = a->end - a->payload;
     errno = head->size > AHEAD_SIZE ? EFBIG : errno;
     ok = ok && head->size <= AHEAD_SIZE && !ftruncate(a->out, (off_t)a->end) &&
-         producer_write(a->out, head, size, a->payload) && patch_headers(a, head->size);
+         producer_write(a->out, head, size, a->payload) && write_headers(a, head->size);
     if (!ok)
         complain("%s: %s", a->output, strerror(errno));
     free(head);
@@ -354,12 +492,15 @@ static void report(const Aot *a, double seconds)
 {
     const ProducerBoard *b = a->producer.board;
     FILE *f = a->sink < 0 ? stdout : stderr; /* standard output may be where it went */
-    fprintf(f,
-            "%s: %" PRIu64 " of %" PRIu64 " executable bytes translated (%.1f %%), %zu files, %" PRIu64
-            " regions, %.1f s; %s: %" PRIu64 " bytes\n",
-            a->program, b->insn_bytes, b->code_bytes,
-            b->code_bytes ? 100.0 * (double)b->insn_bytes / (double)b->code_bytes : 0.0, a->nfiles, b->regions, seconds,
-            a->output, a->end);
+    fprintf(f, "%s: %" PRIu64 " of %" PRIu64 " executable bytes translated (%.1f %%), %zu files", a->program,
+            b->insn_bytes, b->code_bytes, b->code_bytes ? 100.0 * (double)b->insn_bytes / (double)b->code_bytes : 0.0,
+            a->nfiles);
+    if (a->known)
+        fprintf(f, " (%zu known)", a->known);
+    fprintf(f, ", %" PRIu64 " blocks, %" PRIu64 " regions, %.1f s; %s", b->blocks, b->regions, seconds, a->output);
+    if (!a->into_cache)
+        fprintf(f, ": %" PRIu64 " bytes", a->end);
+    fputc('\n', f);
     if (b->failed)
         fprintf(f, "%" PRIu64 " regions are left to be translated at run time: %s\n", b->failed, b->why);
 }
@@ -368,8 +509,18 @@ static int run(Aot *a)
 {
     double start = producer_now();
     expect_endings(a);
-    if (find_files(a) || open_output(a))
+    if (find_files(a))
         return 1;
+    if (a->into_cache) {
+        a->sink = -1;
+        if (translate_all(a))
+            return 1;
+        report(a, producer_now() - start);
+        return 0;
+    }
+    if (open_output(a))
+        return 1;
+    host_level = a->cpu;
     int status = copy_self(a) || translate_all(a) || write_payload(a) || name_output(a);
     if (status && a->temporary[0])
         unlink(a->temporary);
@@ -460,6 +611,10 @@ int aot_main(int argc, char **argv, int at)
         } else if (!strcmp(arg, "--with-libs") || !strcmp(arg, "--embed")) {
             a->with_libs = true;
             a->embed |= arg[2] == 'e';
+        } else if (!strcmp(arg, "--format=cache") || !strcmp(arg, "--format=executable")) {
+            a->into_cache = arg[9] == 'c';
+        } else if (!strcmp(arg, "--no-jit")) {
+            a->no_jit = true;
         } else if (!strcmp(arg, "--tags")) {
             a->producer.tags = true;
         } else if (!strcmp(arg, "--stats")) {
@@ -475,6 +630,10 @@ int aot_main(int argc, char **argv, int at)
     }
     if (!a->program)
         return usage("no program given: dragoman aot PROGRAM -o OUT");
+    if (a->into_cache && !a->output && !find_cache(a))
+        return usage("there is no cache: name a directory with -o");
+    if (a->into_cache)
+        a->producer.cache = a->output = a->output ? a->output : a->cache;
     if (!a->output)
         return usage("-o OUT is missing: the executable to write");
     return run(a);

@@ -7,6 +7,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "../lifter/llvm_init.h"
 #include "aot.h"
 #include "bench.h"
 #include "binfmt.h"
@@ -64,6 +65,8 @@ static int help(int argc, char **argv, int at)
 static int command(int argc, char **argv)
 {
     const Ahead *payload = ahead_payload();
+    if (payload && payload->no_llvm)
+        llvm_leave_out();
     if (payload && !reentered(argc, argv))
         return run_payload(guests[0], payload, argv);
     if (argc < 1)

@@ -53,7 +53,9 @@ add_library(dragoman_link INTERFACE)
 target_link_libraries(dragoman_link INTERFACE ${deferred_dir}/libstdc++.a llvm_link)
 target_link_options(dragoman_link INTERFACE -Wl,--wrap=abort # a report instead: runtime/crash.c
                     -Wl,--wrap=__clone_internal -Wl,--wrap=__libc_sigaction # runtime/thread.c
-                    -Wl,--build-id=sha1) # runtime/store.c
+                    -Wl,--build-id=sha1 # runtime/store.c
+                    -Wl,-T,${CMAKE_SOURCE_DIR}/tools/llvm.ld)
+set_property(TARGET dragoman_link APPEND PROPERTY INTERFACE_LINK_DEPENDS ${CMAKE_SOURCE_DIR}/tools/llvm.ld)
 if(DRAGOMAN_SANITIZE) # the sanitizers' runtimes don't link statically; the address matters all the same
     target_link_options(dragoman_link INTERFACE -no-pie)
 else()

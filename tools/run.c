@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../lifter/host.h"
+#include "../lifter/llvm_init.h"
 #include "../runtime/gdb/debug.h"
 #include "../runtime/load.h"
 #include "../runtime/mem.h"
@@ -582,6 +583,8 @@ static int start(const Args *a, const Ahead *payload, const char *path, char **g
     if (a->logfile && !log_open(a->logfile, a->append_log) && !a->append_log)
         fail("-D %s: %s", a->logfile, strerror(errno));
     bool both = a->options.tier == TIER_AUTO || a->options.tier == TIER_LLVM;
+    if (llvm_is_left_out() && (a->options.tier == TIER_LLVM || a->options.check))
+        fail("%s was made without LLVM (dragoman aot --no-jit)", path);
     if (a->options.check && !both)
         fail("--check compares the baseline's code with LLVM's; --tier leaves it only one");
     if (payload && !host_reaches(payload->cpu))
