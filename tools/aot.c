@@ -611,8 +611,10 @@ int aot_main(int argc, char **argv, int at)
         } else if (!strcmp(arg, "--with-libs") || !strcmp(arg, "--embed")) {
             a->with_libs = true;
             a->embed |= arg[2] == 'e';
-        } else if (!strcmp(arg, "--format=cache") || !strcmp(arg, "--format=executable")) {
-            a->into_cache = arg[9] == 'c';
+        } else if (!strncmp(arg, "--format=", 9)) {
+            a->into_cache = !strcmp(arg + 9, "cache");
+            if (!a->into_cache && strcmp(arg + 9, "executable"))
+                return usage("--format takes executable or cache");
         } else if (!strcmp(arg, "--no-jit")) {
             a->no_jit = true;
         } else if (!strcmp(arg, "--tags")) {
