@@ -77,7 +77,7 @@ struct Guest {
     bool ordered;             /* its memory is as ordered as the host's (total store order): compilers leave accesses where they are */
     u8 verify_helper;         /* for a guest that doesn't say when it changes code, or 0: the helper that leaves (EXIT_FAULT, without a
                                  signal) if code_hash of the b >> 32 bytes at a isn't the low half of b */
-    u32 unrepeatable_helpers; /* bit by bit, those that give something else each time: --check passes over their users */
+    u32 unrepeatable_helpers; /* bit by bit, those that give something else each time, or write memory: --check passes over their users */
     /* Lifts the instruction at l->pc into l->ir, sets l->next; on an encoding it doesn't know sets l->unimplemented and emits
      * nothing. `bytes` holds `size` readable bytes of guest code at pc (size may be less than the longest instruction). */
     void (*lift)(Lift *l, const u8 *bytes, size_t size);

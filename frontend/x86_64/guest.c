@@ -78,7 +78,7 @@ const Guest guest_x86_64 = {
     .nhelpers = LEN(helpers),
     .ordered = true,
     .verify_helper = HELPER_verify,
-    .unrepeatable_helpers = 1u << HELPER_x87 | 1u << HELPER_mmx_get | 1u << HELPER_mmx_put | 1u << HELPER_rdtsc | 1u << HELPER_rdrand |
+    .unrepeatable_helpers = 1u << HELPER_string | 1u << HELPER_x87 | 1u << HELPER_mmx_get | 1u << HELPER_mmx_put | 1u << HELPER_rdtsc | 1u << HELPER_rdrand |
                             1u << HELPER_fxsave | 1u << HELPER_fxrstor,
     .lift = lift,
     .reset = reset,
