@@ -114,6 +114,7 @@ struct Task {
     Process *process;
     const Guest *guest;
     const Abi *abi;
+    bool traps;                /* the guest wants SIGTRAP behind each instruction; what changes this leaves for the dispatcher */
     Fault fault;
     _Atomic bool in_code;      /* between cache_enter and the return of code_enter: no flush may free what the task sees */
     pthread_t thread;

@@ -49,7 +49,7 @@ static bool ptrace_is_stepping(const Task *t)
 
 static bool steps(const Task *t)
 {
-    return debug_is_stepping(t) || ptrace_is_stepping(t);
+    return debug_is_stepping(t) || ptrace_is_stepping(t) || unlikely(t->traps);
 }
 
 /* The block of the instruction at t->pc, with t->in_code set; NULL if it can't be read. */
@@ -395,22 +395,6 @@ static void enter_checked(Task *t, const Block *b)
         signal_die(SIGABRT);
 }
 
-/* Runs the instruction at t->pc by itself. It writes to code at t->fault.addr, on a page that reading the instruction may have
- * protected again. */
-static void run_alone(Task *t)
-{
-    Ir *ir = ir_new();
-    Block b = {.tier = TIER_INTERP, .pc = t->pc, .ir = ir};
-    t->exit = EXIT_CONTINUE;
-    if (ir && lift_insn(t->guest, t->pc, ir)) {
-        mem_written(t->process->mem, t->fault.addr);
-        atomic_store(&t->attention, ATTENTION);
-        atomic_store(&t->in_code, true);
-        code_enter(t, (const void *)interp_entry, (u64)&b);
-    }
-    ir_free(ir);
-}
-
 _Noreturn void task_loop(Task *t)
 {
     const bool checks = t->process->options.check;
@@ -444,8 +428,13 @@ _Noreturn void task_loop(Task *t)
         if (checks)
             check_begin(t);
         u64 seen = cache_generation();
-        Block *b = alone ? NULL : steps(t) ? one_insn(t) : cache_enter(t, seen);
-        if (!b && !alone) {
+        const bool traps = t->traps;
+        Block *b = alone || steps(t) ? one_insn(t) : cache_enter(t, seen);
+        if (b && alone) { /* its page may have been protected again when it was read */
+            mem_written(t->process->mem, t->fault.addr);
+            atomic_store(&t->attention, ATTENTION);
+        }
+        if (!b) {
             if (checks)
                 check_end(t);
             if (!translate(t))
@@ -454,13 +443,11 @@ _Noreturn void task_loop(Task *t)
         }
         from = NULL;
         fill = false;
-        if (b && (log_on(exec) || log_on(cpu)))
+        if (log_on(exec) || log_on(cpu))
             log_entry(t, b);
         count(dispatches, 1);
         generation = seen;
-        if (alone)
-            run_alone(t);
-        else if (checks)
+        if (checks)
             enter_checked(t, b);
         else
             code_enter(t, b->code, (u64)b);
@@ -528,6 +515,8 @@ _Noreturn void task_loop(Task *t)
             t->pc = t->fault.pc;
             continue; /* nothing has been done yet */
         }
+        if (traps && t->exit != EXIT_FAULT && t->exit != EXIT_UNDEF && t->exit != EXIT_SYSCALL)
+            signal_fault(t, SIGTRAP, TRAP_TRACE, t->pc);
         if (debug_is_stepping(t))
             debug_stepped(t);
         if (ptrace_is_stepping(t))

@@ -186,6 +186,7 @@ LIFT(popf)
     if (i->size == 2)
         v = or64(l, v, and64(l, rflags(l), k64(l, ~0xffffull)));
     set_rflags(l, v);
+    end_exit(l, EXIT_CONTINUE, l->next); /* TF may be set */
 }
 
 LIFT(lahf)

@@ -58,6 +58,7 @@ X86_HELPER(get_rflags)
 X86_HELPER(set_rflags)
 {
     x86_set_rflags(x86_state(t), a);
+    t->traps = a & X86_TF;
     return 0;
 }
 
@@ -203,9 +204,9 @@ X86_HELPER(string)
     for (u64 done = 0; s->r[RCX] & mask;) {
         u64 si = b + (s->r[RSI] & mask), di = s->r[RDI] & mask, n = 1;
         bool stop = false;
-        if (done >= STRING_BYTES)
+        if (done >= STRING_BYTES || (done && t->traps))
             return 1;
-        if ((kind == STR_MOVS || kind == STR_STOS) && !s->direction && mask == ~0ull) {
+        if ((kind == STR_MOVS || kind == STR_STOS) && !s->direction && mask == ~0ull && !t->traps) {
             u64 room = up_to_page(di);
             if (uses_si && up_to_page(si) < room)
                 room = up_to_page(si);

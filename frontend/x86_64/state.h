@@ -13,7 +13,7 @@ typedef struct X86State {
     u64 r[16];       /* rax rcx rdx rbx rsp rbp rsi rdi r8 ... */
     u64 fs, gs;      /* bases of the segments */
     u64 direction;   /* DF */
-    u64 flag_rest;   /* AC, ID and NT, at their places in RFLAGS */
+    u64 flag_rest;   /* AC, ID, NT and TF (which Task.traps follows), at their places in RFLAGS */
     u64 nowhere;     /* the address of scratch: where accesses of lanes that are masked out go */
     u64 spare;
     V128 xmm[16], ymmh[16]; /* the YMM registers' halves */
@@ -37,7 +37,7 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
 enum {
     X86_CF = 1, X86_PF = 4, X86_AF = 0x10, X86_ZF = 0x40, X86_SF = 0x80, X86_TF = 0x100, X86_IF = 0x200, X86_DF = 0x400,
     X86_OF = 0x800, X86_NT = 0x4000, X86_RF = 0x10000, X86_AC = 0x40000, X86_ID = 0x200000,
-    X86_FLAGS_FIXED = 0x202, X86_FLAGS_REST = X86_NT | X86_AC | X86_ID,
+    X86_FLAGS_FIXED = 0x202, X86_FLAGS_REST = X86_TF | X86_NT | X86_AC | X86_ID,
 };
 
 #define OFF_R(n) ((u32)(offsetof(X86State, r) + 8 * (n)))

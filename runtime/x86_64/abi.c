@@ -57,6 +57,7 @@ static void clone_regs(Task *child, u64 stack, bool set_tls, u64 tls)
 {
     X86State *s = x86_state(child);
     s->r[RAX] = 0;
+    child->traps = s->flag_rest & X86_TF;
     if (stack)
         s->r[RSP] = stack;
     if (set_tls)

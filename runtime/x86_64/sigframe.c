@@ -126,6 +126,7 @@ bool x86_push_frame(Task *t, const GuestSignal *s)
     state->r[RSP] = at;
     state->direction = 0;
     state->flag_rest = 0;
+    t->traps = false;
     memset(state->xmm, 0, sizeof state->xmm);
     memset(state->ymmh, 0, sizeof state->ymmh);
     x86_reset_fp();
@@ -183,6 +184,7 @@ static bool restore(Task *t, u64 at)
     r[RDI] = c->di, r[RSI] = c->si, r[RBP] = c->bp, r[RBX] = c->bx, r[RDX] = c->dx, r[RAX] = c->ax, r[RCX] = c->cx, r[RSP] = c->sp;
     t->pc = c->ip;
     x86_set_rflags(state, c->flags);
+    t->traps = c->flags & X86_TF;
     if (!restore_area(t, c->fpstate))
         return false;
     signal_alt_stack(t, &f.stack, NULL); /* what it thinks of that isn't told to anyone */
