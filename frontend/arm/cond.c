@@ -315,8 +315,25 @@ u64 arm_next(const Lift *l)
     return (u32)l->next | l->mode;
 }
 
+/* MOV LR, PC before a jump, as ARMv4 has it: the jump is a call. */
+static bool link_is_next(const Lift *l)
+{
+    Val v = l->known[OFF_R(14) / 8];
+    if (v == NO_VAL || is_thumb(l))
+        return false;
+    const Op *op = &l->ir->ops[v];
+    while (op->code == IR_zx32_64 || op->code == IR_lo32)
+        op = &l->ir->ops[op->arg[0]];
+    return op->code == IR_addr64 && (u32)op->imm == (u32)l->next;
+}
+
 void arm_jump(Lift *l, u64 pc)
 {
+    if (!l->own[OWN_CONDITION] && link_is_next(l)) {
+        arm_own_fp(l);
+        end_call(l, (u32)pc | lasting_mode(l), arm_next(l));
+        return;
+    }
     pc = (u32)pc | lasting_mode(l);
     arm_sync_it(l);
     if (l->own[OWN_CONDITION])
@@ -330,7 +347,10 @@ void arm_jump_to(Lift *l, Val address)
     needs_branch(l);
     arm_own_fp(l);
     arm_sync_it(l);
-    end_jumpi(l, arm_target(l, address));
+    if (link_is_next(l))
+        end_calli(l, arm_target(l, address), arm_next(l));
+    else
+        end_jumpi(l, arm_target(l, address));
 }
 
 void arm_exit(Lift *l, Exit why, u64 pc)

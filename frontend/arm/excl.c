@@ -55,14 +55,12 @@ static Val stored_value(Lift *l, u32 size, u32 rt, u32 rt2)
     return is_big(l) ? zx32_64(l, in_order(l, size, r(l, rt))) : rx(l, rt);
 }
 
-/* Of what was loaded, as much as is stored: W 1 if it isn't there. */
+/* W 1 if what was loaded (of a pair, the first word) isn't there any more. */
 static Val swap_fails(Lift *l, u32 size, Val addr, Val expected, Val v)
 {
     if (size == 3)
         return ne64(l, cas64(l, addr, expected, v), expected);
     Val e = low_word(l, expected), n = lo32(l, v);
-    if (size < 2)
-        e = and32(l, e, k32(l, size ? 0xffff : 0xff));
     return ne32(l, size == 0 ? cas8(l, addr, e, n) : size == 1 ? cas16(l, addr, e, n) : cas32(l, addr, e, n), e);
 }
 

@@ -23,14 +23,18 @@
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -840,6 +844,92 @@ static i64 call_sigreturn(Task *t, const u64 *args)
     return sys_rt_sigreturn(t, 0, 0, 0, 0, 0, 0);
 }
 
+/* -- requests to files: a context's number is the address of its ring of events, which libraries read, and which the kernel lets be moved */
+
+static u64 ring_size(u64 ring)
+{
+    u32 head[2] = {0}; /* id, how many events there is room for */
+    return mem_read(head, ring, sizeof head) ? 0 : sizeof(struct io_event) * (head[1] + 1ull);
+}
+
+static i64 call_io_setup(Task *t, const u64 *args)
+{
+    u32 was;
+    u64 context = 0;
+    if (mem_read(&was, args[1], sizeof was))
+        return -EFAULT;
+    if (was)
+        return -EINVAL;
+    i64 error = host_syscall(t, __NR_io_setup, args[0], (u64)&context, 0, 0, 0, 0);
+    if (error)
+        return error;
+    u64 size = ((const u32 *)context)[1];
+    size = sizeof(struct io_event) * (size + 1);
+    i64 at = sys_mmap(t, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~0ull, 0);
+    if (at < 0 || mremap((void *)context, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)at) == MAP_FAILED) {
+        host_syscall(t, __NR_io_destroy, context, 0, 0, 0, 0, 0);
+        if (at >= 0)
+            sys_munmap(t, (u64)at, size, 0, 0, 0, 0);
+        return -ENOMEM;
+    }
+    u32 number = (u32)at;
+    return mem_write(args[1], &number, sizeof number) ? -EFAULT : 0;
+}
+
+static i64 call_io_destroy(Task *t, const u64 *args)
+{
+    u64 size = ring_size(args[0]);
+    i64 error = host_syscall(t, __NR_io_destroy, args[0], 0, 0, 0, 0, 0);
+    if (!error && size)
+        sys_munmap(t, args[0], size, 0, 0, 0, 0);
+    return error;
+}
+
+/* One request, whose vector, if it has one, is converted: it stands in the guest's own memory while the kernel looks at it. */
+static i64 submit(Task *t, u64 context, u64 at)
+{
+    struct iocb io;
+    struct iovec *vector = NULL;
+    if (mem_read(&io, at, sizeof io))
+        return -EFAULT;
+    u64 n = io.aio_lio_opcode == IOCB_CMD_PREADV || io.aio_lio_opcode == IOCB_CMD_PWRITEV ? io.aio_nbytes : 0;
+    if (n > MOST_VECTORS)
+        return -EINVAL;
+    if (n && !(vector = malloc(n * sizeof *vector)))
+        return -ENOMEM;
+    for (u64 k = 0; k < n; k++) {
+        u32 one[2];
+        if (mem_read(one, io.aio_buf + k * sizeof one, sizeof one)) {
+            free(vector);
+            return -EFAULT;
+        }
+        vector[k] = (struct iovec){(void *)(u64)one[0], one[1]};
+    }
+    u64 buf = (u64)vector;
+    mem_own_arguments(true);
+    i64 error = n ? mem_write(at + offsetof(struct iocb, aio_buf), &buf, sizeof buf) : 0;
+    if (!error)
+        error = sys_io_submit(t, context, 1, (u64)&at, 0, 0, 0);
+    if (n)
+        mem_write(at + offsetof(struct iocb, aio_buf), &io.aio_buf, sizeof io.aio_buf);
+    mem_own_arguments(false);
+    free(vector);
+    return error;
+}
+
+static i64 call_io_submit(Task *t, const u64 *args)
+{
+    i64 done = 0, result = 1, n = (i32)args[1];
+    u32 at;
+    if (n <= 0)
+        return host_syscall(t, __NR_io_submit, args[0], (u64)n, 0, 0, 0, 0);
+    while (done < n && result > 0) {
+        result = mem_read(&at, args[2] + (u64)done * sizeof at, sizeof at) ? -EFAULT : submit(t, args[0], at);
+        done += result > 0;
+    }
+    return done ? done : result;
+}
+
 static i64 call_cacheflush(Task *t, const u64 *args)
 {
     if (args[1] < args[0] || args[2])
@@ -876,7 +966,7 @@ bool arm_own_call(Task *t, u32 number, const u64 args[6], i64 *result)
         {126, call_sigprocmask},
         {140, call_llseek},
         {141, call_getdents},
-        {242, call_sched_getaffinity}, {250, call_epoll_create}, {339, call_get_robust_list},
+        {242, call_sched_getaffinity}, {243, call_io_setup}, {244, call_io_destroy}, {246, call_io_submit}, {250, call_epoll_create}, {339, call_get_robust_list},
         {0xf0002, call_cacheflush},
         {0xf0005, call_set_tls},
         {0xf0006, call_get_tls},

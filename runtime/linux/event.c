@@ -117,9 +117,9 @@ static i64 request(Task *t, struct iocb *io, struct iovec **vector, i64 *file)
         return 0;
     if (t->tagged_addresses)
         io->aio_buf = address_untagged(t, io->aio_buf);
-    if (zone_overlaps(io->aio_buf, 1))
-        return -EFAULT;
     u64 n = vectored && io->aio_nbytes <= UIO_MAXIOV ? io->aio_nbytes : 0;
+    if (!n && zone_overlaps(io->aio_buf, 1))
+        return -EFAULT;
     if (n && !(*vector = malloc(n * sizeof **vector)))
         return -ENOMEM;
     if (n && mem_read(*vector, io->aio_buf, n * sizeof **vector))

@@ -1,4 +1,7 @@
 /* Large numbers in C, with products of 128 bits: RSA's kind of work, powers modulo a number of 1,024 bits after Montgomery. */
+#ifndef __SIZEOF_INT128__
+#error "integers of 128 bits are needed"
+#endif
 #include "work.h"
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,8 @@
 /* Carry chains as libraries for large numbers write them, in assembly: rows added, subtracted and multiplied without the carry
  * ever leaving the flags. In C where neither processor's is known. */
+#ifndef __SIZEOF_INT128__
+#error "integers of 128 bits are needed"
+#endif
 #include "work.h"
 #include <stdint.h>
 #include <stdio.h>
