@@ -79,7 +79,8 @@ int main(void)
         puts("");
     }
     long before = counter;
-    usleep(20000);
+    for (int i = 0; i < 500 && counter == before; i++)
+        usleep(10000);
     printf("goes on: %d\n", counter != before);
     return 0;
 }
