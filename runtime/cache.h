@@ -63,7 +63,7 @@ Block *cache_find_host(const Task *t, const void *host, u64 *guest_pc);
 /* Around fork: the child's copy of the index is consistent. */
 void cache_before_fork(void);
 void cache_after_fork(bool child);
-/* From the moment a handler for SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP is installed, regions must be exact: drops those
+/* From the moment code runs that may write to itself, or a handler for SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP is installed, regions must be exact: drops those
  * that aren't. Idempotent and cheap the second time. */
 void cache_require_exact(void);
 bool cache_is_exact(void);

@@ -345,6 +345,8 @@ static bool translate(Task *t)
         signal_fault(t, SIGBUS, BUS_ADRALN, address);
         return false;
     }
+    if (t->guest->verify_helper && map.prot & PROT_WRITE && !cache_is_exact())
+        cache_require_exact(); /* code may write to itself, and that is done over: see signal.c */
     Flush waste = cache_waste();
     if (unlikely(waste))
         cache_flush(t, cache_flushes(), waste);
