@@ -74,8 +74,12 @@ typedef struct FaultMap {
 
 /* Whether a place can be in the host's register of this number. */
 bool code_can_hold(u32 dwarf);
-/* Brings state to the Task from where the ucontext_t's registers and stack have it. */
-void code_recover(Task *t, const void *ucontext, const FaultPlace *places, u32 n);
+/* The access at a host address, if the map (NULL: none) has it. */
+const FaultSite *code_site_at(const FaultMap *m, u64 host);
+bool code_at_trap(const FaultMap *m, const FaultSite *site, u64 host);
+/* For a signal handler, whose ucontext_t is that of a thread at the access, or at its trap: brings the state to the Task.
+ * False if the thread has to go to the trap first, which the context then has it do. */
+bool code_recover(Task *t, void *ucontext, const FaultMap *m, const FaultSite *site);
 
 /* One translated unit: a baseline block, or an LLVM region entered at pc. In the arena. */
 struct Block {

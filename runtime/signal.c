@@ -59,8 +59,8 @@ typedef struct SignalState {
     bool suspended;
     bool returned;         /* the system call under way is rt_sigreturn: its result is no result */
     u32 fault_error;       /* FAULT_* of the fault that is to be delivered next */
-    const FaultMap *fault_map;   /* while the thread is on the way to where that says what the state was at the fault */
-    const FaultSite *fault_site; /* of this access, else NULL */
+    const Block *fault_block;    /* not NULL: the thread is on its way to the trap of this region's */
+    const FaultSite *fault_site; /* access */
     bool dies_apart;       /* see die_apart */
     bool copies;           /* the last system call may have got copies of what is held for the process */
     ThreadHeld held;
@@ -306,46 +306,20 @@ static i64 host_change_mask(Task *t, u64 mask)
 
 /* -- the handlers ------------------------------------------------------------------------------------------------- */
 
-/* The region's access at a host address of which there is a map. */
-static const FaultSite *site_at(const Block *b, u64 rip)
-{
-    const FaultMap *m = b ? b->faults : NULL;
-    for (u32 i = 0; m && i < m->nsites; i++)
-        if ((u64)m->code + m->sites[i].access == rip)
-            return &m->sites[i];
-    return NULL;
-}
-
-/* The thread is where the map says what the state was. */
-static bool at_trap(const SignalState *s, u64 rip)
-{
-    return s->fault_site && (u64)s->fault_map->code + s->fault_site->trap == rip;
-}
-
-static void leave_by_map(Task *t, ucontext_t *uc)
+/* Leaves translated code at an access of this block or region, or at the trap that an earlier call had the thread go to. `site` is
+ * that of the access, if there is a map of it. Task.exit is set. */
+static void leave_at(Task *t, ucontext_t *uc, const Block *b, const FaultSite *site)
 {
     SignalState *s = t->signals;
-    const FaultSite *site = s->fault_site;
-    code_recover(t, uc, s->fault_map->places + site->first, site->end - site->first);
-    s->fault_site = NULL;
-    code_leave(t, uc, false);
-}
-
-/* Leaves translated code at an access, which is in this block or region and the site if there is a map of it. */
-static void leave_at(Task *t, ucontext_t *uc, const Block *b, const FaultSite *site, Exit exit)
-{
-    SignalState *s = t->signals;
-    t->exit = exit;
-    s->fault_site = site;
     if (!site) {
         code_leave(t, uc, b && b->tier == TIER_BASELINE);
-        return;
+    } else if (code_recover(t, uc, b->faults, site)) {
+        s->fault_block = NULL;
+        code_leave(t, uc, false);
+    } else {
+        s->fault_block = b;
+        s->fault_site = site;
     }
-    s->fault_map = b->faults;
-    if (site->way == site->trap)
-        leave_by_map(t, uc);
-    else
-        uc->uc_mcontext.gregs[REG_RIP] = (greg_t)((u64)s->fault_map->code + site->way);
 }
 
 /* A fault of the guest's: leave translated code with it. */
@@ -354,7 +328,7 @@ static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
     SignalState *s = t->signals;
     u64 pc = t->pc, rip = (u64)uc->uc_mcontext.gregs[REG_RIP];
     Block *b = cache_find_host(t, (const void *)rip, &pc);
-    const FaultSite *site = site_at(b, rip);
+    const FaultSite *site = code_site_at(b ? b->faults : NULL, rip);
     if (site)
         pc = b->faults->pc + (u64)(i64)site->pc;
     bool exact = !b || b->tier < TIER_LLVM || cache_is_exact();
@@ -369,7 +343,8 @@ static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
         .tagged = no_page && exact,
     };
     s->fault_error = no_page ? 0 : uc->uc_mcontext.gregs[REG_ERR] & (FAULT_PRESENT | FAULT_WRITE);
-    leave_at(t, uc, b, site, EXIT_FAULT);
+    t->exit = EXIT_FAULT;
+    leave_at(t, uc, b, site);
 }
 
 /* A store to code (mem_written). Where the state is exact it is done over by itself, so that what runs next is translated anew; the
@@ -379,19 +354,21 @@ static void leave_to_write(Task *t, const siginfo_t *info, ucontext_t *uc)
     u64 pc = t->pc;
     u64 rip = (u64)uc->uc_mcontext.gregs[REG_RIP];
     const Block *b = t->in_code ? cache_find_host(t, (const void *)rip, &pc) : NULL;
-    const FaultSite *site = site_at(b, rip);
+    const FaultSite *site = code_site_at(b ? b->faults : NULL, rip);
     atomic_store_explicit(&t->attention, ATTENTION, memory_order_relaxed);
     if (!t->in_code || (b && b->tier >= TIER_LLVM && !cache_is_exact()) || t->process->options.check)
         return;
     if (site)
         pc = b->faults->pc + (u64)(i64)site->pc;
     t->fault = (Fault){.addr = (u64)info->si_addr, .pc = pc, .exact = true};
-    leave_at(t, uc, b, site, EXIT_ALONE);
+    t->exit = EXIT_ALONE;
+    leave_at(t, uc, b, site);
 }
 
 static void on_synchronous(int signo, siginfo_t *info, ucontext_t *uc)
 {
     Task *t = self;
+    const SignalState *s = t ? t->signals : NULL;
     greg_t *regs = uc->uc_mcontext.gregs;
     if (t && signo == SIGSEGV && info->si_code == SEGV_ACCERR && regs[REG_ERR] & 2 && mem_written(t->process->mem, (u64)info->si_addr)) {
         leave_to_write(t, info, uc);
@@ -400,8 +377,8 @@ static void on_synchronous(int signo, siginfo_t *info, ucontext_t *uc)
     u64 fixup = mem_fixup((u64)regs[REG_RIP]);
     if (fixup)
         regs[REG_RIP] = (greg_t)fixup;
-    else if (t && t->in_code && at_trap(t->signals, (u64)regs[REG_RIP]))
-        leave_by_map(t, uc);
+    else if (t && t->in_code && s->fault_block && code_at_trap(s->fault_block->faults, s->fault_site, (u64)regs[REG_RIP]))
+        leave_at(t, uc, s->fault_block, s->fault_site);
     else if (t && t->in_code)
         leave_with_fault(t, info, uc);
     else

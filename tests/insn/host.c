@@ -26,6 +26,18 @@ static void on_fault(int signo, siginfo_t *info, void *context)
         signal(signo, SIG_DFL);
         return;
     }
+    static const FaultSite *site; /* whose trap the thread is on its way to */
+    u64 rip = (u64)uc->uc_mcontext.gregs[REG_RIP];
+    const FaultMap *map = running ? running->faults : NULL;
+    if (map && (code_at_trap(map, site, rip) || (site = code_site_at(map, rip)))) {
+        task->pc = map->pc + (u64)(i64)site->pc;
+        if (!code_at_trap(map, site, rip))
+            task->fault = (Fault){.signo = signo, .code = info->si_code, .addr = (u64)info->si_addr, .pc = task->pc};
+        task->exit = EXIT_FAULT;
+        if (code_recover(task, context, map, site))
+            code_leave(task, context, false);
+        return;
+    }
     u64 offset = running ? (u64)uc->uc_mcontext.gregs[REG_RIP] - (u64)running->code : 0;
     bool inside = running && running->tier == TIER_BASELINE && offset < running->code_size;
     for (u32 i = 0; inside && i < running->nmap && running->map[i].host <= offset; i++)

@@ -81,8 +81,28 @@ static void recover_piece(Task *t, const ucontext_t *uc, const FaultPlace *p)
     }
 }
 
-void code_recover(Task *t, const void *ucontext, const FaultPlace *places, u32 n)
+const FaultSite *code_site_at(const FaultMap *m, u64 host)
 {
-    for (u32 i = 0; i < n; i++)
-        recover_piece(t, ucontext, &places[i]);
+    for (u32 i = 0; m && i < m->nsites; i++)
+        if ((u64)m->code + m->sites[i].access == host)
+            return &m->sites[i];
+    return NULL;
+}
+
+bool code_at_trap(const FaultMap *m, const FaultSite *site, u64 host)
+{
+    return site && (u64)m->code + site->trap == host;
+}
+
+bool code_recover(Task *t, void *ucontext, const FaultMap *m, const FaultSite *site)
+{
+    ucontext_t *uc = ucontext;
+    greg_t *rip = &uc->uc_mcontext.gregs[REG_RIP];
+    if (site->way != site->trap && !code_at_trap(m, site, (u64)*rip)) {
+        *rip = (greg_t)((u64)m->code + site->way);
+        return false;
+    }
+    for (u32 i = site->first; i < site->end; i++)
+        recover_piece(t, uc, &m->places[i]);
+    return true;
 }
