@@ -863,8 +863,10 @@ static i64 call_io_setup(Task *t, const u64 *args)
     i64 error = host_syscall(t, __NR_io_setup, args[0], (u64)&context, 0, 0, 0, 0);
     if (error)
         return error;
-    u64 size = ((const u32 *)context)[1];
-    size = sizeof(struct io_event) * (size + 1);
+    u32 ring[2] = {0}; /* its number, and how many events it has room for */
+    if (mem_read(ring, context, sizeof ring))
+        return -EFAULT;
+    u64 size = sizeof(struct io_event) * ((u64)ring[1] + 1);
     i64 at = sys_mmap(t, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~0ull, 0);
     if (at < 0 || mremap((void *)context, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)at) == MAP_FAILED) {
         host_syscall(t, __NR_io_destroy, context, 0, 0, 0, 0, 0);
