@@ -1163,7 +1163,7 @@ LLVMModuleRef llvm_build(LLVMContextRef ctx, const Region *r, const HostInfo *ho
     bool ok = g.live_in && g.dirty_in && g.kind_in && g.bb && g.is_entry;
     if (ok) {
         find_types(&g);
-        ok = flow_analyse(&g) && build_function(&g);
+        ok = flow_analyse(&g) && build_function(&g) && !g.short_of_memory;
     }
     if (!ok)
         snprintf(why, size, "out of memory");

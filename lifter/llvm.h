@@ -131,6 +131,7 @@ typedef struct Gen {
     int kind;                    /* FlagKind in the state now, -1 unknown */
     u64 pc;                      /* of the current guest instruction */
     bool fp_unsure;              /* a helper has been called, which may have set FP_FLUSH */
+    bool short_of_memory;        /* something could not be added to `out` */
     LLVMModuleRef access[32];    /* llvm_access.c: by op, from ld8 on; NULL where there was none of that kind */
     OpenResult open[16];
     OpenPut open_puts[16];

@@ -6,9 +6,9 @@
  * where the map then says that pieces of the state are, they are. A map beside the access instead would be wrong: the
  * register allocator may move values between the two instructions.
  *
- * The asm touches no memory as far as LLVM knows, or it would be ordered with the Task's fields and, in functions that
- * mind the floating-point environment, waited for. It is `sideeffect`, so each is done once and in order. An access for
- * which there is no such text (an atomic one, mostly) has all state stored before it.
+ * The asm touches no memory as far as LLVM knows, or it would be ordered with the Task's fields. It is `sideeffect`, so
+ * each is done once and in order. An access for which there is no such text (an atomic one, mostly) has all state
+ * stored before it.
  *
  * LLVM's C API can't build a callbr: the statement is parsed once for each kind of access, and copied from there. */
 #include "llvm_access.h"
@@ -78,7 +78,8 @@ static u32 list_state(Gen *g, LLVMValueRef *args)
         for (u32 k = 0; set_has(&g->dirty, i) && k < llvm_pieces(c); k++) {
             u32 offset, bytes;
             args[n++] = llvm_read_piece(g, c, k, &offset, &bytes);
-            unit_add_place(g->out, (FaultPlace){.offset = (u16)(c->offset + offset), .size = (u8)bytes});
+            g->short_of_memory |=
+                !unit_add_place(g->out, (FaultPlace){.offset = (u16)(c->offset + offset), .size = (u8)bytes});
         }
     }
     return n;
@@ -93,7 +94,8 @@ static LLVMBasicBlockRef build_site(Gen *g)
     LLVMValueRef args[2 + STATE_BYTES / 4 + 1] = {LLVMConstInt(g->i64, g->out->unit.nsites, false),
                                                   LLVMConstInt(g->i32, 0, false)};
     u32 first = g->out->unit.nplaces, n = list_state(g, args + 2);
-    unit_add_site(g->out, (FaultSite){.pc = (i32)(g->pc - g->region->pc), .first = first, .end = first + n});
+    g->short_of_memory |=
+        !unit_add_site(g->out, (FaultSite){.pc = (i32)(g->pc - g->region->pc), .first = first, .end = first + n});
     llvm_intrinsic(g, "llvm.experimental.stackmap", NULL, args, 2 + n);
     LLVMTypeRef none = LLVMFunctionType(g->t_void, NULL, 0, false);
     LLVMValueRef trap = LLVMGetInlineAsm(none, CODE_TRAP_TEXT, strlen(CODE_TRAP_TEXT), "", 0, true, false,

@@ -474,20 +474,21 @@ static bool open_maps(Maps *m, const Elf_Data *data)
     return m->first <= m->size;
 }
 
-/* The map that a way ends in: the next one in the code. */
-static const MapRecord *map_behind(const Maps *m, u32 way, u64 id)
+/* The map of this number; NULL if there isn't just one. */
+static const MapRecord *map_of(const Maps *m, u64 id)
 {
-    const MapRecord *best = NULL;
+    const MapRecord *found = NULL;
     size_t at = m->first;
     for (u32 i = 0; i < m->nrecords && at + sizeof(MapRecord) <= m->size; i++) {
         const MapRecord *r = (const MapRecord *)(m->bytes + at);
-        if (r->at >= way && (!best || r->at < best->at))
-            best = r;
-        size_t locations =
-            (sizeof *r + r->locations * sizeof(MapLocation) + 7) & ~7ull; /* then what is live: nothing */
-        at += (locations + 2 * sizeof(u16) + 7) & ~7ull;
+        if (r->id == id && found)
+            return NULL;
+        if (r->id == id)
+            found = r;
+        size_t locations = (sizeof *r + r->locations * sizeof(MapLocation) + 7) & ~7ull;
+        at += (locations + 2 * sizeof(u16) + 7) & ~7ull; /* what is live follows: nothing */
     }
-    return best && best->id == id ? best : NULL;
+    return found;
 }
 
 /* One piece of state, of which LLVM says where it is; a constant of more bits than a place has room for becomes two. */
@@ -553,7 +554,7 @@ static void share_places(Unit *u, FaultSite *site, const FaultSite *before)
 
 static bool take_site(const Maps *m, const AccessAt *a, const Unit *asked, u32 function, UnitBuffer *out)
 {
-    const MapRecord *r = map_behind(m, a->way, a->site);
+    const MapRecord *r = map_of(m, a->site);
     if (!r || a->site >= asked->nsites)
         return false;
     const FaultSite *wanted = &asked->sites[a->site];
