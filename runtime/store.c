@@ -120,8 +120,10 @@ static int open_directory(int at, const char *name, bool make)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
     int fd = openat(at, name, flags);
-    if (fd < 0 && errno == ENOENT && make && !mkdirat(at, name, at == AT_FDCWD ? 0700 : unitfile_mode(at)))
+    if (fd < 0 && errno == ENOENT && make) {
+        mkdirat(at, name, at == AT_FDCWD ? 0700 : unitfile_mode(at)); /* or another process does */
         fd = openat(at, name, flags);
+    }
     if (fd >= 0 && !unitfile_trusts(fd, true)) {
         close(fd);
         fd = -1;

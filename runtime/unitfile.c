@@ -61,8 +61,8 @@ typedef struct Record {
     u8 entry, how; /* how: a Tier and HOW_ */
     u8 skip, past;
     u16 zero;
-    u32 zero2;
 } Record;
+_Static_assert(offsetof(Record, zero) + sizeof(u16) == sizeof(Record), "the same unit has the same bytes: none that nobody sets");
 _Static_assert(sizeof(Record) % UNIT == 0 && sizeof(Header) % UNIT == 0, "what follows is aligned");
 
 enum { HOW_TIER = 7, HOW_EXACT = 8, HOW_FLUSHES = 16, HOW_AHEAD = 32, HOW_TAGS = 64 };
