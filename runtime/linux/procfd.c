@@ -39,9 +39,9 @@ void procfd_init(Linux *l)
 void procfd_opened(Process *p, i64 fd, bool alone)
 {
     Linux *l = linux_state(p);
-    u64 bit = (u64)1 << (fd % 64);
     if (fd < 0 || fd >= PLAIN_FDS)
         return;
+    u64 bit = (u64)1 << (fd % 64);
     atomic_fetch_and_explicit(&l->plain[fd / 64], ~bit, memory_order_relaxed);
     if (alone)
         atomic_fetch_or_explicit(&l->alone[fd / 64], bit, memory_order_relaxed);
