@@ -425,8 +425,7 @@ static bool take_ranges(const Region *r, UnitBuffer *out)
     return ok;
 }
 
-/* -- where the state is when an access faults ------------------------------------------------------------------------
- */
+/* -- where the state is when an access faults ---------------------------------------------------------------------- */
 
 /* LLVM's stack maps (docs/StackMaps, version 3): a header, functions, constants of 64 bits, a record for each map. */
 typedef struct MapHeader {
@@ -579,10 +578,12 @@ static bool take_site(const Maps *m, const AccessAt *a, const Unit *asked, u32 f
 static bool take_sites(const Object *o, u32 function, UnitBuffer *out)
 {
     Maps maps;
-    if (!out->unit.nsites)
+    if (!o->accesses) { /* or LLVM has found that none is ever reached */
+        out->unit.nsites = out->unit.nplaces = 0;
         return true;
-    if (!o->accesses || !o->maps || !open_maps(&maps, o->maps))
-        return !o->accesses; /* LLVM has found that none is ever reached */
+    }
+    if (!o->maps || !open_maps(&maps, o->maps))
+        return false;
     UnitBuffer asked = {.unit = {.sites = out->unit.sites, .places = out->unit.places, .nsites = out->unit.nsites}};
     out->unit.sites = NULL;
     out->unit.places = NULL;

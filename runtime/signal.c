@@ -322,47 +322,58 @@ static void leave_at(Task *t, ucontext_t *uc, const Block *b, const FaultSite *s
     }
 }
 
+/* Where in translated code an access is. */
+typedef struct AccessPlace {
+    const Block *block;    /* NULL: in none, but a helper or the interpreter */
+    const FaultSite *site; /* not NULL: the region has a map of it */
+    u64 pc;
+    bool exact; /* the guest's state can be had */
+} AccessPlace;
+
+static AccessPlace place_of(const Task *t, u64 rip)
+{
+    AccessPlace p = {.pc = t->pc};
+    p.block = cache_find_host(t, (const void *)rip, &p.pc);
+    p.site = code_site_at(p.block ? p.block->faults : NULL, rip);
+    if (p.site)
+        p.pc = p.block->faults->pc + (u64)(i64)p.site->pc;
+    p.exact = !p.block || p.block->tier < TIER_LLVM || cache_is_exact();
+    return p;
+}
+
 /* A fault of the guest's: leave translated code with it. */
 static void leave_with_fault(Task *t, const siginfo_t *info, ucontext_t *uc)
 {
     SignalState *s = t->signals;
-    u64 pc = t->pc, rip = (u64)uc->uc_mcontext.gregs[REG_RIP];
-    Block *b = cache_find_host(t, (const void *)rip, &pc);
-    const FaultSite *site = code_site_at(b ? b->faults : NULL, rip);
-    if (site)
-        pc = b->faults->pc + (u64)(i64)site->pc;
-    bool exact = !b || b->tier < TIER_LLVM || cache_is_exact();
+    AccessPlace at = place_of(t, (u64)uc->uc_mcontext.gregs[REG_RIP]);
     bool no_page = info->si_code == SI_KERNEL; /* an address that no page can have; the CPU doesn't say which */
     bool general = no_page && t->guest->general_faults;
     t->fault = (Fault){
         .signo = no_page ? SIGSEGV : info->si_signo, /* SIGBUS if the base was rsp or rbp */
         .code = general ? SI_KERNEL : no_page ? SEGV_MAPERR : info->si_code,
         .addr = general ? 0 : no_page ? operand_address(uc) : (u64)info->si_addr,
-        .pc = pc,
-        .exact = exact,
-        .tagged = no_page && exact,
+        .pc = at.pc,
+        .exact = at.exact,
+        .tagged = no_page && at.exact,
     };
     s->fault_error = no_page ? 0 : uc->uc_mcontext.gregs[REG_ERR] & (FAULT_PRESENT | FAULT_WRITE);
     t->exit = EXIT_FAULT;
-    leave_at(t, uc, b, site);
+    leave_at(t, uc, at.block, at.site);
 }
 
 /* A store to code (mem_written). Where the state is exact it is done over by itself, so that what runs next is translated anew; the
  * rest goes on, and comes to a safepoint soon. */
 static void leave_to_write(Task *t, const siginfo_t *info, ucontext_t *uc)
 {
-    u64 pc = t->pc;
-    u64 rip = (u64)uc->uc_mcontext.gregs[REG_RIP];
-    const Block *b = t->in_code ? cache_find_host(t, (const void *)rip, &pc) : NULL;
-    const FaultSite *site = code_site_at(b ? b->faults : NULL, rip);
     atomic_store_explicit(&t->attention, ATTENTION, memory_order_relaxed);
-    if (!t->in_code || (b && b->tier >= TIER_LLVM && !cache_is_exact()) || t->process->options.check)
+    if (!t->in_code || t->process->options.check)
         return;
-    if (site)
-        pc = b->faults->pc + (u64)(i64)site->pc;
-    t->fault = (Fault){.addr = (u64)info->si_addr, .pc = pc, .exact = true};
+    AccessPlace at = place_of(t, (u64)uc->uc_mcontext.gregs[REG_RIP]);
+    if (!at.exact)
+        return;
+    t->fault = (Fault){.addr = (u64)info->si_addr, .pc = at.pc, .exact = true};
     t->exit = EXIT_ALONE;
-    leave_at(t, uc, b, site);
+    leave_at(t, uc, at.block, at.site);
 }
 
 static void on_synchronous(int signo, siginfo_t *info, ucontext_t *uc)

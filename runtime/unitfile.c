@@ -153,8 +153,7 @@ static u64 record_size(const Record *r)
     return (size + UNIT - 1) / UNIT * UNIT;
 }
 
-/* -- reading
- * ----------------------------------------------------------------------------------------------------------------- */
+/* -- reading ------------------------------------------------------------------------------------------------------- */
 
 bool unitfile_trusts(int fd, bool directory)
 {
@@ -394,8 +393,7 @@ bool unitfile_find(const UnitFile *f, const UnitWanted *w, UnitBuffer *scratch, 
     return false;
 }
 
-/* -- writing
- * ----------------------------------------------------------------------------------------------------------------- */
+/* -- writing ------------------------------------------------------------------------------------------------------- */
 
 /* Room for so many bytes of records, in all. */
 static bool grow_stage(UnitStage *s, size_t room)
