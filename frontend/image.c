@@ -203,6 +203,34 @@ static int read_interp(const Complaint *c, Image *image, const Elf64_Phdr *ph)
     return 0;
 }
 
+/* The property of all code that the architecture has, of PT_GNU_PROPERTY: notes of type NT_GNU_PROPERTY_TYPE_0, "GNU", whose
+ * contents are (type, size, value) in words, aligned (binfmt_elf.c: parse_elf_properties). What is malformed says nothing. */
+static u32 read_property(const Image *image, const Elf64_Phdr *ph)
+{
+    enum { MOST = 1024, LOPROC = (int)0xc0000000 };
+    struct {
+        Elf64_Nhdr head;
+        char name[4];
+        u8 bytes[MOST];
+    } note;
+    size_t align = image->guest->elf_class == ELFCLASS64 ? 8 : 4, size = ph->p_filesz;
+    if (size < offsetof(typeof(note), bytes) || size > sizeof note || !read_at(image->fd, &note, size, ph->p_offset))
+        return 0;
+    size -= offsetof(typeof(note), bytes);
+    if (note.head.n_type != NT_GNU_PROPERTY_TYPE_0 || note.head.n_namesz != 4 || memcmp(note.name, "GNU", 4) ||
+        note.head.n_descsz > size)
+        return 0;
+    u32 property[3];
+    for (size_t at = 0; at + sizeof property <= note.head.n_descsz; at += 8 + ((property[1] + align - 1) & -align)) {
+        memcpy(property, note.bytes + at, sizeof property);
+        if (property[0] == (u32)LOPROC && property[1] == sizeof(u32))
+            return property[2];
+        if (property[1] > MOST)
+            break;
+    }
+    return 0;
+}
+
 /* True if no two segments share a byte; they are sorted. */
 static int check_segments(const Complaint *c, const Image *image)
 {
@@ -297,6 +325,7 @@ static int read_phdrs(const Complaint *c, Image *image, const Elf64_Ehdr *eh, u6
         case PT_INTERP: error = read_interp(c, image, ph); break;
         case PT_PHDR: phdr_vaddr = ph->p_vaddr; break;
         case PT_GNU_STACK: image->exec_stack = ph->p_flags & PF_X; break;
+        case PT_GNU_PROPERTY: image->note = read_property(image, ph); break;
         }
     }
     free(phdrs);

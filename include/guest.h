@@ -51,8 +51,8 @@ struct Guest {
     /* -cpu: chooses a model before anything is translated, false for one that isn't there; lists them, a line each. */
     bool (*choose_cpu)(const char *model);
     void (*list_cpus)(FILE *f);
-    /* True if -cpu's property of this name chooses a detail of a feature that isn't there. */
-    bool (*cpu_detail)(const char *name, size_t n);
+    /* -cpu's property NAME=VALUE; false if the model has none of that name, or it can't be that. */
+    bool (*cpu_detail)(const char *name, size_t n, const char *value);
     u16 elf_machine;          /* EM_* */
     u8 elf_class;             /* ELFCLASS* */
     u8 insn_align;            /* bytes */

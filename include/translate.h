@@ -254,6 +254,8 @@ static inline void jump_cache_clear(JumpEntry *entries)
 size_t code_read(void *bytes, u64 pc, size_t size);
 /* Whether a block at pc has to look by itself whether its code is still the same (Guest.watched). (runtime/mem.c) */
 bool code_is_checked(u64 pc);
+/* The guest's protection of the memory at pc, PROT_* and what its architecture adds, or -1 where it has none. (runtime/mem.c) */
+int code_prot(Task *t, u64 pc);
 /* Forgets every translation that overlaps [addr, addr+size), in all threads. */
 void cache_invalidate(u64 addr, u64 size);
 /* The guest says that it changed code at [addr, addr+size), at most a page (IC IVAU and its like): forgets the translations of that

@@ -422,6 +422,8 @@ _Noreturn void task_loop(Task *t)
                 ptrace_attend(t);
             if (signal_deliver(t) && debug_is_stepping(t))
                 debug_handler(t);
+            if (t->abi->settle)
+                t->abi->settle(t);
             from = NULL;
             fill = false;
         }

@@ -235,8 +235,19 @@ static int map_segment(Process *p, const Image *image, const Segment *s, u64 bia
     return anon < hi ? map_fixed(p, anon, hi - anon, s->prot, -1, 0) : 0;
 }
 
-/* Maps an image; *bias is what to add to its addresses, chosen here for a position-independent one unless it is set. */
-static int map_image(const Loader *l, const Image *image, const char *path, bool at_base, u64 *bias)
+/* Protection of the architecture's that the kernel gives the code of a program's interpreter or, without one, the program. */
+static int guards(const Loader *l, const Image *image)
+{
+    const Abi *abi = l->p->abi;
+    int prot = abi->image_prot ? abi->image_prot(image->note) : 0;
+    if (prot)
+        abi->guard(l->t);
+    return prot;
+}
+
+/* Maps an image, its code with `prot` added; *bias is what to add to its addresses, chosen here for a position-independent one
+ * unless it is set. */
+static int map_image(const Loader *l, const Image *image, const char *path, int prot, bool at_base, u64 *bias)
 {
     const Segment *first = image->segments, *last = &first[image->nsegments - 1];
     u64 lo = page_down(first->vaddr), hi = page_up(last->vaddr + last->memsz);
@@ -254,7 +265,9 @@ static int map_image(const Loader *l, const Image *image, const char *path, bool
     for (size_t i = 0; i < image->nsegments; i++) {
         const Segment *s = &image->segments[i];
         u64 from = page_down(s->vaddr + *bias), to = page_up(s->vaddr + s->memsz + *bias);
-        int error = map_segment(l->p, image, s, *bias, mapped);
+        Segment with = *s;
+        with.prot |= s->prot & PROT_EXEC ? prot : 0;
+        int error = map_segment(l->p, image, &with, *bias, mapped);
         if (error == -EPERM)
             return fail(l, EPERM,
                         "%s: wants to lie at %#lx, below the lowest address the host allows (sysctl vm.mmap_min_addr)",
@@ -666,6 +679,7 @@ static int load_image(const Loader *l, Image *image, const char *path, const cha
     if (p->guest->verify_helper)
         mem_watch_code(p->mem);
     p->abi = abi_of(image->guest);
+    mem_own_prot(p->mem, p->abi->own_prot());
     p->address_end = p->options.reserved_va;
     if (p->guest->address_end && (!p->address_end || p->address_end > p->guest->address_end))
         p->address_end = p->guest->address_end;
@@ -681,11 +695,12 @@ static int load_image(const Loader *l, Image *image, const char *path, const cha
         image_close(&interp);
         return error;
     }
-    error = map_image(l, image, path, image->interp[0] != 0, &bias);
+    bool loads_itself = image->interp[0] == 0;
+    error = map_image(l, image, path, loads_itself ? guards(l, image) : 0, !loads_itself, &bias);
     if (!error) {
         note_addresses(p, image, bias);
         if (image->interp[0])
-            error = map_image(l, &interp, image->interp, false, &interp_bias);
+            error = map_image(l, &interp, image->interp, guards(l, &interp), false, &interp_bias);
     }
     if (!error) {
         u64 first = image->interp[0] && interp.pie ? page_down(interp.segments[0].vaddr) : 0;
@@ -790,5 +805,5 @@ int load_payload(Process *p, Task *t, const Ahead *a, const char *path, char *wh
 int load_for_aot(Process *p, const Image *image, const char *path, u64 bias, char *why, size_t size)
 {
     Loader loader = {p, NULL, why, size};
-    return map_image(&loader, image, path, false, &bias);
+    return map_image(&loader, image, path, 0, false, &bias);
 }

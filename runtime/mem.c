@@ -217,6 +217,7 @@ struct MemMap {
     int lock_future;             /* mlockall's MCL_FUTURE and MCL_ONFAULT */
     bool read_implies_exec;      /* personality's */
     int mdwe;                    /* MDWE_* */
+    int own_prot;                /* bits of mem_own_prot */
 };
 
 /* Of addresses. What a change may have done to translated code is noted in one and invalidated once the map's lock is free, because
@@ -232,7 +233,7 @@ static u64 page_up(u64 n)
 
 static int host_prot(int prot)
 {
-    int host = prot & ~PROT_EXEC;
+    int host = prot & (PROT_READ | PROT_WRITE);
     return prot & PROT_EXEC ? host | PROT_READ : host;
 }
 
@@ -250,6 +251,11 @@ struct MemMap *mem_new(u64 limit)
 void mem_set_end(struct MemMap *m, u64 end)
 {
     m->limit = end < m->limit ? end : m->limit;
+}
+
+void mem_own_prot(struct MemMap *m, int bits)
+{
+    m->own_prot = bits;
 }
 
 void mem_limit(struct MemMap *m, u64 space, u64 data)
@@ -602,7 +608,7 @@ i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u
 {
     /* x86's own MAP_32BIT and MAP_ABOVE4G mean nothing to a guest. */
     flags &= ~(0x40 | 0x80);
-    prot &= PROT_READ | PROT_WRITE | PROT_EXEC;
+    prot &= PROT_READ | PROT_WRITE | PROT_EXEC | m->own_prot;
     u64 length = page_up(size);
     bool fixed = (flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE);
     Range code = {0};
@@ -684,7 +690,7 @@ i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot)
     u64 end = addr + page_up(size);
     if (addr % PAGE || grows == (PROT_GROWSDOWN | PROT_GROWSUP))
         return -EINVAL;
-    if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP | 0x8 /* PROT_SEM */))
+    if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP | 0x8 /* PROT_SEM */ | m->own_prot))
         return -EINVAL;
     if (!size)
         return 0;
@@ -705,7 +711,7 @@ i64 mem_protect(struct MemMap *m, u64 addr, u64 size, int prot)
         }
         addr = p->start;
     }
-    prot &= 7;
+    prot &= PROT_READ | PROT_WRITE | PROT_EXEC | m->own_prot;
     /* Up to the first hole, or what may not have the protection, as the kernel does. */
     u64 stop = addr;
     bool refused = false;
@@ -918,6 +924,11 @@ void mem_set_mdwe(struct MemMap *m, int bits)
     pthread_mutex_lock(&m->lock);
     m->mdwe = bits;
     pthread_mutex_unlock(&m->lock);
+}
+
+int code_prot(Task *t, u64 pc)
+{
+    return t->process ? mem_prot(t->process->mem, pc) : -1;
 }
 
 int mem_prot(struct MemMap *m, u64 addr)

@@ -61,6 +61,7 @@ typedef struct Image {
     Segment *segments;      /* owned; sorted by vaddr */
     size_t nsegments;
     bool exec_stack;
+    u32 note;               /* the architecture's bits that hold of all its code: property GNU_PROPERTY_LOPROC of PT_GNU_PROPERTY */
     char interp[4096];      /* PT_INTERP, or "" */
     const Guest *guest;
 } Image;
@@ -133,7 +134,10 @@ struct Abi {
     i64 (*convert)(Task *t, u32 number, u64 args[6], struct Conversion *c);
     i64 (*convert_back)(Task *t, struct Conversion *c, i64 result);
     u64 (*hwcap)(void), (*hwcap2)(void);
-    int (*own_prot)(void);        /* PROT_* bits of its own that mprotect takes, by the features it has */
+    int (*own_prot)(void);        /* PROT_* bits of its own that mmap and mprotect take, by the features it has; not for files, or */
+    int (*image_prot)(u32 and);   /* what an image's code gets of them by its note (Image.note), NULL where there are none; */
+    void (*guard)(Task *t);       /* called before memory gets such a bit */
+    i64 (*own_prctl)(Task *t, int option, u64 b, u64 c, u64 d, u64 e); /* prctl's options of its own, NULL for none; or -EINVAL */
     const u8 *vdso;               /* ELF image, mapped at start-up */
     size_t vdso_size;
     const u8 *page;               /* a page of code that is at page_address in every process, or NULL */
@@ -146,6 +150,7 @@ struct Abi {
     /* Signal frames, see runtime/signal.h. */
     bool (*push_frame)(Task *t, const struct GuestSignal *s);
     void (*pop_frame)(Task *t);   /* rt_sigreturn; raises a fault if the frame is bad */
+    void (*settle)(Task *t);      /* called after a frame that asked for attention has been pushed or popped; NULL for nothing */
     /* Nothing can be executed at the address that t->pc has: as signal_fetch_fault, which NULL stands for, or what else the kernel does. */
     void (*fetch_fault)(Task *t, int signo, int code, u64 addr);
     bool (*is_stack_fault)(Task *t); /* Guest.general_faults: whether it is SIGBUS because the stack was accessed; or NULL */

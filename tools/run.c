@@ -219,11 +219,11 @@ static bool choose_cpu(const char *name)
     return any;
 }
 
-static bool cpu_detail(const char *name, size_t n)
+static bool cpu_detail(const char *name, size_t n, const char *value)
 {
     bool any = false;
     for (size_t i = 0; i < nguests; i++)
-        any |= guests[i]->cpu_detail(name, n);
+        any |= guests[i]->cpu_detail(name, n, value);
     return any;
 }
 
@@ -242,8 +242,8 @@ static void opt_cpu(Args *a, const char *arg)
         refuse(a, "no such model; '-cpu help' lists those there are");
     while ((name = strsep(&rest, ","))) {
         const char *value = strchr(name, '=');
-        if (value && strcmp(value, "=off"))
-            value = cpu_detail(name, (size_t)(value - name)) ? value : NULL;
+        if (value && !cpu_detail(name, (size_t)(value - name), value + 1) && strcmp(value, "=off"))
+            value = NULL;
         if (!value)
             refuse(a, "%s is not there; only 'off' is possible", name);
     }

@@ -40,7 +40,11 @@ static inline void unallocated(Lift *l)
     HELPER(cpy_main) \
     HELPER(set_main) \
     HELPER(atomic_pair) \
-    HELPER(ic_ivau)
+    HELPER(ic_ivau) \
+    HELPER(sign) \
+    HELPER(authenticate) \
+    HELPER(sign_generic) \
+    HELPER(indirect_branch)
 enum {
 #define HELPER_ENUM(name) HELPER_##name,
     A64_HELPERS(HELPER_ENUM)
@@ -48,13 +52,24 @@ enum {
         HELPER_COUNT
 };
 
-/* Those that aren't in guest.c: mops.c, atomic.c */
+/* Those that aren't in guest.c: mops.c, atomic.c, pauth.c */
 u64 a64_helper_cpyf_prologue(Task *t, u64 registers, u64 unused);
 u64 a64_helper_cpy_prologue(Task *t, u64 registers, u64 unused);
 u64 a64_helper_set_prologue(Task *t, u64 registers, u64 unused);
 u64 a64_helper_cpy_main(Task *t, u64 registers, u64 unused);
 u64 a64_helper_set_main(Task *t, u64 registers, u64 value);
 u64 a64_helper_atomic_pair(Task *t, u64 addr, u64 what);
+u64 a64_helper_sign(Task *t, u64 pointer, u64 what);
+u64 a64_helper_authenticate(Task *t, u64 pointer, u64 what);
+u64 a64_helper_sign_generic(Task *t, u64 value, u64 modifier);
+
+u64 a64_helper_indirect_branch(Task *t, u64 target, u64 type);
+
+/* BR and BLR, once it is known where to. */
+void a64_branch(Lift *l, Val to, u32 rn);
+void a64_branch_link(Lift *l, Val to);
+/* HINT #n, one of pointer authentication's or none. */
+void a64_hint_pauth(Lift *l, u32 n);
 
 /* General registers; 31 is the zero register. */
 static inline Val x(Lift *l, u32 n)

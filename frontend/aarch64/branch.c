@@ -1,5 +1,6 @@
 /* Branches and exception generation: C4.1.93. */
 #include "a64.h"
+#include "features.h"
 
 static u64 target(const Lift *l, u32 offset, u32 bits)
 {
@@ -32,16 +33,34 @@ LIFT(bl)
     end_call(l, target(l, i->imm26, 26), l->next);
 }
 
+/* In processes with guarded pages alone */
+static void check_target(Lift *l, Val to, u32 type)
+{
+    if (unlikely(a64_is_guarding()))
+        call_helper(l, HELPER_indirect_branch, to, k64(l, type));
+}
+
+void a64_branch(Lift *l, Val to, u32 rn)
+{
+    check_target(l, to, rn == 16 || rn == 17 ? A64_BTYPE_VENEER : A64_BTYPE_JUMP);
+    end_jumpi(l, to);
+}
+
+void a64_branch_link(Lift *l, Val to)
+{
+    put_x(l, 30, addr64(l, l->next));
+    check_target(l, to, A64_BTYPE_CALL);
+    end_calli(l, to, l->next);
+}
+
 LIFT(br)
 {
-    end_jumpi(l, x(l, i->rn));
+    a64_branch(l, x(l, i->rn), (u32)i->rn);
 }
 
 LIFT(blr)
 {
-    Val to = x(l, i->rn);
-    put_x(l, 30, addr64(l, l->next));
-    end_calli(l, to, l->next);
+    a64_branch_link(l, x(l, i->rn));
 }
 
 LIFT(ret)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-typedef enum Level { V80, V82, FAST, MAX } Level;
+typedef enum Level { V80, V82, FAST, MAX, PAUTH } Level;
 
 static const struct {
     const char *name;
@@ -81,5 +81,27 @@ void a64_feature_names(FILE *f)
 
 bool a64_pairs_at_once(void)
 {
-    return cpu.level == MAX;
+    return cpu.level >= MAX;
+}
+
+bool a64_guards_pages(void)
+{
+    return cpu.level >= MAX;
+}
+
+bool a64_signs_pointers(void)
+{
+    return cpu.level == PAUTH;
+}
+
+bool a64_cpu_detail(const char *name, size_t n, const char *value)
+{
+    bool on = !strcmp(value, "on");
+    if (cpu.level < PAUTH || (!on && strcmp(value, "off")))
+        return false;
+    if (n == 5 && !memcmp(name, "pauth", n)) {
+        cpu.level = on ? PAUTH : MAX;
+        return true;
+    }
+    return n > 6 && !memcmp(name, "pauth-", 6);
 }

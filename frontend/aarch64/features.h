@@ -21,6 +21,13 @@ u64 a64_id_register(A64Id id);
 u64 a64_hwcap(u32 n);
 /* Their names, each after a space, as in /proc/cpuinfo. */
 void a64_feature_names(FILE *f);
+/* FEAT_BTI */
+bool a64_guards_pages(void);
+/* FEAT_PAuth: its instructions aren't there, or do nothing, if the model lacks it. */
+bool a64_signs_pointers(void);
+/* -cpu's property NAME=VALUE, if it is one of pointer authentication's, as QEMU has them: pauth=off is without; which
+ * algorithm it is makes no difference. */
+bool a64_cpu_detail(const char *name, size_t n, const char *value);
 /* FEAT_LSE2: 16 aligned bytes that a pair of registers is loaded from or stored to are accessed at once. */
 bool a64_pairs_at_once(void);
 

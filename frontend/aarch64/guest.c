@@ -159,22 +159,18 @@ static void lift(Lift *l, const u8 *bytes, size_t size)
 static void reset(Task *t, u64 entry, u64 sp)
 {
     *a64(t) = (A64State){.sp = sp, .excl_addr = NO_EXCL};
+    if (a64_signs_pointers())
+        a64_new_keys(a64(t), ~0u);
     t->pc = entry;
     t->saturated = t->fp_status = 0;
     a64_enter_thread(t);
-}
-
-/* pauth-impdef and its kind: how pointers would be signed. */
-static bool cpu_detail(const char *name, size_t n)
-{
-    return n > 6 && !memcmp(name, "pauth-", 6);
 }
 
 const Guest guest_aarch64 = {
     .name = "aarch64",
     .choose_cpu = a64_choose_cpu,
     .list_cpus = a64_list_cpus,
-    .cpu_detail = cpu_detail,
+    .cpu_detail = a64_cpu_detail,
     .elf_machine = EM_AARCH64,
     .elf_class = ELFCLASS64,
     .insn_align = 4,

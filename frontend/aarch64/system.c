@@ -2,9 +2,12 @@
 #include "a64.h"
 #include "features.h"
 
-/* YIELD, WFE, SEV ..., and what architectures after 8.0 made of the free ones: pointer authentication, BTI, CSDB. */
+/* YIELD, WFE, SEV ..., and what architectures after 8.0 made of the free ones: BTI, which the branch that leads there has
+ * looked at, CSDB, pointer authentication. */
 LIFT(hint)
 {
+    if (a64_signs_pointers())
+        a64_hint_pauth(l, (u32)(i->CRm << 3 | i->op2));
 }
 
 /* There is no event to wait for: they return at once, as they may. */
@@ -189,7 +192,7 @@ LIFT(mrs)
     const SysReg *reg = find_sysreg(i);
     if (reg)
         put_x(l, i->rt, reg->read ? reg->read(l) : read_constant(l, reg));
-    else if (i->o0 && i->op1 == 0 && i->CRn == 0 && i->CRm >= 2 && i->CRm <= 7) /* the rest of the ID registers */
+    else if (i->o0 && i->op1 == 0 && i->CRn == 0 && i->CRm >= 4 && i->CRm <= 7) /* the rest of the ID registers */
         put_x(l, i->rt, k64(l, 0));
     else
         unallocated(l);

@@ -269,7 +269,7 @@ static void reset(Task *t, u64 entry, u64 sp)
     arm_enter_thread(t);
 }
 
-static bool cpu_detail(const char *name, size_t n)
+static bool cpu_detail(const char *name, size_t n, const char *value)
 {
     return false;
 }

@@ -1,10 +1,14 @@
 /* Linux/arm64 as its programs see it: auxiliary vector, /proc/cpuinfo, thread creation, vDSO. */
+#include <errno.h>
 #include <linux/audit.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 #include "../../frontend/aarch64/features.h"
 #include "../../frontend/aarch64/state.h"
+#include "../cache.h"
 #include "../linux/linux.h"
+#include "../store.h"
 #include "layout.h"
 #include "sigframe.h"
 
@@ -18,11 +22,55 @@ static u64 hwcap2(void)
     return a64_hwcap(2);
 }
 
-/* PROT_BTI and PROT_MTE (arch/arm64/include/asm/mman.h: arch_validate_prot) */
+/* arch/arm64/include/asm/mman.h: arch_validate_prot */
 static int own_prot(void)
 {
-    enum { HWCAP2_BTI = 1 << 17, HWCAP2_MTE = 1 << 18, PROT_BTI = 0x10, PROT_MTE = 0x20 };
-    return (hwcap2() & HWCAP2_BTI ? PROT_BTI : 0) | (hwcap2() & HWCAP2_MTE ? PROT_MTE : 0);
+    return a64_guards_pages() ? A64_PROT_BTI : 0;
+}
+
+/* arch_elf_adjust_prot */
+static int image_prot(u32 and)
+{
+    enum { GNU_PROPERTY_AARCH64_FEATURE_1_BTI = 1 };
+    return and & GNU_PROPERTY_AARCH64_FEATURE_1_BTI ? own_prot() : 0;
+}
+
+/* What has been translated, now and before, doesn't look where branches lead. */
+static void guard(Task *t)
+{
+    if (a64_guard_code()) {
+        store_stop();
+        cache_flush(t, cache_flushes(), FLUSH_ALL);
+    }
+}
+
+/* arch/arm64/kernel/pointer_auth.c. The options' bits are in the keys' order but for the generic one's. */
+static i64 reset_keys(Task *t, u64 keys, u64 others)
+{
+    if (others || keys & ~31ull)
+        return -EINVAL;
+    a64_new_keys(a64(t), keys ? (u32)keys : ~0u);
+    return 0;
+}
+
+static i64 enable_keys(Task *t, u64 keys, u64 enabled, u64 others)
+{
+    if (others || keys & ~15ull || enabled & ~keys)
+        return -EINVAL;
+    a64(t)->keys_off = (a64(t)->keys_off & ~keys) | (keys & ~enabled);
+    return 0;
+}
+
+static i64 own_prctl(Task *t, int option, u64 b, u64 c, u64 d, u64 e)
+{
+    if (!a64_signs_pointers())
+        return -EINVAL;
+    switch (option) {
+    case PR_PAC_RESET_KEYS: return reset_keys(t, b, c | d | e);
+    case PR_PAC_SET_ENABLED_KEYS: return enable_keys(t, b, c, d | e);
+    case PR_PAC_GET_ENABLED_KEYS: return b | c | d | e ? -EINVAL : (i64)(~a64(t)->keys_off & 15);
+    default: return -EINVAL;
+    }
 }
 
 /* arch/arm64/kernel/cpuinfo.c: c_show. BogoMIPS is twice the counter's frequency in MHz. */
@@ -88,6 +136,9 @@ const Abi abi_aarch64 = {
     .hwcap = hwcap,
     .hwcap2 = hwcap2,
     .own_prot = own_prot,
+    .image_prot = image_prot,
+    .guard = guard,
+    .own_prctl = own_prctl,
     .vdso = vdso_aarch64,
     .vdso_size = sizeof vdso_aarch64,
     .min_sigstack = A64_MINSIGSTKSZ,
@@ -95,6 +146,7 @@ const Abi abi_aarch64 = {
     .syscall_bytes = 4,
     .push_frame = a64_push_frame,
     .pop_frame = a64_pop_frame,
+    .settle = a64_settle,
     .siginfo = siginfo_as_is,
     .enter_thread = a64_enter_thread,
     .clone_regs = clone_regs,

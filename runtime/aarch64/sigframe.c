@@ -15,7 +15,7 @@ enum {
     VDSO_SIGRETURN = 0x804, /* asserted by vdso/vdso.lds */
     SA_RESTORER_ = 0x04000000,
     PSTATE_NZCV = (int)0xf0000000,
-    PSTATE_MODE = 0x1f, /* 0 is what programs run in; the 16 bit is AArch32's */
+    PSTATE_MODE = 0x1e, /* 0 is what programs run in, 1 the same with another stack pointer; the 16 bit is AArch32's */
     PSTATE_DAIF = 0x3c0,
 };
 
@@ -84,6 +84,28 @@ static u64 syndrome(const Task *t, const GuestSignal *s)
     return class << EC_SHIFT | IL | status | (s->fault_error & FAULT_WRITE ? WNR : 0);
 }
 
+/* The guest goes on at t->pc as if a branch of that type had led there: see a64_settle. */
+static void arrive(Task *t, u64 btype)
+{
+    A64State *state = a64(t);
+    state->pstate &= ~(u64)PSTATE_BTYPE;
+    if (unlikely(btype && a64_is_guarding())) {
+        state->pstate |= btype << PSTATE_BTYPE_SHIFT;
+        atomic_store(&t->attention, ATTENTION);
+    }
+}
+
+void a64_settle(Task *t)
+{
+    A64State *state = a64(t);
+    if (likely(!(state->pstate & PSTATE_BTYPE)))
+        return;
+    if (a64_may_branch_to(t, t->pc, (state->pstate & PSTATE_BTYPE) >> PSTATE_BTYPE_SHIFT))
+        state->pstate &= ~(u64)PSTATE_BTYPE;
+    else
+        signal_fault(t, SIGILL, ILL_ILLOPC, t->pc);
+}
+
 bool a64_push_frame(Task *t, const GuestSignal *s)
 {
     A64State *state = a64(t);
@@ -120,6 +142,7 @@ bool a64_push_frame(Task *t, const GuestSignal *s)
     state->x[30] = s->action.flags & SA_RESTORER_ ? s->action.restorer : t->process->vdso + VDSO_SIGRETURN;
     state->sp = at;
     t->pc = s->action.handler;
+    arrive(t, A64_BTYPE_CALL);
     return true;
 }
 
@@ -181,6 +204,7 @@ static bool restore(Task *t, u64 at)
     t->pc = c->pc;
     a64_set_nzcv(state, (u32)c->pstate & (u32)PSTATE_NZCV);
     state->pstate = c->pstate & (PSTATE_SSBS | PSTATE_DIT);
+    arrive(t, (c->pstate & PSTATE_BTYPE) >> PSTATE_BTYPE_SHIFT);
     state->excl_addr = NO_EXCL;
     u64 record = c->pstate & (PSTATE_MODE | PSTATE_DAIF) ? 0 : find_fpsimd(at);
     if (!record || mem_read(&fp, record, sizeof fp))

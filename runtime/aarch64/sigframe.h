@@ -8,5 +8,7 @@ enum { A64_MINSIGSTKSZ = 4720 }; /* sizeof(struct rt_sigframe) and its frame rec
 
 bool a64_push_frame(Task *t, const struct GuestSignal *s);
 void a64_pop_frame(Task *t);
+/* The branch that a frame was pushed or popped for: Abi.settle. */
+void a64_settle(Task *t);
 
 #endif

@@ -133,7 +133,7 @@ SYSCALL(prctl)
     for (size_t i = 0; i < LEN(passed_options); i++)
         if (option == passed_options[i])
             return host_syscall(t, __NR_prctl, a, b, c, d, e, 0);
-    return -EINVAL;
+    return t->abi->own_prctl ? t->abi->own_prctl(t, option, b, c, d, e) : -EINVAL;
 }
 
 /* The host's kernel walks the guest's list when the thread is killed. It knows one of each width, that of 32 bits by a system call of its

@@ -39,8 +39,11 @@ static void read_names(void)
 #define CHECK(name, hwcap, bit, reg, shift, value) CHECK_(name, hwcap, bit, reg, shift, value)
 #define CHECK_(name, hwcap, bit, reg, shift, value) check(name, hwcap, bit, FIELD(reg, shift, value))
 
+static unsigned long left[2]; /* HWCAP, HWCAP2 less what has been looked at */
+
 static void check(const char *name, int hwcap, int bit, int field)
 {
+    left[hwcap - 1] &= ~(1ul << bit);
     int told = getauxval(hwcap == 1 ? AT_HWCAP : AT_HWCAP2) >> bit & 1;
     if (told != in_cpuinfo(name) || told != field)
         printf("%s: HWCAP %d, cpuinfo %d, ID register %d\n", name, told, in_cpuinfo(name), field);
@@ -51,6 +54,8 @@ int main(void)
 {
 #ifdef __aarch64__
     read_names();
+    left[0] = getauxval(AT_HWCAP) & ~(1ul << 2 | 1ul << 11); /* evtstrm, cpuid: no field */
+    left[1] = getauxval(AT_HWCAP2);
     CHECK("fp", 1, 0, PFR0, 16, 0);
     CHECK("asimd", 1, 1, PFR0, 20, 0);
     CHECK("aes", 1, 3, ISAR0, 4, 1);
@@ -79,6 +84,8 @@ int main(void)
     CHECK("flagm", 1, 27, ISAR0, 52, 1);
     CHECK("ssbs", 1, 28, PFR1, 4, 2);
     CHECK("sb", 1, 29, ISAR1, 36, 1);
+    CHECK("paca", 1, 30, ISAR1, 8, 1);
+    CHECK("pacg", 1, 31, ISAR1, 28, 1);
     CHECK("dcpodp", 2, 0, ISAR1, 0, 2);
     CHECK("flagm2", 2, 7, ISAR0, 52, 2);
     CHECK("frint", 2, 8, ISAR1, 32, 1);
@@ -96,6 +103,8 @@ int main(void)
     CHECK("hbc", 2, 44, ISAR2, 20, 1);
     CHECK("lrcpc3", 2, 46, ISAR1, 20, 3);
     CHECK("lse128", 2, 47, ISAR0, 20, 3);
+    if (left[0] || left[1])
+        printf("unknown: HWCAP %lx, HWCAP2 %lx\n", left[0], left[1]);
 #endif
     puts("agreed");
 }

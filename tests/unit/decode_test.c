@@ -18,6 +18,16 @@ __attribute__((weak)) void code_written(Task *t, u64 addr, u64 size)
 {
 }
 
+__attribute__((weak)) int code_prot(Task *t, u64 pc)
+{
+    return -1;
+}
+
+__attribute__((weak)) size_t code_read(void *bytes, u64 pc, size_t size)
+{
+    return 0;
+}
+
 __attribute__((weak)) void code_flushes_denormals(void)
 {
 }
