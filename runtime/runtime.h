@@ -136,7 +136,7 @@ struct Abi {
     u64 (*hwcap)(void), (*hwcap2)(void);
     int (*own_prot)(void);        /* PROT_* bits of its own that mmap and mprotect take, by the features it has; not for files, or */
     int (*image_prot)(u32 and);   /* what an image's code gets of them by its note (Image.note), NULL where there are none; */
-    void (*guard)(Task *t);       /* called before memory gets such a bit */
+    void (*guard)(Task *t);       /* called when memory has got such a bit, or is about to */
     i64 (*own_prctl)(Task *t, int option, u64 b, u64 c, u64 d, u64 e); /* prctl's options of its own, NULL for none; or -EINVAL */
     const u8 *vdso;               /* ELF image, mapped at start-up */
     size_t vdso_size;

@@ -122,6 +122,7 @@ static u64 a64_helper_id_register(Task *t, u64 id, u64 b)
 static u64 a64_helper_ic_ivau(Task *t, u64 line, u64 size)
 {
     code_written(t, line, size);
+    a64_targets_changed();
     return 0;
 }
 

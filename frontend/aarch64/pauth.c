@@ -1,12 +1,14 @@
-/* Pointer authentication (FEAT_PAuth2, FEAT_FPAC, FEAT_FPACCOMBINE; Arm ARM D8.10) and branch targets (FEAT_BTI, D8.4.8.1).
+/* Pointer authentication (FEAT_PAuth2, FEAT_FPAC, FEAT_FPACCOMBINE; Arm ARM D8.10) and branch targets (FEAT_BTI,
+ * D8.4.8.1).
  *
- * The code is an implementation-defined one, as ID_AA64ISAR1_EL1.API says: a hash that is good enough to tell values apart,
- * not a cipher. It lies in the bits between the address, of 48 bits, and the tag, less bit 55. All of it is there only for
- * models that show it: else those instructions that are hints do nothing, and the others aren't there.
+ * The code is an implementation-defined one, as ID_AA64ISAR1_EL1.API says: a hash that is good enough to tell values
+ * apart, not a cipher. It lies in the bits between the address, of 48 bits, and the tag, less bit 55. All of it is
+ * there only for models that show it: else those instructions that are hints do nothing, and the others aren't there.
  *
- * BTYPE doesn't outlive a branch: an indirect one looks by itself whether a guarded page's instruction may be its target,
- * and has the exception there if not. So only PSTATE of a signal frame ever shows another than 0. */
+ * BTYPE doesn't outlive a branch: an indirect one looks by itself whether a guarded page's instruction may be its
+ * target, and has the exception there if not. So only PSTATE of a signal frame ever shows another than 0. */
 #include <signal.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "../../include/translate.h"
@@ -22,20 +24,12 @@ static u64 rol(u64 v, u32 n)
     return v << n | v >> (64 - n);
 }
 
-/* XXH64 of four words, from a seed of 0 and without its length */
-static u64 hash(u64 a, u64 b, u64 c, u64 d)
+/* Multiplications and folds by turns, after XXH64 */
+static u64 hash(u64 value, u64 modifier, const A64Key *key)
 {
-    enum : u64 { P1 = 0x9e3779b185ebca87, P2 = 0xc2b2ae3d27d4eb4f, P3 = 0x165667b19e3779f9, P4 = 0x85ebca77c2b2ae63 };
-    const u64 seeds[] = {P1 + P2, P2, 0, -P1}, words[] = {a, b, c, d};
-    static const u8 turns[] = {1, 7, 12, 18};
-    u64 lanes[4], h = 0;
-    for (int i = 0; i < 4; i++) {
-        lanes[i] = rol(seeds[i] + words[i] * P2, 31) * P1;
-        h += rol(lanes[i], turns[i]);
-    }
-    for (int i = 0; i < 4; i++)
-        h = (h ^ rol(lanes[i] * P2, 31) * P1) * P1 + P4;
-    h = (h ^ h >> 33) * P2;
+    enum : u64 { P1 = 0x9e3779b185ebca87, P2 = 0xc2b2ae3d27d4eb4f, P3 = 0x165667b19e3779f9 };
+    u64 h = (value ^ key->lo) * P1;
+    h = ((h ^ h >> 32) + rol(modifier ^ key->hi, 32)) * P2;
     h = (h ^ h >> 29) * P3;
     return h ^ h >> 32;
 }
@@ -60,7 +54,7 @@ static u64 code_of(Task *t, u64 pointer, u64 what)
     u32 n = what >> 8 & 0xff;
     u64 modifier = n == NO_MODIFIER ? 0 : n == 31 ? s->sp : s->x[n];
     const A64Key *key = &s->keys[what & 3];
-    return hash(original(pointer), modifier, key->lo, key->hi) & CODE_MASK;
+    return hash(original(pointer), modifier, key) & CODE_MASK;
 }
 
 static bool disabled(Task *t, u64 what)
@@ -91,7 +85,7 @@ u64 a64_helper_authenticate(Task *t, u64 pointer, u64 what)
 u64 a64_helper_sign_generic(Task *t, u64 value, u64 modifier)
 {
     const A64Key *key = &a64(t)->keys[A64_KEY_GA];
-    return hash(value, modifier, key->lo, key->hi) & ~0xffffffffull;
+    return hash(value, modifier, key) & ~0xffffffffull;
 }
 
 void a64_new_keys(A64State *s, u32 keys)
@@ -101,13 +95,31 @@ void a64_new_keys(A64State *s, u32 keys)
             ;
 }
 
-/* -- branch targets ------------------------------------------------------------------------------------------------- */
+/* -- branch targets -------------------------------------------------------------------------------------------------
+ */
 
 static _Atomic bool guarding;
 
+/* Branches that were right, by what they depend on but for the code and the protection: those are as they were as long
+ * as nobody says otherwise. */
+enum { SEEN = 512 };
+static __thread struct {
+    u64 changes;
+    struct {
+        u64 target, from;
+    } of[SEEN];
+} seen;
+static _Atomic u64 changes = 1;
+
 bool a64_guard_code(void)
 {
+    atomic_fetch_add(&changes, 1);
     return !atomic_exchange(&guarding, true);
+}
+
+void a64_targets_changed(void)
+{
+    atomic_fetch_add_explicit(&changes, 1, memory_order_release);
 }
 
 bool a64_is_guarding(void)
@@ -121,25 +133,33 @@ static bool is_guarded(Task *t, u64 pc)
     return prot >= 0 && prot & A64_PROT_BTI;
 }
 
-/* BTypeCompatible_BTI, BTypeCompatible_PACIXSP with SCTLR_EL1.BT0 set, and those that are exceptions by themselves (BRK,
- * HLT). What can't be read has a fault of its own. */
+/* BTypeCompatible_BTI, BTypeCompatible_PACIXSP with SCTLR_EL1.BT0 set, and those that are exceptions by themselves
+ * (BRK, HLT). What can't be read has a fault of its own. */
 bool a64_may_branch_to(Task *t, u64 pc, u32 btype)
 {
     u32 word;
     if (!btype || !is_guarded(t, pc) || code_read(&word, pc, sizeof word) < sizeof word)
         return true;
     switch (word) {
-    case 0xd503233f:                              /* PACIASP */
-    case 0xd503237f:                              /* PACIBSP */
-    case 0xd503245f: return btype != A64_BTYPE_JUMP; /* BTI c */
-    case 0xd503249f: return btype != A64_BTYPE_CALL; /* BTI j */
-    case 0xd50324df: return true;                 /* BTI jc */
-    default: return (word & 0xffe0001f) == 0xd4200000 || (word & 0xffe0001f) == 0xd4400000;
+    case 0xd503233f: /* PACIASP */
+    case 0xd503237f: /* PACIBSP */
+    case 0xd503245f:
+        return btype != A64_BTYPE_JUMP; /* BTI c */
+    case 0xd503249f:
+        return btype != A64_BTYPE_CALL; /* BTI j */
+    case 0xd50324df:
+        return true; /* BTI jc */
+    default:
+        return (word & 0xffe0001f) == 0xd4200000 || (word & 0xffe0001f) == 0xd4400000;
     }
 }
 
 u64 a64_helper_indirect_branch(Task *t, u64 target, u64 type)
 {
+    u64 now = atomic_load_explicit(&changes, memory_order_acquire), from = t->pc << 2 | type;
+    typeof(seen.of[0]) *known = &seen.of[(target >> 2 ^ t->pc >> 2) % SEEN];
+    if (likely(known->target == target && known->from == from && seen.changes == now))
+        return 0;
     u64 pc = (u64)((i64)(target << 8) >> 8);
     if (type == A64_BTYPE_JUMP && !is_guarded(t, t->pc))
         type = A64_BTYPE_VENEER;
@@ -148,10 +168,16 @@ u64 a64_helper_indirect_branch(Task *t, u64 target, u64 type)
         t->pc = pc;
         task_raise(t, SIGILL, ILL_ILLOPC, pc);
     }
+    if (seen.changes != now)
+        memset(&seen, 0, sizeof seen);
+    seen.changes = now;
+    known->target = target;
+    known->from = from;
     return 0;
 }
 
-/* -- instructions --------------------------------------------------------------------------------------------------- */
+/* -- instructions ---------------------------------------------------------------------------------------------------
+ */
 
 /* The row of an instruction that isn't a hint begins with it; false: it isn't there. */
 static bool is_there(Lift *l)
@@ -264,7 +290,8 @@ LIFT(retaa)
         end_ret(l, authenticate(l, x(l, 30), i->key, 31));
 }
 
-/* HINT's CRm:op2 are numbers of C6.2: 7 XPACLRI; from 8 on x17 with x16 for its modifier; from 24 on x30 with 0 or SP. */
+/* HINT's CRm:op2 are numbers of C6.2: 7 XPACLRI; from 8 on x17 with x16 for its modifier; from 24 on x30 with 0 or SP.
+ */
 void a64_hint_pauth(Lift *l, u32 n)
 {
     enum { XPACLRI = 7, PACIA1716 = 8, PACIAZ = 24 };

@@ -62,6 +62,8 @@ bool a64_may_branch_to(Task *t, u64 pc, u32 btype);
 /* From now on indirect branches are translated with a look where they lead; true the first time. */
 bool a64_guard_code(void);
 bool a64_is_guarding(void);
+/* Code, or whether it is guarded, may be another now. */
+void a64_targets_changed(void);
 /* PSTATE bits as the register of the same name shows them, C5.2. */
 enum { PSTATE_SSBS = 1 << 12, PSTATE_DIT = 1 << 24 };
 /* What can be written, Arm ARM C5.2.8 and C5.2.10. */

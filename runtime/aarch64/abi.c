@@ -66,10 +66,14 @@ static i64 own_prctl(Task *t, int option, u64 b, u64 c, u64 d, u64 e)
     if (!a64_signs_pointers())
         return -EINVAL;
     switch (option) {
-    case PR_PAC_RESET_KEYS: return reset_keys(t, b, c | d | e);
-    case PR_PAC_SET_ENABLED_KEYS: return enable_keys(t, b, c, d | e);
-    case PR_PAC_GET_ENABLED_KEYS: return b | c | d | e ? -EINVAL : (i64)(~a64(t)->keys_off & 15);
-    default: return -EINVAL;
+    case PR_PAC_RESET_KEYS:
+        return reset_keys(t, b, c | d | e);
+    case PR_PAC_SET_ENABLED_KEYS:
+        return enable_keys(t, b, c, d | e);
+    case PR_PAC_GET_ENABLED_KEYS:
+        return b | c | d | e ? -EINVAL : (i64)(~a64(t)->keys_off & 15);
+    default:
+        return -EINVAL;
     }
 }
 

@@ -78,8 +78,9 @@ static u64 syndrome(const Task *t, const GuestSignal *s)
     enum { FSC_ALIGNMENT = 0x21, FSC_PERMISSION_L3 = 0x0f, FSC_TRANSLATION_L3 = 0x07 };
     i32 code;
     memcpy(&code, (const u8 *)s->info + 8, sizeof code);
-    u64 status = s->signo == SIGBUS && code == BUS_ADRALN ? FSC_ALIGNMENT
-        : s->signo == SIGSEGV && code == SEGV_ACCERR ? FSC_PERMISSION_L3 : FSC_TRANSLATION_L3;
+    u64 status = s->signo == SIGBUS && code == BUS_ADRALN     ? FSC_ALIGNMENT
+                 : s->signo == SIGSEGV && code == SEGV_ACCERR ? FSC_PERMISSION_L3
+                                                              : FSC_TRANSLATION_L3;
     u64 class = s->fault_addr == t->pc ? EC_IABT_LOWER : EC_DABT_LOWER;
     return class << EC_SHIFT | IL | status | (s->fault_error & FAULT_WRITE ? WNR : 0);
 }
@@ -159,13 +160,15 @@ static u64 find_fpsimd(u64 frame)
         if (limit - at < sizeof head || at % 16 || mem_read(&head, base + at, sizeof head) || head.size > limit - at)
             return 0;
         switch (head.magic) {
-        case 0: return head.size ? 0 : found;
+        case 0:
+            return head.size ? 0 : found;
         case FPSIMD_MAGIC:
             if (found || head.size != sizeof(A64Fpsimd))
                 return 0;
             found = base + at;
             break;
-        case ESR_MAGIC: break;
+        case ESR_MAGIC:
+            break;
         case EXTRA_MAGIC: { /* the records go on behind the frame */
             A64Extra e;
             A64Record end;
@@ -182,7 +185,8 @@ static u64 find_fpsimd(u64 frame)
             limit = e.size;
             continue;
         }
-        default: return 0;
+        default:
+            return 0;
         }
         if (head.size < sizeof head)
             return 0;

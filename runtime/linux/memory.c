@@ -31,7 +31,7 @@ static bool on_noexec(int fd)
     return fstatfs(fd, &fs) == 0 && fs.f_flags & ST_NOEXEC;
 }
 
-/* Memory is about to get protection that only its architecture has. */
+/* Memory has got protection that only its architecture has. */
 static void guard(Task *t, u64 prot)
 {
     if (unlikely(prot & (u64)t->abi->own_prot()))
@@ -43,8 +43,8 @@ SYSCALL(mmap)
     int kind = d & MAP_ANONYMOUS || !on_noexec((int)e) ? 0 : MEM_NOEXEC;
     if (kind && c & PROT_EXEC)
         return -EPERM;
-    guard(t, c);
     i64 result = mem_map(t->process->mem, a, b, (int)c, (int)d, (int)e, f, kind);
+    guard(t, c);
     if (result >= 0 && c & PROT_EXEC && !(d & MAP_ANONYMOUS))
         store_file((int)e);
     return result;
@@ -57,8 +57,9 @@ SYSCALL(munmap)
 
 SYSCALL(mprotect)
 {
+    i64 result = mem_protect(t->process->mem, a, b, (int)c);
     guard(t, c);
-    return mem_protect(t->process->mem, a, b, (int)c);
+    return result;
 }
 
 SYSCALL(mremap)
