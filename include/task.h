@@ -131,6 +131,7 @@ struct Task {
     void *exec_argv;           /* malloc'd: execve's, freed by a vfork parent if the exec succeeds */
     bool ended;                /* it has left the guest, whatever it has still to do; under Process.lock */
     bool vfork_child;          /* a process that shares memory with its parent until it execs or exits: starts no threads */
+    struct Lender *lender;     /* who does for it what needs locks (runtime/lend.h); NULL for all others */
     Task *next_task;           /* Process.tasks */
     struct Writes *writes;     /* runtime/check.c */
     _Atomic u32 traced;        /* futex: a child that shares its memory wants it to stop, or has it stopped (runtime/linux/ptrace.c) */

@@ -48,12 +48,13 @@ static struct Cache {
     _Atomic bool exact;
     _Atomic bool flushing; /* some thread flushes denormals */
     _Atomic bool stopping; /* no task may enter translated code; changes with the lock held */
+    _Atomic u64 patience;  /* no flush waits for a child that shares memory before this time; see others_in_code */
     pthread_cond_t going_on; /* it is over */
 } cache = {.lock = PTHREAD_MUTEX_INITIALIZER, .going_on = PTHREAD_COND_INITIALIZER};
 
 void cache_lock(void)
 {
-    pthread_mutex_lock(&cache.lock);
+    shared_lock(&cache.lock);
 }
 
 bool cache_lock_soon(void)
@@ -64,12 +65,16 @@ bool cache_lock_soon(void)
     end.tv_nsec += PATIENCE;
     end.tv_sec += end.tv_nsec / 1000000000;
     end.tv_nsec %= 1000000000;
-    return !pthread_mutex_clocklock(&cache.lock, CLOCK_MONOTONIC, &end);
+    lend_begin();
+    bool locked = !pthread_mutex_clocklock(&cache.lock, CLOCK_MONOTONIC, &end);
+    if (!locked)
+        lend_end();
+    return locked;
 }
 
 void cache_unlock(void)
 {
-    pthread_mutex_unlock(&cache.lock);
+    shared_unlock(&cache.lock);
 }
 
 static size_t hash_of(u64 pc)
@@ -283,13 +288,13 @@ static void redirect(Block *from, Block *to)
             cache_connect(l, to);
     }
     from->incoming = NULL;
-    pthread_mutex_lock(&the_process->lock);
+    shared_lock(&the_process->lock);
     for (Task *t = the_process->tasks; t; t = t->next_task) {
         JumpEntry *e = &task_jumps(t)[jump_slot(from->pc)];
         if (e->pc == from->pc)
             e->pc = jump_empty(jump_slot(from->pc));
     }
-    pthread_mutex_unlock(&the_process->lock);
+    shared_unlock(&the_process->lock);
 }
 
 /* The member that is still the baseline's block at pc. */
@@ -414,10 +419,10 @@ void cache_unwatch(Watch *w)
  * safepoint. */
 static void interrupt_tasks(void)
 {
-    pthread_mutex_lock(&the_process->lock);
+    shared_lock(&the_process->lock);
     for (Task *t = the_process->tasks; t; t = t->next_task)
         atomic_store(&t->attention, ATTENTION);
-    pthread_mutex_unlock(&the_process->lock);
+    shared_unlock(&the_process->lock);
 }
 
 void cache_invalidate(u64 addr, u64 size)
@@ -453,19 +458,48 @@ void cache_invalidate(u64 addr, u64 size)
     cache_unlock();
 }
 
+typedef enum Inside { NOBODY, CHILDREN, THREADS } Inside;
+
 /* Some task other than t is in translated code: has it leave at its next safepoint. */
-static bool others_in_code(const Task *t)
+static Inside others_in_code(const Task *t)
 {
-    bool any = false;
-    pthread_mutex_lock(&the_process->lock);
+    Inside who = NOBODY;
+    shared_lock(&the_process->lock);
     for (Task *other = the_process->tasks; other; other = other->next_task) {
         if (other != t && atomic_load(&other->in_code)) {
             atomic_store(&other->attention, ATTENTION);
-            any = true;
+            who = other->vfork_child && who != THREADS ? CHILDREN : THREADS;
         }
     }
-    pthread_mutex_unlock(&the_process->lock);
-    return any;
+    shared_unlock(&the_process->lock);
+    return who;
+}
+
+static u64 now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (u64)time.tv_sec * 1000000000 + (u64)time.tv_nsec;
+}
+
+/* Waits until none is. A child that shares memory may be stopped: it is waited for a while, and then not again for some time. */
+static bool all_leave(const Task *t)
+{
+    enum : u64 { WHILE = 20000000, PAUSE = 1000000000 }; /* ns */
+    u64 since = 0;
+    for (Inside who; (who = others_in_code(t)); sched_yield()) {
+        if (who == THREADS || !since)
+            since = now();
+        if (who == THREADS)
+            continue;
+        if (since < cache.patience)
+            return false;
+        if (now() - since > WHILE) {
+            cache.patience = now() + PAUSE;
+            return false;
+        }
+    }
+    return true;
 }
 
 void cache_detach(Block *b)
@@ -497,28 +531,42 @@ static void forget_regions(void)
     cache.live[1] = cache.dead[1] = 0;
 }
 
-void cache_flush(Task *t, u64 flushes, Flush what)
+static void go_on(void)
+{
+    atomic_store(&cache.stopping, false);
+    pthread_cond_broadcast(&cache.going_on);
+}
+
+bool cache_flush(Task *t, u64 flushes, Flush what)
 {
     bool regions = what == FLUSH_ALL || the_process->options.check; /* which keeps baseline code for each region */
+    lend_begin();
     arena_reset_begin();
     cache_lock();
     if (flushes != cache_flushes()) { /* somebody else's has made room meanwhile */
         cache_unlock();
         arena_reset_cancel();
-        return;
+        lend_end();
+        return true;
     }
     atomic_store(&cache.stopping, true);
     /* Without a lock: a task may need them all on its way out, because a helper of its code invalidates some. */
     cache_unlock();
-    while (others_in_code(t))
-        sched_yield();
+    bool left = all_leave(t);
     cache_lock();
-    pthread_mutex_lock(&the_process->lock);
+    if (!left) {
+        go_on();
+        cache_unlock();
+        arena_reset_cancel();
+        lend_end();
+        return false;
+    }
+    shared_lock(&the_process->lock);
     for (Task *other = the_process->tasks; other; other = other->next_task) {
         jump_cache_clear(task_jumps(other));
         other->code_sp = other->stack_base;
     }
-    pthread_mutex_unlock(&the_process->lock);
+    shared_unlock(&the_process->lock);
 
     for (size_t i = 0; i < LEN(cache.hash); i++)
         cache.hash[i] = NULL;
@@ -544,9 +592,16 @@ void cache_flush(Task *t, u64 flushes, Flush what)
     if (log_on(cache))
         log_printf("cache: %s flushed\n", regions ? "everything" : "blocks");
     arena_reset_end(regions);
-    atomic_store(&cache.stopping, false);
-    pthread_cond_broadcast(&cache.going_on);
+    go_on();
     cache_unlock();
+    lend_end();
+    return true;
+}
+
+void cache_forget(Task *t)
+{
+    if (!cache_flush(t, cache_flushes(), FLUSH_ALL))
+        cache_invalidate(0, UINT64_MAX);
 }
 
 Block *cache_enter(Task *t, u64 generation)

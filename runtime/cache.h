@@ -50,8 +50,11 @@ typedef enum Flush { FLUSH_NONE, FLUSH_BLOCKS, FLUSH_ALL } Flush;
 /* Of what so much memory is dropped blocks' that it is worth making the others anew. */
 Flush cache_waste(void);
 /* Forgets it because the arena is full, or for cache_waste: waits until no task but t (NULL: none) could be in translated code and
- * frees it. Takes the lock; t holds no block any more. Does nothing if there has been a flush since `flushes` were counted. */
-void cache_flush(Task *t, u64 flushes, Flush what);
+ * frees it. Takes the lock; t holds no block any more. Does nothing if there has been a flush since `flushes` were counted. False if a
+ * child that shares this memory is in translated code and doesn't leave, as when it is stopped. */
+bool cache_flush(Task *t, u64 flushes, Flush what);
+/* Forgets all translations, freed if that can be. */
+void cache_forget(Task *t);
 /* When all blocks that have been connected with it are gone: makes it lead nowhere. */
 void cache_detach(Block *b);
 /* The way into translated code: sets t->in_code and returns the block at t->pc. NULL, and in_code as it was, if there is none yet

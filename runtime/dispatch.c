@@ -25,7 +25,6 @@ enum {
     TASK_BYTES = (sizeof(Task) + JUMP_CACHE * sizeof(JumpEntry) + GUARD - 1) & -GUARD, /* behind its stack */
 };
 
-__thread Task *self;
 Process *the_process;
 
 /* -- one instruction at a time, for debuggers ------------------------------------------------------------------------
@@ -107,10 +106,10 @@ Task *task_new(Process *p)
     t->sample_mean = tier_sample_mean();
     t->jump_cache = task_jumps(t); /* pc 0 is an empty entry, but in pc 0's own slot */
     t->jump_cache[jump_slot(0)].pc = jump_empty(jump_slot(0));
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     t->next_task = p->tasks;
     p->tasks = t;
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
     if (unlikely(p->debug))
         debug_task_new(t);
     return t;
@@ -135,7 +134,7 @@ bool task_free(Task *t)
 {
     Process *p = t->process;
     int threads = 0;
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     task_count(t);
     for (Task **at = &p->tasks; *at; at = &(*at)->next_task) {
         if (*at == t) {
@@ -145,7 +144,7 @@ bool task_free(Task *t)
     }
     for (const Task *other = p->tasks; other; other = other->next_task)
         threads += !other->vfork_child;
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
     check_task_free(t);
     debug_task_free(t);
     one_insn_free(t);
@@ -330,8 +329,8 @@ static void log_unimplemented(const Task *t)
 }
 
 /* Makes a translation of t->pc, if there is none; false after a fault has been raised because nothing can be executed
- * there. */
-static bool translate(Task *t)
+ * there. *cramped says that there is no room for one. */
+static bool translate(Task *t, bool *cramped)
 {
     t->pc = address_untagged(t, t->pc);
     Mapping map;
@@ -350,8 +349,13 @@ static bool translate(Task *t)
     Flush waste = cache_waste();
     if (unlikely(waste))
         cache_flush(t, cache_flushes(), waste);
-    if (t->process->options.tier == TIER_LLVM && !tier_threshold() && tier_translate_now(t, t->pc))
-        return true;
+    if (t->process->options.tier == TIER_LLVM && !tier_threshold()) {
+        lend_begin();
+        const Block *made = tier_translate_now(t, t->pc);
+        lend_end();
+        if (made)
+            return true;
+    }
     for (int attempt = 0; attempt < FLUSHES; attempt++) {
         cache_lock();
         u64 flushes = cache_flushes();
@@ -360,7 +364,9 @@ static bool translate(Task *t)
         cache_unlock();
         if (ok || !readable) /* a fault, when the dispatcher comes back with it */
             return true;
-        cache_flush(t, flushes, attempt ? FLUSH_ALL : FLUSH_BLOCKS);
+        *cramped = !cache_flush(t, flushes, attempt ? FLUSH_ALL : FLUSH_BLOCKS);
+        if (*cramped)
+            return true;
     }
     out_of_memory("translated code");
 }
@@ -371,7 +377,7 @@ static bool retry_untagged(Task *t, u64 seen)
 {
     if (!lift_ignore_tags())
         return cache_generation() != seen;
-    cache_flush(t, cache_flushes(), FLUSH_ALL);
+    cache_forget(t);
     return true;
 }
 
@@ -404,13 +410,14 @@ _Noreturn void task_loop(Task *t)
     Link *from = NULL;
     bool fill = false;
     bool alone = false; /* EXIT_ALONE */
+    bool cramped = false; /* one instruction without a translation */
     u64 generation = 0;
     self = t;
     for (;;) {
         if (unlikely(atomic_load_explicit(&t->attention, memory_order_relaxed) == ATTENTION)) {
             atomic_store(&t->attention, t->stack_limit);
             if (unlikely(t->process->overwritten) && atomic_exchange(&t->process->overwritten, false))
-                cache_flush(t, cache_flushes(), FLUSH_ALL);
+                cache_forget(t);
             mem_settle(t->process->mem);
             if (unlikely(t->process->dumping) && t->process->dumping != t)
                 core_stand(t);
@@ -433,7 +440,8 @@ _Noreturn void task_loop(Task *t)
             check_begin(t);
         u64 seen = cache_generation();
         const bool traps = t->traps;
-        Block *b = alone || steps(t) ? one_insn(t) : cache_enter(t, seen);
+        Block *b = alone || cramped || steps(t) ? one_insn(t) : cache_enter(t, seen);
+        cramped = false;
         if (b && alone) { /* its page may have been protected again when it was read */
             mem_written(t->process->mem, t->fault.addr);
             atomic_store(&t->attention, ATTENTION);
@@ -441,7 +449,7 @@ _Noreturn void task_loop(Task *t)
         if (!b) {
             if (checks)
                 check_end(t);
-            if (!translate(t))
+            if (!translate(t, &cramped))
                 from = NULL, fill = false;
             continue;
         }

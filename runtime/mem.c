@@ -260,10 +260,10 @@ void mem_own_prot(struct MemMap *m, int bits)
 
 void mem_limit(struct MemMap *m, u64 space, u64 data)
 {
-    pthread_mutex_lock(&m->lock);
+    shared_lock(&m->lock);
     m->space_limit = space;
     m->data_limit = data;
-    pthread_mutex_unlock(&m->lock);
+    shared_unlock(&m->lock);
 }
 
 /* Counts towards RLIMIT_DATA (mm/vma.h: is_data_mapping). */
@@ -398,13 +398,13 @@ static void settle(struct MemMap *m, u64 start, u64 end)
 
 static void lock(struct MemMap *m, u64 start, u64 end)
 {
-    pthread_mutex_lock(&m->lock);
+    shared_lock(&m->lock);
     settle(m, start, end);
 }
 
 static void unlock(struct MemMap *m)
 {
-    pthread_mutex_unlock(&m->lock);
+    shared_unlock(&m->lock);
 }
 
 static bool covered(const struct MemMap *m, u64 start, u64 end)
@@ -807,7 +807,7 @@ i64 mem_remap(struct MemMap *m, u64 addr, u64 old_size, u64 new_size, int flags,
 
 u64 mem_brk(Process *p, u64 end)
 {
-    pthread_mutex_lock(&p->brk_lock);
+    shared_lock(&p->brk_lock);
     u64 top = page_up(p->brk), new_top = page_up(end);
     bool ok = end >= p->brk_start && !bad_place(p->mem, end, PAGE);
     if (ok && new_top > top)
@@ -818,7 +818,7 @@ u64 mem_brk(Process *p, u64 end)
     if (ok)
         p->brk = end;
     u64 brk = p->brk;
-    pthread_mutex_unlock(&p->brk_lock);
+    shared_unlock(&p->brk_lock);
     return brk;
 }
 
@@ -907,23 +907,23 @@ int mem_code_fault(struct MemMap *m, u64 pc, int *code, Mapping *map)
     } else {
         *map = *p;
     }
-    pthread_mutex_unlock(&m->lock);
+    shared_unlock(&m->lock);
     return signo;
 }
 
 int mem_mdwe(struct MemMap *m)
 {
-    pthread_mutex_lock(&m->lock);
+    shared_lock(&m->lock);
     int bits = m->mdwe;
-    pthread_mutex_unlock(&m->lock);
+    shared_unlock(&m->lock);
     return bits;
 }
 
 void mem_set_mdwe(struct MemMap *m, int bits)
 {
-    pthread_mutex_lock(&m->lock);
+    shared_lock(&m->lock);
     m->mdwe = bits;
-    pthread_mutex_unlock(&m->lock);
+    shared_unlock(&m->lock);
 }
 
 int code_prot(Task *t, u64 pc)
@@ -949,7 +949,7 @@ static void written(struct MemMap *m, u64 addr, u64 size)
     /* Other views of the same memory: a few, found one at a time because cache_invalidate wants our lock free. */
     for (u64 from = 0;;) {
         Range code = {0};
-        pthread_mutex_lock(&m->lock);
+        shared_lock(&m->lock);
         const Mapping *p = m->views.root ? find(m, addr) : NULL;
         if (!p || p->start > addr || !p->ino) {
             unlock(m);
@@ -1014,7 +1014,7 @@ static void watch_views(struct MemMap *m, u64 page)
 
 static void watch(struct MemMap *m, u64 start, u64 end)
 {
-    pthread_mutex_lock(&m->lock);
+    shared_lock(&m->lock);
     for (u64 page = start & -PAGE; page < end; page += PAGE) {
         const Mapping *p = find(m, page);
         if (!p || p->start > page || !(p->prot & PROT_EXEC))
@@ -1057,7 +1057,7 @@ bool code_is_checked(u64 pc)
     struct MemMap *m = watched;
     if (!m)
         return false;
-    pthread_mutex_lock(&m->lock);
+    shared_lock(&m->lock);
     const Mapping *p = find(m, pc);
     bool is = p && p->start <= pc && p->kind & MEM_CHECKED;
     unlock(m);
@@ -1098,7 +1098,7 @@ void mem_settle(struct MemMap *m)
         u64 is = m->watch[n], page = is & -PAGE;
         if ((is & (PAGE - 1)) != WATCH_WRITTEN)
             continue;
-        pthread_mutex_lock(&m->lock);
+        shared_lock(&m->lock);
         const Mapping *p = find(m, page);
         if (p && p->start <= page && p->kind & MEM_WATCHED) {
             Mapping map = maps_slice(*p, page, page + PAGE);
@@ -1128,7 +1128,7 @@ bool mem_unwatch(struct MemMap *m)
 void mem_file_cut(struct MemMap *m, u64 dev, u64 ino)
 {
     for (u64 from = 0;;) {
-        pthread_mutex_lock(&m->lock);
+        shared_lock(&m->lock);
         const Mapping *view = maps_find(&m->views, from);
         while (view && (view->dev != dev || view->ino != ino))
             view = maps_find(&m->views, view->end);
@@ -1224,7 +1224,7 @@ i64 mem_unlock_all(struct MemMap *m)
 
 bool mem_read_implies_exec(struct MemMap *m, int implies)
 {
-    pthread_mutex_lock(&m->lock);
+    shared_lock(&m->lock);
     bool before = m->read_implies_exec;
     if (implies >= 0)
         m->read_implies_exec = implies;
@@ -1234,7 +1234,7 @@ bool mem_read_implies_exec(struct MemMap *m, int implies)
 
 void mem_before_fork(struct MemMap *m)
 {
-    pthread_mutex_lock(&m->lock);
+    shared_lock(&m->lock);
 }
 
 void mem_after_fork(struct MemMap *m, bool child)

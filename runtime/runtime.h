@@ -8,6 +8,7 @@
 #include "../include/log.h"
 #include "../include/task.h"
 #include "../include/translate.h"
+#include "lend.h"
 
 typedef struct Options {
     const char *no_sysroot;    /* what -L named if that is no directory: told when a program doesn't load */
@@ -207,6 +208,5 @@ static inline JumpEntry *task_jumps(Task *t)
 bool task_free(Task *t);
 /* Adds what it has executed to the log's counters, once. Process.lock is held. */
 void task_count(Task *t);
-extern __thread Task *self; /* this thread's Task */
 
 #endif

@@ -236,7 +236,7 @@ void held_offer(const Task *t, ThreadHeld *h)
     ProcessHeld *p = h->process;
     if (t->vfork_child) /* it has no other threads; these tasks are its parent's */
         return;
-    pthread_mutex_lock(&t->process->lock);
+    shared_lock(&t->process->lock);
     lock(p);
     for (const Task *other = p->offered ? NULL : t->process->tasks; other; other = other->next_task) {
         ThreadHeld *to = other == t || other->vfork_child || !other->tid ? NULL : signal_held_by(other);
@@ -246,7 +246,7 @@ void held_offer(const Task *t, ThreadHeld *h)
     }
     p->offered = true;
     unlock(p);
-    pthread_mutex_unlock(&t->process->lock);
+    shared_unlock(&t->process->lock);
 }
 
 /* Empties the kernel's queue of them. True if there was anything. */

@@ -584,9 +584,9 @@ void signal_task_free(Task *t)
         return;
     if (held_unoffered(&s->held))
         held_offer(t, &s->held);
-    pthread_mutex_lock(&t->process->lock);
+    shared_lock(&t->process->lock);
     t->signals = NULL;
-    pthread_mutex_unlock(&t->process->lock);
+    shared_unlock(&t->process->lock);
     actions_free(s->actions);
     held_free(s->held.process);
     munmap(s, state_size());

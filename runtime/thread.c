@@ -27,6 +27,7 @@
 
 #include "cache.h"
 #include "gdb/debug.h"
+#include "lend.h"
 #include "linux/linux.h"
 #include "mem.h"
 #include "signal.h"
@@ -134,10 +135,10 @@ bool thread_alone(const Task *t)
     int n = 0;
     if (t->vfork_child)
         return true;
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     for (const Task *each = p->tasks; each; each = each->next_task)
         n += !each->vfork_child && !each->ended;
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
     return n == 1;
 }
 
@@ -146,12 +147,12 @@ static void print_stats(Process *p)
     FILE *f = log_.file ? log_.file : stderr;
     if (likely(!log_.stats))
         return;
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     for (Task *each = p->tasks; each; each = each->next_task)
         task_count(each);
     fprintf(f, "counters of process %d, %s:\n", getpid(), p->guest_exe);
     log_print_stats(f);
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
 }
 
 _Noreturn static void exit_group(int status)
@@ -184,9 +185,9 @@ i64 thread_exit(Task *t, int status)
         debug_end(t, t->tid == getpid() ? status : p->leader_status);
     if (t->tid == getpid())
         p->leader_status = status;
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     t->ended = true;
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
     signal_admit_faults();
     robust_list_exit(t);
     tell_joiner(t);
@@ -405,9 +406,9 @@ static void before_fork(Task *t)
         debug_before_fork(t);
     procfd_before_fork(p);
     tier_before_fork();
-    pthread_mutex_lock(&p->brk_lock);
+    shared_lock(&p->brk_lock);
     cache_before_fork();
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     mem_before_fork(p->mem);
     signal_before_fork(t);
 }
@@ -432,10 +433,11 @@ static void after_fork(Task *t, bool child)
         t->thread = pthread_self();
         t->robust_list = 0;
         t->clear_child_tid = 0;
+        t->lender = NULL;
     }
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
     cache_after_fork(child);
-    pthread_mutex_unlock(&p->brk_lock);
+    shared_unlock(&p->brk_lock);
     tier_after_fork(child);
     procfd_after_fork(p);
 }
@@ -499,9 +501,11 @@ static i64 new_process(Task *t, const CloneArgs *a)
     bool parts = less_rights(t, a);
     const Ptrace traced = t->ptrace, *follows = ptrace_follows(t, a) ? &traced : NULL;
     signal_block_all();
+    lend_pause();
     before_fork(t);
     i64 pid = host_fork(a, &pidfd);
     after_fork(t, pid == 0);
+    lend_resume();
     if (unlikely(t->debug))
         debug_after_fork(t, pid);
     if (pid == 0) {
@@ -533,7 +537,11 @@ typedef struct Vfork {
     const CloneArgs *args;
     Start *start; /* of a caller that doesn't wait: tells it that there is a child, which needs `args` no more */
     int pidfd;
-    _Atomic u32 runs; /* futex: 0 once the kernel has seen the child execute a program or end */
+    Borrower borrower; /* runs: 0 once the kernel has seen the child execute a program or end */
+    Lender *lender;
+    void *stack;
+    bool shares_handlers;
+    bool inner; /* its parent is such a child itself: somebody else is the lender */
 } Vfork;
 
 static int vfork_main(void *arg)
@@ -543,6 +551,8 @@ static int vfork_main(void *arg)
     self = t;
     t->thread = pthread_self();
     t->tid = (i32)gettid();
+    if (v->lender)
+        lend_start(v->lender);
     t->abi->enter_thread(t);
     if (v->args->flags & CLONE_PARENT_SETTID)
         put_tid(v->args->parent_tid, t->tid);
@@ -562,12 +572,13 @@ static int vfork_main(void *arg)
 }
 
 /* This thread may use none of the rights that it has been made with, and which its process may give up while it waits: it is a guest's
- * memory that it runs on. Nothing is left to it but to wait, to free memory, to find that some isn't there, and to end. */
+ * memory that it runs on. Nothing is left to it but to wait, to translate from memory, to find that some isn't there, and to end. */
 static void give_up_rights(void)
 {
-    static const u32 left[] = {SYS_futex,          SYS_munmap,       SYS_mmap,         SYS_mremap,
-                               SYS_mprotect,       SYS_madvise,      SYS_brk,          SYS_exit,
-                               SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_rt_sigreturn, SYS_sched_yield};
+    static const u32 left[] = {SYS_futex,          SYS_munmap,       SYS_mmap,         SYS_mremap,      SYS_mprotect,
+                               SYS_madvise,        SYS_brk,          SYS_exit,         SYS_sched_yield, SYS_rt_sigprocmask,
+                               SYS_rt_sigaction,   SYS_rt_sigreturn, SYS_memfd_create, SYS_ftruncate,   SYS_close,
+                               SYS_write,          SYS_getpid,       SYS_gettid,       SYS_clock_gettime};
     struct sock_filter filter[LEN(left) + 3];
     struct sock_fprog program = {LEN(filter), filter};
     struct sock_filter *at = filter;
@@ -580,39 +591,83 @@ static void give_up_rights(void)
     raw_syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, (u64)&program, 0, 0, 0);
 }
 
-/* Makes the child and waits until it has executed a program or ended; frees it. All signals are blocked. */
-static i64 run_vfork(Vfork *v)
+/* Frees what is left of a child that has executed a program or ended, or that never was. All signals are blocked. */
+static void end_vfork(Vfork *v, bool was)
 {
-    int flags = (int)(v->args->flags & ~(u64)OWN_FLAGS) | (v->start ? CLONE_CHILD_CLEARTID : CLONE_VFORK) |
-                (int)v->args->exit_signal;
-    bool shares_handlers = v->args->flags & CLONE_SIGHAND; /* the arguments may go when the child runs */
-    i64 pid = -ENOMEM;
-    size_t size = host_stack(v->child->process);
-    u8 *stack =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (stack != MAP_FAILED) {
-        v->child->vfork_child = true;
-        v->runs = 1;
-        pid = clone(vfork_main, stack + size, flags, v, &v->pidfd, NULL, &v->runs);
-        if (pid < 0) {
-            pid = -errno;
-        } else if (v->start) { /* this thread's storage is the child's until then */
-            give_up_rights();
-            while (atomic_load(&v->runs))
-                raw_syscall(SYS_futex, (u64)&v->runs, FUTEX_WAIT, 1, 0, 0, 0);
-        }
-        munmap(stack, size);
-    }
-    if (pid > 0) { /* it has been killed, or executed a program */
+    if (was) {
         signal_admit_faults();
         tell_joiner(v->child);
         signal_block_all();
     }
     ptrace_release(v->child);
-    if (shares_handlers)
+    if (v->shares_handlers)
         signal_after_sharer(v->child);
     free(v->child->exec_argv);
     child_free(v->child);
+    if (v->stack)
+        munmap(v->stack, host_stack(the_process));
+}
+
+/* Waits until it has executed a program or ended, and what it made of its kind, too, if it has been killed before that. */
+static void await_vfork(Vfork *v, Task *parent)
+{
+    if (v->lender && !v->inner) {
+        Borrower *left;
+        lend_until_gone(v->lender);
+        self = parent;
+        while ((left = lend_pop(v->lender)))
+            end_vfork(left->what, true);
+        return;
+    }
+    if (v->inner)
+        lend_until_alone(v->lender, &v->borrower);
+    while (atomic_load(&v->borrower.runs))
+        raw_syscall(SYS_futex, (u64)&v->borrower.runs, FUTEX_WAIT, 1, 0, 0, 0);
+    self = parent;
+}
+
+/* Who does for the child what needs locks; NULL if nobody does. A debugger's locks are none of a lender's business, and a tracer is to be
+ * told of a vfork, in which the kernel has the parent wait. */
+static Lender *find_lender(Vfork *v, const Task *parent, void *room)
+{
+    bool traced = parent && parent->ptrace.on;
+    v->inner = parent && parent->lender;
+    if (v->inner) {
+        lend_push(parent->lender, &v->borrower);
+        return parent->lender;
+    }
+    return traced || v->child->debug || v->child->process->options.check ? NULL : lend_init(room, &v->borrower.runs);
+}
+
+/* Makes the child and waits for it; frees it. All signals are blocked. */
+static i64 run_vfork(Vfork *v)
+{
+    u64 flags = (v->args->flags & ~OWN_FLAGS) | CLONE_CHILD_CLEARTID | v->args->exit_signal;
+    i64 pid = -ENOMEM;
+    Task *parent = self;
+    size_t size = host_stack(v->child->process);
+    u8 *stack =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    v->shares_handlers = v->args->flags & CLONE_SIGHAND; /* the arguments may go when the child runs */
+    if (stack != MAP_FAILED) {
+        v->stack = stack;
+        v->child->vfork_child = true;
+        v->borrower = (Borrower){.runs = 1, .what = v};
+        v->lender = find_lender(v, parent, stack);
+        if (v->lender && !v->inner)
+            flags &= ~(u64)CLONE_VFORK; /* this thread has other things to do than wait */
+        pid = clone(vfork_main, stack + size, (int)flags, v, &v->pidfd, NULL, &v->borrower.runs);
+        if (pid < 0) {
+            pid = -errno;
+            if (v->inner)
+                lend_pop(v->lender);
+        } else {
+            if (v->start)
+                give_up_rights();
+            await_vfork(v, parent);
+        }
+    }
+    end_vfork(v, pid > 0);
     return pid;
 }
 
@@ -627,7 +682,6 @@ static i64 new_vfork(Task *t, const CloneArgs *a)
         if (unlikely(t->debug))
             debug_before_vfork(t, v.child);
         pid = run_vfork(&v);
-        self = t;
         if (unlikely(t->debug))
             debug_after_vfork(t);
     }
@@ -644,7 +698,6 @@ static void *lender_main(void *arg)
     Start *start = v.start;
     signal_block_all();
     i64 pid = run_vfork(&v);
-    self = NULL;
     if (pid < 0)
         tell_started(start, pid);
     return NULL;

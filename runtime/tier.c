@@ -204,7 +204,7 @@ static u64 cpu_ns(clockid_t clock)
 static void *compile_thread(void *unused)
 {
     signal_block_all();
-    pthread_mutex_lock(&tier.lock);
+    shared_lock(&tier.lock);
     tier.tid = (i32)gettid();
     while (!tier.stopping) {
         Job *job = tier.first;
@@ -215,15 +215,15 @@ static void *compile_thread(void *unused)
         tier.first = job->next;
         if (!tier.first)
             tier.last = &tier.first;
-        pthread_mutex_unlock(&tier.lock);
+        shared_unlock(&tier.lock);
         u32 insns = job->insns;
         u64 start = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
         run_job(job);
         tier.spent_ns += cpu_ns(CLOCK_THREAD_CPUTIME_ID) - start;
         tier.waiting -= insns;
-        pthread_mutex_lock(&tier.lock);
+        shared_lock(&tier.lock);
     }
-    pthread_mutex_unlock(&tier.lock);
+    shared_unlock(&tier.lock);
     return NULL;
 }
 
@@ -243,38 +243,38 @@ static bool start_thread(void)
 
 void tier_stop(void)
 {
-    pthread_mutex_lock(&tier.lock);
+    shared_lock(&tier.lock);
     while (tier.stopping)
         pthread_cond_wait(&tier.stopped, &tier.lock);
     if (tier.running) {
         tier.stopping = true;
         pthread_cond_signal(&tier.wake);
-        pthread_mutex_unlock(&tier.lock);
+        shared_unlock(&tier.lock);
         pthread_join(tier.thread, NULL);
         /* It counts as the process's until the kernel has buried it, which is a moment later. */
         while (!tgkill(getpid(), tier.tid, 0))
             sched_yield();
-        pthread_mutex_lock(&tier.lock);
+        shared_lock(&tier.lock);
         tier.running = tier.stopping = false;
         pthread_cond_broadcast(&tier.stopped);
     }
-    pthread_mutex_unlock(&tier.lock);
+    shared_unlock(&tier.lock);
 }
 
 bool tier_has_rights(u32 rights)
 {
-    pthread_mutex_lock(&tier.lock);
+    shared_lock(&tier.lock);
     bool same = !tier.running || tier.rights == rights;
-    pthread_mutex_unlock(&tier.lock);
+    shared_unlock(&tier.lock);
     return same;
 }
 
 void tier_start(void)
 {
-    pthread_mutex_lock(&tier.lock);
+    shared_lock(&tier.lock);
     if (tier.first && !tier.running)
         tier.running = start_thread();
-    pthread_mutex_unlock(&tier.lock);
+    shared_unlock(&tier.lock);
 }
 
 /* Where no thread is to be had (RLIMIT_NPROC, another namespace for children) the baseline serves, and this is tried now and then. */
@@ -290,7 +290,7 @@ static void forget_job(Job *job)
 
 static void enqueue(Job *job)
 {
-    pthread_mutex_lock(&tier.lock);
+    shared_lock(&tier.lock);
     if (!tier.running)
         tier.running = start_thread();
     bool running = tier.running;
@@ -300,7 +300,7 @@ static void enqueue(Job *job)
         tier.waiting += job->insns;
         pthread_cond_signal(&tier.wake);
     }
-    pthread_mutex_unlock(&tier.lock);
+    shared_unlock(&tier.lock);
     if (!running)
         forget_job(job);
 }
@@ -538,7 +538,7 @@ Block *tier_translate_now(Task *t, u64 pc)
 
 void tier_before_fork(void)
 {
-    pthread_mutex_lock(&tier.lock);
+    shared_lock(&tier.lock);
     orc_before_fork();
 }
 
@@ -555,5 +555,5 @@ void tier_after_fork(bool child)
         for (const Job *job = tier.first; job; job = job->next)
             tier.waiting += job->insns;
     }
-    pthread_mutex_unlock(&tier.lock);
+    shared_unlock(&tier.lock);
 }

@@ -720,11 +720,11 @@ static i64 call_get_robust_list(Task *t, const u64 *args)
     Process *p = t->process;
     u32 head = (u32)t->robust_list, size = 3 * sizeof(u32);
     bool found = !args[0];
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     for (const Task *each = p->tasks; each && !found; each = each->next_task)
         if ((found = each->tid == (i32)args[0]))
             head = (u32)each->robust_list;
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
     if (!found)
         return raw_syscall(__NR_kill, args[0], 0, 0, 0, 0, 0) == -ESRCH ? -ESRCH : -EPERM;
     return mem_write(args[2], &size, sizeof size) || mem_write(args[1], &head, sizeof head) ? -EFAULT : 0;

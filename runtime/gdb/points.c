@@ -81,7 +81,7 @@ static int break_at(Debug *d, u64 addr, bool insert)
 /* All code is of another kind from here on. */
 static void watching_changed(void)
 {
-    cache_flush(NULL, cache_flushes(), FLUSH_ALL);
+    cache_forget(NULL);
 }
 
 static int watch_at(Debug *d, int kind, u64 lo, u64 size, bool insert)

@@ -43,10 +43,15 @@ SYSCALL(mmap)
     int kind = d & MAP_ANONYMOUS || !on_noexec((int)e) ? 0 : MEM_NOEXEC;
     if (kind && c & PROT_EXEC)
         return -EPERM;
+    bool file = !(d & MAP_ANONYMOUS);
+    if (file)
+        lend_pause();
     i64 result = mem_map(t->process->mem, a, b, (int)c, (int)d, (int)e, f, kind);
     guard(t, c);
-    if (result >= 0 && c & PROT_EXEC && !(d & MAP_ANONYMOUS))
+    if (result >= 0 && c & PROT_EXEC && file)
         store_file((int)e);
+    if (file)
+        lend_resume();
     return result;
 }
 

@@ -364,11 +364,11 @@ bool proc_thread_hidden(const Task *t, i32 tid)
     Process *p = t->process;
     if (tid <= 0 || tid == t->tid || tid == getpid())
         return false;
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     const Task *each = p->tasks;
     while (each && each->tid != tid)
         each = each->next_task;
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
     if (each)
         return false;
     if (raw_syscall(__NR_tgkill, (u64)getpid(), (u64)tid, 0, 0, 0, 0) != -ESRCH)

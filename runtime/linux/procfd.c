@@ -216,6 +216,8 @@ void procfd_after_fork(Process *p)
 
 void procfd_tell(Process *p)
 {
+    if (likely(!linux_state(p)->files))
+        return;
     procfd_before_fork(p);
     procfd_after_fork(p);
 }
@@ -272,7 +274,8 @@ bool procfd_read(Task *t, int fd, u64 at, u64 count, bool vector, i64 offset, i6
     Linux *l = linux_state(t->process);
     struct iovec one = {(void *)at, count}, *iov = &one;
     bool keep = !t->vfork_child;
-    pthread_mutex_lock(&l->files_lock);
+    if (keep)
+        pthread_mutex_lock(&l->files_lock);
     ProcFile *f = keep ? get(t, l, fd) : NULL;
     *result = keep && !f ? -ENOENT : 0;
     if (!*result && vector) {
@@ -287,7 +290,8 @@ bool procfd_read(Task *t, int fd, u64 at, u64 count, bool vector, i64 offset, i6
         remove_fd(l, f, fd);
         set_plain(t, fd);
     }
-    pthread_mutex_unlock(&l->files_lock);
+    if (keep)
+        pthread_mutex_unlock(&l->files_lock);
     if (iov != &one)
         free(iov);
     return *result != -ENOENT;

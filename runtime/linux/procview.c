@@ -252,10 +252,10 @@ bool view_open(View *v, const Task *t)
         v->process = *p;
         v->kernel = *p->kernel;
         v->maps = mem_copy(p->mem, NULL, NULL, &v->nmaps);
-        pthread_mutex_lock(&p->lock);
+        shared_lock(&p->lock);
         v->process.tasks = p->tasks;
         ok = v->maps && view_tasks(v, t->vfork_child);
-        pthread_mutex_unlock(&p->lock);
+        shared_unlock(&p->lock);
     } else {
         ok = view_other(v, t, O_RDONLY) && (v->maps = mem_copy(v->process.mem, view_read, v, &v->nmaps)) && view_tasks(v, false);
         if (ok)

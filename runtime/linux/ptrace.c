@@ -43,11 +43,11 @@ static void let_go(Task *t)
 void ptrace_release(const Task *tracer)
 {
     Process *p = tracer->process;
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     for (Task *t = p->tasks; t; t = t->next_task)
         if (t->traced && t->tracer == tracer->tid)
             let_go(t);
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
 }
 
 /* The thread of this number, if t may trace it or (`tracing`) does. */
@@ -57,12 +57,12 @@ static Task *find(Task *t, i32 tid, bool tracing)
     Task *found = NULL;
     if (!t->vfork_child || !t->guest->debug)
         return NULL;
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     for (Task *each = p->tasks; each; each = each->next_task)
         if (each->tid == tid && !each->vfork_child && !each->ended &&
             (!tracing || (each->traced && each->tracer == t->tid)))
             found = each;
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
     return found;
 }
 

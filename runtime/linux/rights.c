@@ -24,7 +24,7 @@ static void start(Task *t)
 void rights_part(Task *t)
 {
     if (!t->vfork_child && arena_is_common())
-        cache_flush(t, cache_flushes(), FLUSH_ALL);
+        cache_forget(t);
 }
 
 void rights_changed(Task *t)
@@ -47,10 +47,10 @@ bool rights_differ(const Task *t)
 {
     Process *p = t->process;
     bool differ = false;
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     for (const Task *other = p->tasks; other && !differ; other = other->next_task)
         differ = other->rights != t->rights;
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
     return differ;
 }
 

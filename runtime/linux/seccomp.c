@@ -253,7 +253,7 @@ static i64 filter_attach(Task *t, Filter *f, u64 flags)
     Process *p = t->process;
     u32 insns = f->count;
     i64 error = 0;
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     for (const Filter *older = t->filters; older; older = older->older)
         insns += older->count + FILTER_COST;
     if (t->seccomp == SECCOMP_MODE_STRICT)
@@ -281,7 +281,7 @@ static i64 filter_attach(Task *t, Filter *f, u64 flags)
             filter_put(old); /* an older one of f's: it stays */
         }
     }
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
     return error;
 }
 
@@ -342,11 +342,11 @@ i64 seccomp_prctl(Task *t, u64 mode, u64 program)
 
 void seccomp_task_init(Task *child, Task *parent)
 {
-    pthread_mutex_lock(&parent->process->lock); /* against TSYNC */
+    shared_lock(&parent->process->lock); /* against TSYNC */
     child->filters = filter_get(parent->filters);
     child->no_new_privs = parent->no_new_privs;
     child->seccomp = parent->seccomp;
-    pthread_mutex_unlock(&parent->process->lock);
+    shared_unlock(&parent->process->lock);
 }
 
 void seccomp_task_free(Task *t)

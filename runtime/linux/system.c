@@ -400,10 +400,10 @@ SYSCALL(sched_getaffinity)
     i64 n = raw_syscall(__NR_sched_getaffinity, a, sizeof host, (u64)host, 0, 0, 0);
     if (n < 0)
         return n;
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     const Task *of = task_of(t, (i32)a);
     guest_cpus(p, host, of ? of->affinity : NULL, guest);
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
     return mem_write(c, guest, size) ? -EFAULT : (i64)size;
 }
 
@@ -423,13 +423,13 @@ SYSCALL(sched_setaffinity)
     i64 error = raw_syscall(__NR_sched_setaffinity, a, sizeof host, (u64)host, 0, 0, 0);
     if (error)
         return error;
-    pthread_mutex_lock(&p->lock);
+    shared_lock(&p->lock);
     Task *of = task_of(t, (i32)a);
     if (of && !of->affinity)
         of->affinity = malloc(sizeof guest);
     if (of && of->affinity)
         memcpy(of->affinity, guest, sizeof guest);
-    pthread_mutex_unlock(&p->lock);
+    shared_unlock(&p->lock);
     return 0;
 }
 

@@ -63,11 +63,11 @@ static bool poke(i32 tid, u64 at, const void *in, size_t size)
 static Tracee *find(const Task *t, i32 tid)
 {
     Linux *l = t->process->kernel;
-    pthread_mutex_lock(&l->tracees_lock);
+    shared_lock(&l->tracees_lock);
     Tracee *r = l->tracees;
     while (r && r->tid != tid)
         r = r->next;
-    pthread_mutex_unlock(&l->tracees_lock);
+    shared_unlock(&l->tracees_lock);
     return r;
 }
 
@@ -76,10 +76,10 @@ static Tracee *add(const Task *t, i32 tid)
     Linux *l = t->process->kernel;
     Tracee *r = find(t, tid);
     if (!r && (r = calloc(1, sizeof *r))) {
-        pthread_mutex_lock(&l->tracees_lock);
+        shared_lock(&l->tracees_lock);
         r->next = l->tracees;
         l->tracees = r;
-        pthread_mutex_unlock(&l->tracees_lock);
+        shared_unlock(&l->tracees_lock);
     }
     if (r)
         *r = (Tracee){.next = r->next, .tid = tid};
@@ -89,7 +89,7 @@ static Tracee *add(const Task *t, i32 tid)
 static void removes(const Task *t, i32 tid)
 {
     Linux *l = t->process->kernel;
-    pthread_mutex_lock(&l->tracees_lock);
+    shared_lock(&l->tracees_lock);
     for (Tracee **at = &l->tracees; *at; at = &(*at)->next)
         if ((*at)->tid == tid) {
             Tracee *gone = *at;
@@ -97,7 +97,7 @@ static void removes(const Task *t, i32 tid)
             free(gone);
             break;
         }
-    pthread_mutex_unlock(&l->tracees_lock);
+    shared_unlock(&l->tracees_lock);
 }
 
 void tracer_after_fork(Process *p)
