@@ -5,7 +5,7 @@
  *
  * SIGSEGV and SIGBUS can't be blocked on the host, where they are our faults. If they have been sent and the guest blocks them, they are
  * held here, for the thread or the process, as the kernel would keep them pending. A thread's own go back to the kernel for the time of
- * each system call, which may wait for them (sigtimedwait, signalfd) or take them along (exec).
+ * system calls that may wait for them (sigtimedwait, signalfd) or take them along (exec).
  *
  * What is held for the process is there once, whereas any of its threads may get it. It stays here; the kernel gets marked copies, which
  * mean no more than "look here": one for the thread that enters a system call, and one for each other thread when the signal comes, since
@@ -134,11 +134,11 @@ bool sent_is_report(const siginfo_t *info, u64 *task)
 
 /* -- held signals ------------------------------------------------------------------------------------------------- */
 
-static const int signals[] = {SIGSEGV, SIGBUS};
+static const int signals[] = {SIGBUS, SIGSEGV}; /* the lower one is the first to be taken */
 
 static u32 held_bit(int signo)
 {
-    return signo == SIGBUS ? 2 : 1;
+    return signo == SIGSEGV ? 2 : 1;
 }
 
 static void lock(ProcessHeld *p)
@@ -155,7 +155,7 @@ static void unlock(ProcessHeld *p)
 u64 held_signals(const ThreadHeld *h)
 {
     u32 set = h->held.set | h->process->held.set;
-    return (set & 1 ? BIT(SIGSEGV) : 0) | (set & 2 ? BIT(SIGBUS) : 0);
+    return (set & 1 ? BIT(SIGBUS) : 0) | (set & 2 ? BIT(SIGSEGV) : 0);
 }
 
 ProcessHeld *held_new(void)

@@ -275,6 +275,27 @@ static i64 lending_syscall(Task *t, long nr, const u64 args[6])
     return result;
 }
 
+/* May it take a signal that is blocked, or wait for one? */
+static bool looks_for_signals(long nr)
+{
+    switch (nr) {
+    case SYS_rt_sigtimedwait:
+    case SYS_rt_sigsuspend:
+    case SYS_read:
+    case SYS_readv:
+    case SYS_pread64:
+    case SYS_preadv:
+    case SYS_preadv2:
+    case SYS_ppoll:
+    case SYS_pselect6:
+    case SYS_epoll_pwait:
+    case SYS_epoll_pwait2:
+    case SYS_io_submit:
+    case SYS_io_pgetevents: return true;
+    default: return false;
+    }
+}
+
 i64 host_syscall(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
     const u64 args[6] = {a, b, c, d, e, f};
@@ -283,7 +304,7 @@ i64 host_syscall(Task *t, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
     s->copies = false;
     if (unlikely(s->pending))
         return -RESTART_NOINTR;
-    if (unlikely(signal_held(t)))
+    if (unlikely(signal_held(t)) && looks_for_signals(nr))
         return lending_syscall(t, nr, args);
     i64 result = host_syscall_asm(&s->news, nr, args);
     if (unlikely(s->held.copies)) {

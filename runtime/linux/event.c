@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -88,21 +89,34 @@ SYSCALL(pselect6)
     return wait_pair(t, __NR_pselect6, a, b, c, d, e, f);
 }
 
-/* A file with the text that the guest is to read from fd, which the kernel would read from without us; a descriptor or -errno. */
+/* A file of what the kernel would read elsewhere without us; a descriptor or -errno. */
+static i64 file_of(const void *data, size_t size)
+{
+    i64 file = raw_syscall(__NR_memfd_create, (u64)"text", MFD_CLOEXEC, 0, 0, 0, 0);
+    if (file >= 0 && write((int)file, data, size) != (ssize_t)size) {
+        close((int)file);
+        file = -ENOMEM;
+    }
+    return file;
+}
+
+/* The text that the guest is to read from fd. */
 static i64 text_file(Task *t, int fd)
 {
     char *text = NULL;
     size_t size;
     i64 error = proc_text(t, fd, &text, &size);
-    if (error)
-        return error;
-    i64 file = raw_syscall(__NR_memfd_create, (u64)"text", MFD_CLOEXEC, 0, 0, 0, 0);
-    if (file >= 0 && write((int)file, text, size) != (ssize_t)size) {
-        close((int)file);
-        file = -ENOMEM;
-    }
+    i64 file = error ? error : file_of(text, size);
     free(text);
     return file;
+}
+
+/* The signals that the guest is to read from fd, in up to `room` bytes; with an error it is the kernel that tells it. */
+static i64 signal_file(Task *t, int fd, u64 room)
+{
+    struct signalfd_siginfo signals[64];
+    i64 n = signalfd_read(t, fd, signals, room < sizeof signals ? room : sizeof signals);
+    return n > 0 ? file_of(signals, (size_t)n) : n == -RESTART_SYS || n == -RESTART_NOINTR ? n : fd;
 }
 
 /* What the kernel is to see in the place of a request; *vector, and *file if it isn't -1, are to be freed and closed after the call.
@@ -131,6 +145,9 @@ static i64 request(Task *t, struct iocb *io, struct iovec **vector, i64 *file)
         if (zone_overlaps((u64)*base, 1))
             return -EFAULT;
     }
+    u64 room = n ? 0 : io->aio_nbytes;
+    for (u64 i = 0; i < n; i++)
+        room += (*vector)[i].iov_len;
     if (n)
         io->aio_buf = (u64)*vector;
     if (reads && !procfd_plain(t->process->kernel, io->aio_fildes) && proc_is_systems(t->process, (int)io->aio_fildes)) {
@@ -138,6 +155,15 @@ static i64 request(Task *t, struct iocb *io, struct iovec **vector, i64 *file)
         if (*file < 0)
             return *file;
         io->aio_fildes = (u32)*file;
+    } else if (reads && signalfd_is((int)io->aio_fildes)) {
+        *file = signal_file(t, (int)io->aio_fildes, room);
+        if (*file < 0)
+            return *file;
+        if (*file == io->aio_fildes)
+            *file = -1;
+        else
+            *io = (struct iocb){.aio_data = io->aio_data, .aio_lio_opcode = what, .aio_fildes = (u32)*file, .aio_buf = io->aio_buf,
+                                .aio_nbytes = io->aio_nbytes, .aio_flags = io->aio_flags, .aio_resfd = io->aio_resfd};
     }
     return 0;
 }
@@ -159,8 +185,8 @@ static i64 submit(Task *t, u64 context, u64 at)
     if (!result)
         result = host_syscall(t, __NR_io_submit, context, 1, (u64)&at, 0, 0, 0);
     if (differs) {
-        mem_write(at + offsetof(struct iocb, aio_fildes), &io.aio_fildes, sizeof io.aio_fildes);
-        mem_write(at + offsetof(struct iocb, aio_buf), &io.aio_buf, sizeof io.aio_buf);
+        io.aio_key = asked.aio_key; /* the kernel has set it */
+        mem_write(at, &io, sizeof io);
     }
     if (file >= 0)
         close((int)file);

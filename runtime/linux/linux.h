@@ -272,6 +272,9 @@ void procfd_tell(Process *p);
 /* What a read of descriptor fd has brought, `size` bytes, put to `at` or into the `count` iovecs there, if copies of held signals may be
  * among it and fd is a signalfd: the signals instead, each of which only one thread gets. The new size. */
 i64 signalfd_received(Task *t, int fd, i64 size, u64 at, u64 count, bool vector);
+bool signalfd_is(int fd);
+/* A read of one into memory of ours; bytes or -errno. */
+i64 signalfd_read(Task *t, int fd, void *data, size_t size);
 
 /* -- rights.c: what a thread may do ----------------------------------------------------------------------------- */
 

@@ -174,10 +174,12 @@ static struct signalfd_siginfo signalfd_info(const siginfo_t *info)
     return r;
 }
 
-/* Takes the signals out that there are copies of among them; drops copies of what is gone. Returns how many are left. */
-static size_t take_signals(Task *t, struct signalfd_siginfo *r, size_t n)
+/* Takes the signals out that there are copies of among them; drops copies of what is gone. The thread's own may have kept copies of the
+ * process's out of the kernel's queue: these come behind them. Returns how many there are, of which there is room for `most`. */
+static size_t take_signals(Task *t, struct signalfd_siginfo *r, size_t n, size_t most)
 {
     size_t kept = 0;
+    u64 own = 0;
     for (size_t i = 0; i < n; i++) {
         siginfo_t info = {.si_signo = (int)r[i].ssi_signo, .si_errno = r[i].ssi_errno, .si_code = r[i].ssi_code};
         bool copy = sent_unmark(&info) == MARK_COPY;
@@ -187,27 +189,58 @@ static size_t take_signals(Task *t, struct signalfd_siginfo *r, size_t n)
         r[kept].ssi_errno = info.si_errno;
         r[kept].ssi_code = info.si_code;
         kept++;
+        own |= copy ? 0 : BIT(info.si_signo);
     }
+    for (siginfo_t info; kept < most && signal_take_held(t, own, &info); kept++)
+        r[kept] = signalfd_info(&info);
     return kept;
+}
+
+/* How many bytes a read has room for. */
+static u64 read_room(u64 at, u64 count, bool vector)
+{
+    u64 room = vector ? 0 : count;
+    struct iovec part;
+    for (u64 i = 0; vector && i < count && !mem_read(&part, at + i * sizeof part, sizeof part); i++)
+        room += part.iov_len;
+    return room;
 }
 
 i64 signalfd_received(Task *t, int fd, i64 size, u64 at, u64 count, bool vector)
 {
-    enum { RECORD = sizeof(struct signalfd_siginfo) };
+    enum { RECORD = sizeof(struct signalfd_siginfo), HELD = 2 /* for the process, of two kinds */ };
     struct stat st;
     if (size <= 0 || size % RECORD || fstat(fd, &st) || (st.st_mode & S_IFMT))
         return size;
-    struct signalfd_siginfo *records = malloc((size_t)size);
+    struct signalfd_siginfo *records = malloc((size_t)size + HELD * RECORD);
     if (!records)
         return -ENOMEM;
     i64 result = -EFAULT;
     if (copy_read(records, (u64)size, at, count, vector, false)) {
-        size_t n = take_signals(t, records, (size_t)size / RECORD);
+        size_t had = (size_t)size / RECORD, room = read_room(at, count, vector) / RECORD;
+        size_t n = take_signals(t, records, had, had + HELD < room ? had + HELD : room);
         if (copy_read(records, n * RECORD, at, count, vector, true))
             result = n ? (i64)(n * RECORD) : -RESTART_NOINTR;
     }
     free(records);
     return result;
+}
+
+bool signalfd_is(int fd)
+{
+    struct stat st;
+    char link[32], name[32] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return !fstat(fd, &st) && !(st.st_mode & S_IFMT) && readlink(link, name, sizeof name - 1) > 0 && !strcmp(name, "anon_inode:[signalfd]");
+}
+
+i64 signalfd_read(Task *t, int fd, void *data, size_t size)
+{
+    i64 n = host_syscall(t, __NR_read, (u64)fd, (u64)data, size, 0, 0, 0);
+    if (n <= 0 || !signal_got_copies(t))
+        return n;
+    size_t records = take_signals(t, data, (size_t)n / sizeof(struct signalfd_siginfo), size / sizeof(struct signalfd_siginfo));
+    return records ? (i64)(records * sizeof(struct signalfd_siginfo)) : -RESTART_NOINTR;
 }
 
 SYSCALL(restart_syscall)
