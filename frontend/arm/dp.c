@@ -8,6 +8,18 @@ static Val shift(Lift *l, u32 type, Val v, Val amount)
     return type == LSL ? shl32(l, v, amount) : type == LSR ? shr32(l, v, amount) : type == ASR ? sar32(l, v, amount) : ror32(l, v, amount);
 }
 
+/* By a constant. The same is often shifted twice: compared with, then subtracted. */
+static Val shift_by(Lift *l, u32 type, Val v, u32 n)
+{
+    enum { NEAR = 24 };
+    static const u16 codes[] = {[LSL] = IR_shl32, [LSR] = IR_shr32, [ASR] = IR_sar32, [ROR] = IR_ror32};
+    const Op *ops = l->ir->ops;
+    for (Val m = l->ir->count, end = m > NEAR ? m - NEAR : 0; m-- > end;)
+        if (ops[m].code == codes[type] && ops[m].arg[0] == v && ops[ops[m].arg[1]].code == IR_const32 && ops[ops[m].arg[1]].imm == n)
+            return m;
+    return shift(l, type, v, k32(l, n));
+}
+
 static Val bit_of(Lift *l, Val v, u32 n)
 {
     if (n == 31)
@@ -25,7 +37,7 @@ Shifted arm_shift_imm(Lift *l, Val v, u32 type, u32 imm5, bool want_carry)
     Val carry = want_carry ? bit_of(l, v, last) : NO_VAL;
     if (n == 32)
         return (Shifted){type == LSR ? k32(l, 0) : sar32(l, v, k32(l, 31)), carry};
-    return (Shifted){shift(l, type, v, k32(l, n)), carry};
+    return (Shifted){shift_by(l, type, v, n), carry};
 }
 
 /* By the lowest byte of a register, up to 255 bits: shifted as 64 bits at most 32 times, which leaves the same. */

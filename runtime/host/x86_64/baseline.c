@@ -721,6 +721,8 @@ static void carry_from_host(Gen *g, Val n, int t)
     define(g, n, t);
 }
 
+static void carry_to_host(Gen *g, Val v);
+
 /* A sum with a carry in, out, or both: numbers of many words are added so. */
 static void add_with_carry(Gen *g, Val n, const Op *op)
 {
@@ -729,19 +731,15 @@ static void add_with_carry(Gen *g, Val n, const Op *op)
     u32 w = width(ir_ops[op->code].result);
     Val x = operand(g, op, 0), y = operand(g, op, 1), in = with ? operand(g, op, 2) : NO_VAL;
     i32 imm;
-    int a = in_reg(g, x), c = with ? in_reg(g, in) : NO_REG, t = out == NO_VAL ? NO_REG : allocate(g, false);
+    int a = in_reg(g, x), t = out == NO_VAL ? NO_REG : allocate(g, false);
     bool constant = immediate(g, y, ir_ops[op->code].result, &imm);
     Rm b = constant ? rm_reg(NO_REG) : in_place(g, y);
+    if (with)
+        carry_to_host(g, in);
     used(g, x);
     used(g, y);
-    if (with)
-        used(g, in);
     int dst = destination(g, n, NO_REG);
     bool clash = !constant && !b.memory && b.reg == dst && a != dst;
-    if (with) {
-        asm_insn(&g->as, OP_0F | 0xba, 4, rm_reg(c)); /* bt */
-        asm_u8(&g->as, 0);
-    }
     if (clash)
         b = rm_reg(a);
     else
@@ -760,17 +758,15 @@ static void carry_out(Gen *g, Val n, const Op *op)
 {
     u32 w = width(ir_ops[op->code].arg[0]);
     Val x = operand(g, op, 0), y = operand(g, op, 1), in = operand(g, op, 2);
-    int a = in_reg(g, x), c = in_reg(g, in), t = allocate(g, false);
+    int a = in_reg(g, x), t = allocate(g, false);
     Rm b = in_place(g, y);
-    asm_insn(&g->as, OP_0F | 0xba, 4, rm_reg(c)); /* bt */
-    asm_u8(&g->as, 0);
+    carry_to_host(g, in);
     move(g, t, a);
     asm_insn(&g->as, w | 0x13, t, b);
     asm_insn(&g->as, OP_0F | OP_BYTE_RM | 0x90 | CC_B, 0, rm_reg(t));
     asm_insn(&g->as, OP_0F | OP_BYTE_RM | 0xb6, t, rm_reg(t));
     used(g, x);
     used(g, y);
-    used(g, in);
     define_in(g, n, t);
 }
 
@@ -917,6 +913,39 @@ static Cc condition(Gen *g, Val v)
     }
     used(g, v);
     return cc;
+}
+
+/* Has the host's carry flag be v, a W 0 or 1. Nothing that the op at hand has in registers by now moves. */
+static void carry_to_host(Gen *g, Val v)
+{
+    u32 locked = g->integers.locked;
+    int t;
+    if (g->recs[v].delayed) {
+        Op op = g->ir->ops[v];
+        bool inverted = op.code == IR_ule32 || op.code == IR_ule64;
+        if (inverted) {
+            op.code = op.code == IR_ule32 ? IR_ult32 : IR_ult64;
+            op.arg[0] = g->ir->ops[v].arg[1];
+            op.arg[1] = g->ir->ops[v].arg[0];
+        }
+        g->recs[v].delayed = false;
+        Cc cc = compare(g, &op);
+        used(g, v);
+        g->integers.locked = locked;
+        if (cc == CC_B) {
+            if (inverted)
+                asm_u8(&g->as, 0xf5); /* cmc */
+            return;
+        }
+        t = allocate(g, false);
+        asm_insn(&g->as, OP_0F | OP_BYTE_RM | 0x90 | (u32)(cc ^ inverted), 0, rm_reg(t));
+    } else {
+        t = in_reg(g, v);
+        used(g, v);
+    }
+    asm_insn(&g->as, OP_0F | 0xba, 4, rm_reg(t)); /* bt */
+    asm_u8(&g->as, 0);
+    g->integers.locked = locked;
 }
 
 static void comparison(Gen *g, Val n, const Op *op)
@@ -1898,6 +1927,11 @@ static bool delays(const Ir *ir, const Rec *recs, Val n, Val user, u32 i)
         if (cc_of(by) != NO_CC && recs[user].delayed)
             return i == 0 && is_zero(ir, ir->ops[user].arg[1]);
         return code == IR_and32 && condition;
+    BOTH(ult):
+    BOTH(ule): {
+        bool carry = by == IR_adc32 || by == IR_adc64 || by == IR_adc32_carry || by == IR_adc64_carry;
+        return condition || (carry && i == 2);
+    }
     default:
         return cc_of(code) != NO_CC && condition;
     }
