@@ -131,26 +131,23 @@ static void mixed(Lift *l, const Insn *i, Lanes *high, Lanes *low)
     put_vector(l, i, halves(l, lane1(l, high(l, a, b)), low(l, a, b)));
 }
 
-/* Saturating here doesn't set Q, as SIMD's would QC: done by hand in twice the width. */
-static Val narrowed(Lift *l, Val v, bool bytes, bool is_signed)
+/* Saturating here doesn't set Q, as SIMD's would QC: done by hand, of signed lanes in twice the width. */
+static Val narrowed(Lift *l, Val v, bool bytes)
 {
-    i32 hi = bytes ? (is_signed ? 0x7f : 0xff) : (is_signed ? 0x7fff : 0xffff), lo = is_signed ? -hi - 1 : 0;
+    i32 hi = bytes ? 0x7f : 0x7fff, lo = -hi - 1;
     u64 ones = bytes ? 0x0001000100010001 : 0x0000000100000001, mask = bytes ? 0xffff : 0xffffffff;
-    Val high = xtov(l, k64(l, ones * (u32)hi)), low = xtov(l, k64(l, lo ? ones * ((u64)(i64)lo & mask) : 0));
+    Val high = xtov(l, k64(l, ones * (u32)hi)), low = xtov(l, k64(l, ones * ((u64)(i64)lo & mask)));
     if (bytes)
         return vxtn16(l, vsmax16(l, vsmin16(l, v, high), low));
     return vxtn32(l, vsmax32(l, vsmin32(l, v, high), low));
 }
 
-#define SATURATING(name, size, wide, extend, bytes, is_signed, op) \
-    static Val name(Lift *l, Val a, Val b) \
-    { \
-        return narrowed(l, op##wide(l, extend##size(l, a), extend##size(l, b)), bytes, is_signed); \
-    }
-SATURATING(q_add8, 8, 16, vsxl, true, true, vadd) SATURATING(q_sub8, 8, 16, vsxl, true, true, vsub)
-SATURATING(q_add16, 16, 32, vsxl, false, true, vadd) SATURATING(q_sub16, 16, 32, vsxl, false, true, vsub)
-SATURATING(uq_add8, 8, 16, vuxl, true, false, vadd) SATURATING(uq_sub8, 8, 16, vuxl, true, false, vsub)
-SATURATING(uq_add16, 16, 32, vuxl, false, false, vadd) SATURATING(uq_sub16, 16, 32, vuxl, false, false, vsub)
+#define SATURATING(size, wide) \
+    static Val q_add##size(Lift *l, Val a, Val b) { return narrowed(l, vadd##wide(l, vsxl##size(l, a), vsxl##size(l, b)), size == 8); } \
+    static Val q_sub##size(Lift *l, Val a, Val b) { return narrowed(l, vsub##wide(l, vsxl##size(l, a), vsxl##size(l, b)), size == 8); } \
+    static Val uq_add##size(Lift *l, Val a, Val b) { return vadd##size(l, vumin##size(l, a, vnot(l, b)), b); } \
+    static Val uq_sub##size(Lift *l, Val a, Val b) { return vsub##size(l, vumax##size(l, a, b), b); }
+SATURATING(8, 16) SATURATING(16, 32)
 #undef SATURATING
 
 /* GE: of an unsigned sum, that it wrapped; of an unsigned difference, that it didn't; of signed ones, that they aren't negative
