@@ -120,13 +120,15 @@ static inline void put_state64(Lift *l, u32 offset, Val v)
 void arm_sync_it(Lift *l);
 void arm_own_fp(Lift *l); /* before one that doesn't: the floating-point control is FPSCR's */
 u64 arm_next(const Lift *l);                       /* the pc of the next instruction */
-u64 arm_behind(Lift *l);                           /* the same where a branch goes there: with what is known of the flags (cond.c) */
+u64 arm_flag_hints(Lift *l);                       /* what is known of the flags (cond.c), if the next instruction looks at them */
+u64 arm_behind(Lift *l);                           /* arm_next with them */
+void arm_branch(Lift *l, Val condition, u64 pc);   /* else to the next */
 void arm_jump(Lift *l, u64 pc);                    /* conditional: else to the next */
 void arm_jump_to(Lift *l, Val address);            /* X: bit 0 is the instruction set */
 void arm_exit(Lift *l, Exit why, u64 pc);
 
-/* Where a block begins that is known by ARM_COMPARED. */
-void arm_know_comparison(Lift *l);
+/* Where a block begins that is known by ARM_COMPARED or ARM_BITS. */
+void arm_know_flags(Lift *l);
 
 /* -- flags (cond.c) -------------------------------------------------------------------------------------------------- */
 
@@ -231,6 +233,12 @@ static inline Val words_in_order(Lift *l, Val v)
 Address arm_address(Lift *l, Val base, i32 disp);
 Val arm_load(Lift *l, u32 size, Address a); /* W, zero-extended; size is log2 of the bytes */
 void arm_store(Lift *l, u32 size, Address a, Val v);
+
+/* -- ordering (excl.c) ----------------------------------------------------------------------------------------------- */
+
+void arm_barrier(Lift *l, u32 option); /* DMB's */
+bool arm_is_ordered(const Lift *l);    /* no access since the last full barrier */
+void arm_retry(Lift *l, u64 target, Val condition);
 
 /* -- operands -------------------------------------------------------------------------------------------------------- */
 

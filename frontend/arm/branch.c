@@ -72,7 +72,7 @@ static void conditional(Lift *l, u32 cond, i32 offset)
     if (in_it(l))
         undefined(l);
     else
-        end_branch(l, arm_cond(l, (Cond)cond), (u32)target | lasting_mode(l), arm_behind(l));
+        arm_branch(l, arm_cond(l, (Cond)cond), target);
 }
 
 LIFT(t16_b) { branch(l, sext(i->imm11, 11) * 2); }
@@ -85,7 +85,7 @@ LIFT(t16_cbz)
     if (in_it(l))
         undefined(l);
     else
-        end_branch(l, i->nz ? ne32(l, v, zero) : eq32(l, v, zero), (u32)target | lasting_mode(l), arm_behind(l));
+        arm_branch(l, i->nz ? ne32(l, v, zero) : eq32(l, v, zero), target);
 }
 
 LIFT(t32_b_cond)

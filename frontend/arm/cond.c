@@ -13,6 +13,8 @@
  * what isn't known of it costs dozens of host instructions; so, if the instruction behind the branch looks at the flags and they are
  * those of a comparison, the pc of the block there says that they are (ARM_COMPARED). Whoever changes the flags of a stopped thread
  * takes that away. */
+#include <string.h>
+
 #include "arm.h"
 
 /* -- what is known of the flags ---------------------------------------------------------------------------------------- */
@@ -24,6 +26,28 @@ static bool known_kind(Lift *l, u32 *kind)
         return false;
     *kind = (u32)l->ir->ops[v].imm;
     return true;
+}
+
+/* Is C known to be in ArmState.carry? */
+static bool carry_is_apart(Lift *l)
+{
+    Val v = l->known[OFF(flag_kind) / 8];
+    if (v == NO_VAL)
+        return false;
+    const Op *op = &l->ir->ops[v];
+    if (op->code == IR_or32)
+        op = &l->ir->ops[op->arg[1]];
+    return op->code == IR_const32 && op->imm & ARM_CARRY;
+}
+
+/* The W that was added to flag_a + flag_b by what V is of, as arm_flags_sum leaves it; or NO_VAL. */
+static Val known_carry_in(Lift *l)
+{
+    Val v = l->known[OFF(flag_kind) / 8];
+    if (v == NO_VAL || l->ir->ops[v].code != IR_or32)
+        return NO_VAL;
+    const Op *in = &l->ir->ops[l->ir->ops[v].arg[0]];
+    return in->code == IR_shl32 ? in->arg[0] : NO_VAL;
 }
 
 static Val operand(Lift *l, u32 offset)
@@ -61,7 +85,9 @@ static const Op *known_difference(Lift *l)
 static Val carry_and_overflow(Lift *l)
 {
     u32 kind;
-    Val a = get64(l, OFF(flag_a)), b = get64(l, OFF(flag_b));
+    Val a = get64(l, OFF(flag_a)), b = get64(l, OFF(flag_b)), in = known_carry_in(l);
+    if (in != NO_VAL)
+        return adc32_nzcv(l, low_word(l, a), low_word(l, b), in);
     if (known_kind(l, &kind))
         return (kind & ~ARM_CARRY) == FLAG_BITS ? low_word(l, a) : nzcv(l, k32(l, kind & ~(u32)ARM_CARRY), a, b);
     return nzcv(l, and32(l, get32(l, OFF(flag_kind)), k32(l, ARM_CARRY - 1)), a, b);
@@ -75,22 +101,19 @@ static Val bit(Lift *l, Val v, u32 n)
 Val arm_carry(Lift *l)
 {
     u32 kind;
+    if (carry_is_apart(l))
+        return operand(l, OFF(carry));
     if (!known_kind(l, &kind)) {
         Val all = get32(l, OFF(flag_kind)), apart = and32(l, all, k32(l, ARM_CARRY));
         Val c = flag_carry(l, and32(l, all, k32(l, ARM_CARRY - 1)), get64(l, OFF(flag_a)), get64(l, OFF(flag_b)));
         return select32(l, apart, operand(l, OFF(carry)), c);
     }
-    if (kind & ARM_CARRY)
-        return operand(l, OFF(carry));
-    Val a = operand(l, OFF(flag_a)), b;
+    Val a = operand(l, OFF(flag_a));
     switch (kind) {
     case FLAG_SUB32:
         return ule32(l, operand(l, OFF(flag_b)), a);
     case FLAG_ADD32:
         return ult32(l, add32(l, a, operand(l, OFF(flag_b))), a);
-    case FLAG_ADC32:
-        b = operand(l, OFF(flag_b));
-        return adc32_carry(l, a, b, k32(l, 1));
     default:
         return bit(l, carry_and_overflow(l), 29);
     }
@@ -111,6 +134,19 @@ static Val is_negative(Lift *l)
 static Val overflow(Lift *l)
 {
     return bit(l, carry_and_overflow(l), 28);
+}
+
+/* N != V. Of a sum it is the sign that it has in more bits. */
+static Val is_less(Lift *l)
+{
+    Val in = known_carry_in(l), result = known_result(l);
+    if (in == NO_VAL || result == NO_VAL)
+        return xor32(l, is_negative(l), overflow(l));
+    Val a = operand(l, OFF(flag_a)), b = operand(l, OFF(flag_b));
+    const Op *op = &l->ir->ops[result];
+    if (op->code != IR_adc32 || op->arg[0] != a || op->arg[1] != b || op->arg[2] != in)
+        return xor32(l, is_negative(l), overflow(l));
+    return slt64(l, add64(l, add64(l, sx32_64(l, a), sx32_64(l, b)), zx32_64(l, in)), k64(l, 0));
 }
 
 /* Its opposite, of a W 0 or 1 */
@@ -152,11 +188,11 @@ static Val find_cond(Lift *l, Cond cc)
         v = andn32(l, arm_carry(l), is_zero(l));
         break;
     case CC_GE:
-        v = eq32(l, is_negative(l), overflow(l));
-        break;
+        v = is_less(l);
+        return cc & 1 ? v : inverted(l, v);
     default: /* CC_GT */
-        v = andn32(l, eq32(l, is_negative(l), overflow(l)), is_zero(l));
-        break;
+        v = or32(l, is_less(l), is_zero(l));
+        return cc & 1 ? v : inverted(l, v);
     }
     return cc & 1 ? inverted(l, v) : v;
 }
@@ -216,8 +252,9 @@ void arm_flags_nzc(Lift *l, Val result, Val carry)
     if (carry == NO_VAL)
         return;
     put_state64(l, OFF(carry), zx32_64(l, carry));
-    put_state32(l, OFF(flag_kind), known_kind(l, &kind) ? k32(l, kind | ARM_CARRY)
-                                                        : or32(l, get32(l, OFF(flag_kind)), k32(l, ARM_CARRY)));
+    if (!carry_is_apart(l))
+        put_state32(l, OFF(flag_kind), known_kind(l, &kind) ? k32(l, kind | ARM_CARRY)
+                                                            : or32(l, get32(l, OFF(flag_kind)), k32(l, ARM_CARRY)));
 }
 
 void arm_flags_add(Lift *l, Val a, Val b, Val sum)
@@ -232,10 +269,13 @@ void arm_flags_sub(Lift *l, Val a, Val b, Val difference)
     put_operation(l, k32(l, FLAG_SUB32), a, b);
 }
 
+/* With C apart, since what comes next is most likely a sum with it. */
 void arm_flags_sum(Lift *l, Val a, Val b, Val carry, Val sum)
 {
+    Val out = adc32_carry(l, a, b, carry);
     arm_flags_nz(l, sum);
-    put_operation(l, or32(l, shl32(l, carry, k32(l, 3)), k32(l, FLAG_ADD32)), a, b);
+    put_operation(l, or32(l, shl32(l, carry, k32(l, 3)), k32(l, FLAG_ADD32 | ARM_CARRY)), a, b);
+    put_state64(l, OFF(carry), zx32_64(l, out));
 }
 _Static_assert(FLAG_CARRY_IN == 1 << 3 && ARM_CARRY > FLAG_ADC64, "kinds");
 
@@ -264,10 +304,15 @@ static void know(Lift *l, u32 offset, Val v, Type type)
     l->known_type[offset / 8] = (u8)type;
 }
 
-void arm_know_comparison(Lift *l)
+void arm_know_flags(Lift *l)
 {
-    Val a = get32(l, OFF(flag_a)), b = get32(l, OFF(flag_b));
+    Val a = get32(l, OFF(flag_a));
     know(l, OFF(flag_a), zx32_64(l, a), TYPE_X);
+    if (l->mode & ARM_BITS) {
+        know(l, OFF(flag_kind), k32(l, FLAG_BITS), TYPE_W);
+        return;
+    }
+    Val b = get32(l, OFF(flag_b));
     know(l, OFF(flag_b), zx32_64(l, b), TYPE_X);
     know(l, OFF(nz), sx32_64(l, sub32(l, a, b)), TYPE_X);
     know(l, OFF(flag_kind), k32(l, FLAG_SUB32), TYPE_W);
@@ -277,20 +322,43 @@ void arm_know_comparison(Lift *l)
 static bool next_is_conditional(const Lift *l)
 {
     const u8 *next = (const u8 *)l->own[OWN_CODE] + (l->next - l->pc);
-    u64 need = l->next - l->pc + (is_thumb(l) ? 2 : 4);
+    u64 need = l->next - l->pc + 4;
+    if (l->mode & ARM_IT)
+        return true;
     if (l->own[OWN_CODE_SIZE] < need)
         return false;
     if (!is_thumb(l))
         return next[3] >> 4 < CC_AL;
-    u32 half = next[0] | (u32)next[1] << 8;
+    u32 half = next[0] | (u32)next[1] << 8, second = next[2] | (u32)next[3] << 8;
     bool is_it = half >> 8 == 0xbf && half & 15 && half >> 4 < 0xbfe, is_branch = half >> 12 == 0xd && (half >> 8 & 15) < CC_AL;
-    return is_it || is_branch;
+    bool is_long_branch = half >> 11 == 0x1e && second >> 14 == 2 && !(second >> 12 & 1) && (half >> 6 & 15) < CC_AL;
+    return is_it || is_branch || is_long_branch;
+}
+
+u64 arm_flag_hints(Lift *l)
+{
+    u32 kind;
+    if (!next_is_conditional(l))
+        return 0;
+    if (known_difference(l))
+        return ARM_COMPARED;
+    return known_kind(l, &kind) && kind == FLAG_BITS ? ARM_BITS : 0;
+}
+
+/* DMB, in either instruction set */
+static bool next_is_barrier(const Lift *l)
+{
+    const u8 *next = (const u8 *)l->own[OWN_CODE] + (l->next - l->pc);
+    u32 word;
+    if (l->own[OWN_CODE_SIZE] < l->next - l->pc + 4)
+        return false;
+    memcpy(&word, next, 4);
+    return is_thumb(l) ? (word & ~0xf0000u) == 0x8f50f3bf : (word & ~15u) == 0xf57ff050;
 }
 
 u64 arm_behind(Lift *l)
 {
-    bool compared = !in_it(l) && next_is_conditional(l) && known_difference(l);
-    return arm_next(l) | (compared ? ARM_COMPARED : 0);
+    return arm_next(l) | arm_flag_hints(l) | (next_is_barrier(l) && arm_is_ordered(l) ? ARM_ORDERED : 0);
 }
 
 /* -- ends of blocks ---------------------------------------------------------------------------------------------------- */
@@ -327,6 +395,13 @@ static bool link_is_next(const Lift *l)
     return op->code == IR_addr64 && (u32)op->imm == (u32)l->next;
 }
 
+void arm_branch(Lift *l, Val condition, u64 pc)
+{
+    u64 behind = arm_behind(l);
+    arm_retry(l, pc, condition);
+    end_branch(l, condition, (u32)pc | lasting_mode(l), behind);
+}
+
 void arm_jump(Lift *l, u64 pc)
 {
     if (!l->own[OWN_CONDITION] && link_is_next(l)) {
@@ -337,7 +412,7 @@ void arm_jump(Lift *l, u64 pc)
     pc = (u32)pc | lasting_mode(l);
     arm_sync_it(l);
     if (l->own[OWN_CONDITION])
-        end_branch(l, (Val)(l->own[OWN_CONDITION] - 1), pc, arm_behind(l));
+        arm_branch(l, (Val)(l->own[OWN_CONDITION] - 1), pc);
     else
         end_jump(l, pc);
 }

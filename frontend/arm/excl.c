@@ -2,6 +2,8 @@
  * value, and a compare-and-swap against that value. */
 #include "arm.h"
 
+enum { FULL = 3 }; /* a fence's kinds, and DMB's types of accesses */
+
 static Val base(Lift *l, u32 rn, i32 disp)
 {
     if (rn == 15)
@@ -64,19 +66,97 @@ static Val swap_fails(Lift *l, u32 size, Val addr, Val expected, Val v)
     return ne32(l, size == 0 ? cas8(l, addr, e, n) : size == 1 ? cas16(l, addr, e, n) : cas32(l, addr, e, n), e);
 }
 
-/* Without a load of the same address before, nothing is accessed. */
+/* Without a load of the same address before, nothing is accessed. In the load's own block the address is known to be the same. */
 static void store_exclusive(Lift *l, u32 size, u32 rd, u32 rt, u32 rt2, u32 rn, i32 disp)
 {
     if (rd == 15 || rt == 15 || (size == 3 && rt2 == 15) || rd == rn || rd == rt || (size == 3 && rd == rt2)) {
         undefined(l);
         return;
     }
-    Val addr = base(l, rn, disp), watched = eq64(l, addr, get64(l, OFF(excl_addr))), expected = get64(l, OFF(excl_val));
-    addr = select64(l, watched, addr, get64(l, OFF(nowhere)));
-    check_align(l, addr, 1u << size);
-    Val fails = swap_fails(l, size, addr, expected, select64(l, watched, stored_value(l, size, rt, rt2), expected));
+    Val addr = base(l, rn, disp), expected = get64(l, OFF(excl_val)), stored = stored_value(l, size, rt, rt2), fails;
+    if (!disp && l->known[OFF(excl_addr) / 8] == rx(l, rn)) {
+        fails = swap_fails(l, size, addr, expected, stored);
+    } else {
+        Val watched = eq64(l, addr, get64(l, OFF(excl_addr)));
+        addr = select64(l, watched, addr, get64(l, OFF(nowhere)));
+        check_align(l, addr, 1u << size);
+        fails = select32(l, watched, swap_fails(l, size, addr, expected, select64(l, watched, stored, expected)), k32(l, 1));
+    }
     put_state64(l, OFF(excl_addr), k64(l, ARM_NO_EXCL));
-    put_r(l, rd, select32(l, watched, fails, k32(l, 1)));
+    put_r(l, rd, fails);
+}
+
+/* -- barriers ------------------------------------------------------------------------------------------------------------ */
+
+static bool is_access(const Op *op)
+{
+    return ir_ops[op->code].fx & (FX_READ | FX_WRITE);
+}
+
+/* The last access before op `end` if it is a full barrier, as every atomic one is on the host; or NO_VAL. */
+static Val barrier_before(const Lift *l, Val end)
+{
+    const Op *ops = l->ir->ops;
+    while (end-- > 0) {
+        if (!is_access(&ops[end]))
+            continue;
+        bool atomic = ops[end].code >= IR_cas8 && ops[end].code < IR_helper;
+        return atomic || (ops[end].code == IR_fence && ops[end].imm == FULL) ? end : NO_VAL;
+    }
+    return NO_VAL;
+}
+
+/* Is all that came before ordered already? */
+bool arm_is_ordered(const Lift *l)
+{
+    if (barrier_before(l, l->ir->count) != NO_VAL)
+        return true;
+    bool any = false;
+    for (Val n = 0; n < l->ir->count && !any; n++)
+        any = is_access(&l->ir->ops[n]);
+    return !any && l->ir->pc & ARM_ORDERED;
+}
+
+void arm_barrier(Lift *l, u32 option)
+{
+    u32 types = option & FULL;
+    if (types != 1 && types != 2)
+        types = FULL;
+    if (types != FULL || !arm_is_ordered(l))
+        fence(l, (int)types);
+}
+
+/* Is op v, a condition, that `fails` isn't 0? */
+static bool means_failure(const Lift *l, Val v, Val fails)
+{
+    const Op *op = &l->ir->ops[v];
+    if (op->code != IR_ne32)
+        return false;
+    const Op *compared = &l->ir->ops[op->arg[0]];
+    return op->arg[0] == fails || ((compared->code == IR_sub32 || compared->code == IR_xor32) && compared->arg[0] == fails);
+}
+
+/* The block ends with a branch back to `target`. If that is a load exclusive which is done again because its store has failed, as
+ * in DMB; again: LDREX, ADD, STREX, CMP, BNE again, then the barrier before it isn't needed: what counts is a load whose
+ * compare-and-swap found the same value, and that is ordered. */
+void arm_retry(Lift *l, u64 target, Val condition)
+{
+    Op *ops = l->ir->ops;
+    Val n = l->ir->count, swap = NO_VAL, load = NO_VAL;
+    while (n-- > 0 && !(ops[n].code == IR_insn && (u32)ops[n].imm == (u32)target)) {
+        if (!is_access(&ops[n]))
+            continue;
+        if (load != NO_VAL)
+            return;
+        *(swap == NO_VAL ? &swap : &load) = n;
+    }
+    if (n == NO_VAL || load == NO_VAL || ops[swap].code < IR_cas8 || ops[swap].code > IR_cas64 || ops[swap].arg[0] != ops[load].arg[0])
+        return;
+    Val barrier = barrier_before(l, n);
+    for (Val fails = swap; fails < l->ir->count; fails++)
+        if (ir_ops[ops[fails].code].result == TYPE_W && (ops[fails].arg[0] == swap) && barrier != NO_VAL &&
+            ops[barrier].code == IR_fence && means_failure(l, condition, fails))
+            ops[barrier] = (Op){.code = IR_nop, .arg = {NO_VAL, NO_VAL, NO_VAL}};
 }
 
 /* A store-release is ordered before a load-acquire that follows. */

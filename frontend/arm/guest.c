@@ -223,8 +223,8 @@ static void lift(Lift *l, const u8 *bytes, size_t size)
     bool known = decode(l, bytes, size, &insn, &cond);
     u64 it = (l->mode & ARM_IT) >> ARM_IT_SHIFT, here = l->mode;
     bool holds = l->mode & ARM_HOLDS;
-    if (l->mode & ARM_COMPARED)
-        arm_know_comparison(l);
+    if (l->mode & (ARM_COMPARED | ARM_BITS))
+        arm_know_flags(l);
     l->mode = (l->mode & ARM_THUMB) | lasting_mode(l) | it_advanced(it) << ARM_IT_SHIFT;
     l->own[OWN_CODE] = (u64)bytes;
     l->own[OWN_CODE_SIZE] = size;
@@ -246,8 +246,9 @@ static void lift(Lift *l, const u8 *bytes, size_t size)
             *l = before;
             l->ir->count = mark;
             arm_sync_it(l);
-            end_branch(l, holds_now, (u32)l->pc | (here & (ARM_THUMB | ARM_IT | ARM_STANDARD | ARM_BIG)) | ARM_HOLDS,
-                       arm_next(l));
+            u64 hints = arm_flag_hints(l);
+            end_branch(l, holds_now, (u32)l->pc | (here & (ARM_THUMB | ARM_IT | ARM_STANDARD | ARM_BIG)) | ARM_HOLDS | hints,
+                       arm_next(l) | hints);
         }
         l->own[OWN_CONDITION] = 0;
     } else {
@@ -258,7 +259,7 @@ static void lift(Lift *l, const u8 *bytes, size_t size)
     if (!l->ended)
         arm_sync_it(l);
     if (!l->ended && holds)
-        end_jump(l, arm_next(l));
+        end_jump(l, arm_behind(l));
 }
 
 static void reset(Task *t, u64 entry, u64 sp)
@@ -283,7 +284,7 @@ const Guest guest_arm = {
     .elf_class = ELFCLASS32,
     .insn_align = 2,
     .code_mask = ARM_CODE_MASK,
-    .hint_mask = ARM_COMPARED,
+    .hint_mask = ARM_COMPARED | ARM_BITS | ARM_ORDERED,
     .address_end = 0xffff1000, /* a kernel of 64 bits leaves it all but the last page: TASK_SIZE_32 */
     .llvm_triple = "armv8a-linux-gnueabihf",
     .llvm_triple_odd = "thumbv8a-linux-gnueabihf",

@@ -29,7 +29,7 @@ enum { ARM_CARRY = 16 };
 
 /* A pc's bits besides the address: the instruction set; ITSTATE, if the block begins within an IT block; that the condition of
  * the instruction at pc is known to hold; that the thread has the floating-point control of Advanced SIMD (neon.h); that the flags are those of a
- * comparison (cond.c); and that data is big-endian. */
+ * comparison, or C and V those of bits (cond.c); that data is big-endian; and that all accesses so far are ordered before those to come (excl.c). */
 #define ARM_THUMB 1ull
 #define ARM_IT_SHIFT 32
 #define ARM_IT (0xffull << ARM_IT_SHIFT)
@@ -38,6 +38,8 @@ enum { ARM_CARRY = 16 };
 #define ARM_COMPARED (1ull << 42)
 enum { ARM_BIG_SHIFT = 43 };
 #define ARM_BIG (1ull << ARM_BIG_SHIFT)
+#define ARM_BITS (1ull << 44)
+#define ARM_ORDERED (1ull << 45)
 #define ARM_CODE_MASK 0xfffffffeull
 
 #define OFF_R(n) ((u32)(offsetof(ArmState, r) + 8 * (n)))

@@ -73,14 +73,13 @@ LIFT(t32_sb) {}
 /* Loads alone have bit 0 of the option, stores alone bit 1: DDI 0487 F5.1.55 */
 LIFT(dmb)
 {
-    u32 types = i->option & 3;
-    fence(l, types == 1 || types == 2 ? (int)types : 3);
+    arm_barrier(l, i->option);
 }
 SAME(t32_dmb, dmb)
 
 LIFT(dsb)
 {
-    fence(l, 3);
+    arm_barrier(l, 15);
 }
 SAME(t32_dsb, dsb)
 
@@ -119,7 +118,7 @@ LIFT(mcr)
     switch (CP15(i->opc1, i->CRn, i->CRm, i->opc2)) {
     case CP15_ISB: arm_exit(l, EXIT_CONTINUE, arm_next(l)); break;
     case CP15_DSB:
-    case CP15_DMB: fence(l, 3); break;
+    case CP15_DMB: arm_barrier(l, 15); break;
     case CP15_TPIDRURW: put_state64(l, OFF(tpidrurw), zx32_64(l, r(l, i->rt))); break;
     default: undefined(l); break;
     }
