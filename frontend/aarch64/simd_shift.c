@@ -70,11 +70,22 @@ static Val shift_left(Lift *l, u32 size, Val v, u32 n)
     return n ? op1i(l, IR_vshli8 + size, v, n) : v;
 }
 
+/* Whether v is a shift by so much that lanes of `bits` have nothing outside the n bits where it ends: the two are half a rotation
+ * each, which wants no mask. */
+static bool leaves_free(Lift *l, Val v, OpCode shift, u32 bits, u32 n)
+{
+    const Op *op = &l->ir->ops[v];
+    return op->code == shift && (u32)op->imm + n >= bits;
+}
+
 /* SLI: the destination keeps the bits that the shift leaves free; SRI likewise. */
 static Val insert_left(Lift *l, const Insn *i)
 {
     u32 size = lane_size(i), n = left_count(i);
-    return vbsl(l, splat(l, size, ~0ull << n), shift_left(l, size, q(l, i->rn), n), q(l, i->rd));
+    Val into = q(l, i->rd), shifted = shift_left(l, size, q(l, i->rn), n);
+    if (leaves_free(l, into, IR_vushri8 + size, 8u << size, n))
+        return vor(l, shifted, into);
+    return vbsl(l, splat(l, size, ~0ull << n), shifted, into);
 }
 
 static Val insert_right(Lift *l, const Insn *i)
@@ -82,8 +93,10 @@ static Val insert_right(Lift *l, const Insn *i)
     u32 size = lane_size(i), n = right_count(i), bits = 8u << size;
     if (n == bits)
         return q(l, i->rd);
-    Val mask = splat(l, size, ~0ull >> (64 - bits) >> n);
-    return vbsl(l, mask, shift_right(l, size, false, false, q(l, i->rn), n), q(l, i->rd));
+    Val into = q(l, i->rd), shifted = shift_right(l, size, false, false, q(l, i->rn), n);
+    if (leaves_free(l, into, IR_vshli8 + size, bits, n))
+        return vor(l, shifted, into);
+    return vbsl(l, splat(l, size, ~0ull >> (64 - bits) >> n), shifted, into);
 }
 
 #define LEFT_OR_INSERT(name, value) \
