@@ -563,9 +563,32 @@ static LLVMValueRef zero_upper(Gen *g, LLVMValueRef v, u32 n)
     return shuffle(g, v, LLVMConstNull(LLVMTypeOf(v)), all, 2 * n);
 }
 
+/* Whether the vector is being made of two scalars. */
+static bool is_pair(LLVMValueRef v)
+{
+    if (LLVMIsABitCastInst(v))
+        v = LLVMGetOperand(v, 0);
+    return LLVMIsAInsertElementInst(v) && LLVMIsAInsertElementInst(LLVMGetOperand(v, 0)) &&
+           LLVMIsPoison(LLVMGetOperand(LLVMGetOperand(v, 0), 0)) && LLVMGetVectorSize(LLVMTypeOf(v)) == 2;
+}
+
+/* In scalars, so that what is calculated in those (SHA-512) doesn't go to a vector and back for it. */
+static LLVMValueRef pair_add(Gen *g, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMValueRef pair = LLVMGetPoison(LLVMTypeOf(a));
+    for (u32 i = 0; i < 2; i++) {
+        LLVMValueRef n = LLVMConstInt(g->i32, i, false);
+        LLVMValueRef sum = LLVMBuildAdd(g->b, LLVMBuildExtractElement(g->b, a, n, ""), LLVMBuildExtractElement(g->b, b, n, ""), "");
+        pair = LLVMBuildInsertElement(g->b, pair, sum, n, "");
+    }
+    return as(g, pair, g->q);
+}
+
 static LLVMValueRef vbinary(Gen *g, const Op *op, const LLVMValueRef *arg, u32 param)
 {
     LLVMTypeRef type = vector(g, lane_bits(param));
+    if (op->code == IR_vadd64 && (is_pair(arg[0]) || is_pair(arg[1])))
+        return pair_add(g, as(g, arg[0], type), as(g, arg[1], type));
     LLVMValueRef v = LLVMBuildBinOp(g->b, (LLVMOpcode)sub_param(param), as(g, arg[0], type), as(g, arg[1], type), "");
     return as(g, v, g->q);
 }
