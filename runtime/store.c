@@ -251,7 +251,8 @@ void store_file(int fd)
             f->dev = f->ino = 0; /* what it was before: what was made of that is kept under its own name */
         StoreFile *new = store_name(fd, now.name) ? malloc(sizeof *new) : NULL;
         if (new) {
-            ahead_units(now.name, &now.ahead);
+            if (!the_process->options.cpu) /* it is made for the default model */
+                ahead_units(now.name, &now.ahead);
             if (store.dir >= 0)
                 unitfile_open(&now.file, store.dir, now.name);
             for (u32 i = 0; i < store.nothers; i++)
