@@ -10,9 +10,12 @@
     }
 ABSENT(ZSTD_trace_compress_begin)
 ABSENT(ZSTD_trace_compress_end)
+ABSENT(ZSTD_trace_decompress_begin)
+ABSENT(ZSTD_trace_decompress_end)
 ABSENT(__call_tls_dtors)
 ABSENT(__cxa_finalize)
 ABSENT(__glibc_tls_internal_free)
 ABSENT(__mq_notify_fork_subprocess)
+ABSENT(__printf_buffer_flush_obstack)
 ABSENT(__pthread_initialize_minimal)
 ABSENT(__timer_fork_subprocess)
