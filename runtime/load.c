@@ -643,13 +643,27 @@ static void note_exe(Process *p, const char *link, const char *path)
     p->guest_exe = strdup(inside ? name + len : name);
 }
 
+/* The command's name, as the kernel makes it (fs/exec.c: begin_new_exec): of the name it was executed by, or, if that was a descriptor,
+ * the file's. */
+static void name_command(const Process *p, const char *execfn)
+{
+    static const char by_fd[] = "/dev/fd/", gone[] = " (deleted)";
+    char name[PATH_MAX];
+    bool fd = !strncmp(execfn, by_fd, sizeof by_fd - 1) && !strchr(execfn + sizeof by_fd - 1, '/');
+    snprintf(name, sizeof name, "%s", fd && p->guest_exe ? p->guest_exe : execfn);
+    char *end = fd ? strstr(name, gone) : NULL;
+    if (end && !end[sizeof gone - 1])
+        *end = 0;
+    const char *slash = strrchr(name, '/');
+    prctl(PR_SET_NAME, slash ? slash + 1 : name);
+}
+
 /* What ps, pgrep and the like read about this process: the guest's name, command line, environment and addresses rather than
  * the translator's. The heap is the host's. */
 static void tell_host(Process *p, const char *execfn, u64 sp)
 {
     extern const char end[];
-    const char *slash = strrchr(execfn, '/');
-    prctl(PR_SET_NAME, slash ? slash + 1 : execfn);
+    name_command(p, execfn);
     const struct prctl_mm_map map = {
         .start_code = p->code_start,
         .end_code = p->code_end,

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,6 +47,25 @@ static void descriptors(void)
     puts("");
 }
 
+/* It is the file's, since Linux 6.14; before that it was the descriptor's number. */
+static void command(void)
+{
+    struct utsname kernel;
+    char is[64] = "", link[4096] = "", *file = NULL;
+    unsigned major = 0, minor = 0;
+    int fd = open("/proc/self/comm", O_RDONLY);
+    read(fd, is, sizeof is - 1);
+    close(fd);
+    is[strcspn(is, "\n")] = 0;
+    readlink("/proc/self/exe", link, sizeof link - 1);
+    file = strrchr(link, '/');
+    uname(&kernel);
+    sscanf(kernel.release, "%u.%u", &major, &minor);
+    bool right = file && strncmp(file + 1, is, strlen(is)) == 0;
+    bool number = strspn(is, "0123456789") == strlen(is) && (major < 6 || (major == 6 && minor < 14));
+    printf("  command: %s\n", right || number ? "right" : is);
+}
+
 static void exe(void)
 {
     char link[4096] = "", head[4] = "";
@@ -66,6 +87,8 @@ static int child(int argc, char **argv)
     const char *name = (const char *)getauxval(AT_EXECFN);
     printf("  %s called %s with %d arguments\n", *argv[0] == '/' ? "interpreter" : argv[0], name, argc);
     descriptors();
+    if (strncmp(name, "/dev/fd/", 8) == 0 && !strchr(name + 8, '/'))
+        command();
     if (strcmp(argv[1], "exe") == 0) {
         if (argc > 2)
             unlink(argv[2]);
