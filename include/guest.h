@@ -75,6 +75,8 @@ struct Guest {
     GuestHelper *const *helpers;
     size_t nhelpers;
     bool ordered;             /* its memory is as ordered as the host's (total store order): compilers leave accesses where they are */
+    bool straight_regions;    /* LLVM's code is faster by much even where it has no loop: nearly each instruction sets flags that are
+                                 kept in the Task, and that a region sees nobody ask for */
     u8 verify_helper;         /* for a guest that doesn't say when it changes code, or 0: the helper that leaves (EXIT_FAULT, without a
                                  signal) if code_hash of the b >> 32 bytes at a isn't the low half of b */
     u32 unrepeatable_helpers; /* bit by bit, those that give something else each time, or write memory: --check passes over their users */

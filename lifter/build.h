@@ -42,7 +42,7 @@ static inline Val untagged(Lift *l, Val addr)
         return ir_emit(l->ir, IR_##name, untagged(l, addr), NO_VAL, NO_VAL, disp); \
     }
 LOAD(ld8) LOAD(ld16) LOAD(ld32) LOAD(ld64) LOAD(ld8s) LOAD(ld16s) LOAD(ld8sx) LOAD(ld16sx) LOAD(ld32sx)
-LOAD(ld8q) LOAD(ld16q) LOAD(ld32q) LOAD(ld64q) LOAD(ld128)
+LOAD(ld8q) LOAD(ld16q) LOAD(ld32q) LOAD(ld64q) LOAD(ld128a) LOAD(ld128)
 #undef LOAD
 
 #define STORE(name) \
@@ -50,7 +50,7 @@ LOAD(ld8q) LOAD(ld16q) LOAD(ld32q) LOAD(ld64q) LOAD(ld128)
     { \
         ir_emit(l->ir, IR_##name, untagged(l, addr), v, NO_VAL, disp); \
     }
-STORE(st8) STORE(st16) STORE(st32) STORE(st64) STORE(st8q) STORE(st16q) STORE(st32q) STORE(st64q) STORE(st128)
+STORE(st8) STORE(st16) STORE(st32) STORE(st64) STORE(st8q) STORE(st16q) STORE(st32q) STORE(st64q) STORE(st128a) STORE(st128)
 #undef STORE
 
 /* kind: 1 acquire, 2 release, 3 full */

@@ -201,6 +201,15 @@ void interp_run(Task *t, const Ir *ir)
         LDQ(ld16q, u16_any)
         LDQ(ld32q, u32_any)
         LDQ(ld64q, u64_any)
+        case IR_ld128a:
+        case IR_st128a:
+            if ((A(0).x + (u64)op->imm) % sizeof(V128))
+                task_raise(t, SIGBUS, BUS_ADRALN, A(0).x);
+            if (op->code == IR_st128a)
+                *(volatile v128_any *)AT(sizeof(V128), true) = A(1).q;
+            else
+                v[n].q = *(volatile v128_any *)AT(sizeof(V128), false);
+            break;
         LDQ(ld128, v128_any)
         ST(st8, u8, w)
         ST(st16, u16_any, w)

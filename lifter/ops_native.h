@@ -162,6 +162,14 @@ TO_INTEGER(cvttss2si)
 TO_INTEGER(cvttsd2si)
 #undef TO_INTEGER
 
+static inline u64 op_n_div64(u64 a, u64 b, u64 c)
+{
+    if (a >= c)
+        return 0;
+    __asm__("divq %2" : "+a"(b), "+d"(a) : "r"(c) : "cc");
+    return b;
+}
+
 static inline u64 op_n_pcmpistri(V128 a, V128 b, u64 imm)
 {
     return ((NativeImmX *)(native_pcmpistri + NATIVE_EACH * (imm & 255)))(a, b);

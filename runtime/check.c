@@ -111,6 +111,7 @@ static u32 written_bytes(const Op *op)
     case IR_st64:
     case IR_st64q:
         return 8;
+    case IR_st128a:
     case IR_st128:
     case IR_cas128:
         return 16;

@@ -382,7 +382,7 @@ static bool pays(const Region *r, const Block *first)
     }
     if (o->hot >= 0)
         return executed >= (insns - INSNS_PER_REGION) * (u32)o->hot;
-    if (!goes_round(r) || executed < insns * THRESHOLD * (r->exact ? EXACT_PRICE : 1))
+    if ((!r->guest->straight_regions && !goes_round(r)) || executed < insns * THRESHOLD * (r->exact ? EXACT_PRICE : 1))
         return false;
     i64 spent = (i64)tier.spent_ns, own = own_ns();
     i64 price = (spent ? spent : START_NS) + (i64)(tier.waiting + insns) * NS_PER_INSN;

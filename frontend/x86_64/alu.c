@@ -387,8 +387,8 @@ LIFT(mulx)
     x86_put(l, i, 0, high);
 }
 
-/* Without the slow way: the division of 32 bits whose quotient fits, or of 64 bits whose dividend is just extended. What doesn't
- * fit, and what faults, is the helper's. */
+/* Without the slow way: the division of 32 bits or without signs whose quotient fits, or of 64 bits with signs whose dividend is just
+ * extended. What doesn't fit, and what faults, is the helper's. */
 static void divide(Lift *l, Insn *i, bool is_signed)
 {
     Val d = x86_get(l, i, 0);
@@ -396,12 +396,14 @@ static void divide(Lift *l, Insn *i, bool is_signed)
         Val ok, q, r;
         if (i->size == 8) {
             Val low = get64(l, OFF_R(RAX)), high = get64(l, OFF_R(RDX));
-            q = is_signed ? sdiv64(l, low, d) : udiv64(l, low, d);
+            q = is_signed ? sdiv64(l, low, d) : n_div64(l, high, low, d);
             r = sub64(l, low, mul64(l, q, d));
-            Val plain = eq64(l, high, is_signed ? sar64(l, low, k64(l, 63)) : k64(l, 0));
-            /* 0 and -1: the latter may overflow */
-            Val fine = is_signed ? ult64(l, k64(l, 1), add64(l, d, k64(l, 1))) : ne64(l, d, k64(l, 0));
-            ok = and32(l, plain, fine);
+            if (is_signed) { /* 0 and -1: the latter may overflow */
+                Val plain = eq64(l, high, sar64(l, low, k64(l, 63)));
+                ok = and32(l, plain, ult64(l, k64(l, 1), add64(l, d, k64(l, 1))));
+            } else {
+                ok = ult64(l, high, d);
+            }
             put64(l, OFF_R(RAX), select64(l, ok, q, low));
             put64(l, OFF_R(RDX), select64(l, ok, r, high));
         } else {

@@ -77,6 +77,7 @@ const Guest guest_x86_64 = {
     .helpers = helpers,
     .nhelpers = LEN(helpers),
     .ordered = true,
+    .straight_regions = true,
     .verify_helper = HELPER_verify,
     .unrepeatable_helpers = 1u << HELPER_string | 1u << HELPER_x87 | 1u << HELPER_mmx_get | 1u << HELPER_mmx_put | 1u << HELPER_rdtsc | 1u << HELPER_rdrand |
                             1u << HELPER_fxsave | 1u << HELPER_fxrstor,

@@ -20,10 +20,12 @@ static Val reg_half(Lift *l, u32 n, u32 half)
 }
 
 /* Memory of 2 to 16 bytes, the rest zero. */
-static Val q_load(Lift *l, Insn *i, u32 bytes, u32 offset)
+static Val q_load(Lift *l, Insn *i, u32 bytes, u32 offset, bool aligned)
 {
     x86_address(l, i);
     i32 disp = i->ea_disp + (i32)offset;
+    if (aligned)
+        return ld128a(l, i->ea, disp);
     switch (bytes) {
     case 1: return ld8q(l, i->ea, disp);
     case 2: return ld16q(l, i->ea, disp);
@@ -64,11 +66,14 @@ static Val q_get(Lift *l, Insn *i, u32 n, u32 half)
     case Vx: return reg_half(l, i->reg, half);
     case Hx: return reg_half(l, i->vex ? i->vvvv : i->reg, half);
     case Lx: return reg_half(l, i->imm8 >> 4, half);
-    default:
-        if (i->has_mem && spec == Wx && !half && wants_aligned(i))
-            check_align(l, x86_linear(l, i), i->vex && i->l256 ? 32 : 16);
-        return i->has_mem ? q_load(l, i, spec_bytes(spec), 16 * half) : reg_half(l, i->rm, half);
+    default: break;
     }
+    if (!i->has_mem)
+        return reg_half(l, i->rm, half);
+    bool aligned = spec == Wx && wants_aligned(i), both = i->vex && i->l256;
+    if (aligned && both && !half)
+        check_align(l, x86_linear(l, i), 32);
+    return q_load(l, i, spec_bytes(spec), 16 * half, aligned && !both);
 }
 
 static bool is_scalar(const Insn *i)
@@ -139,7 +144,7 @@ static Val mm_get(Lift *l, u32 n)
 
 static Val mm_operand(Lift *l, Insn *i)
 {
-    return i->has_mem ? q_load(l, i, 8, 0) : mm_get(l, i->rm);
+    return i->has_mem ? q_load(l, i, 8, 0, false) : mm_get(l, i->rm);
 }
 
 static void mm_put(Lift *l, u32 n, Val v)
@@ -453,8 +458,13 @@ LIFT(movups_store)
         return;
     }
     x86_address(l, i);
-    if (wants_aligned(i) && i->row->lift == x86_lift_movaps_store)
-        check_align(l, x86_linear(l, i), halves(i) * 16);
+    bool aligned = i->row->lift == x86_lift_movaps_store;
+    if (aligned && halves(i) == 1) {
+        st128a(l, i->ea, i->ea_disp, reg_half(l, i->reg, 0));
+        return;
+    }
+    if (aligned)
+        check_align(l, x86_linear(l, i), 32);
     for (u32 h = 0; h < halves(i); h++)
         st128(l, i->ea, i->ea_disp + 16 * (i32)h, reg_half(l, i->reg, h));
 }
@@ -613,7 +623,7 @@ LIFT(movddup)
     if (i->l256) {
         Val a[2];
         for (u32 h = 0; h < 2; h++)
-            a[h] = i->has_mem ? q_load(l, i, 16, 16 * h) : reg_half(l, i->rm, h);
+            a[h] = i->has_mem ? q_load(l, i, 16, 16 * h, false) : reg_half(l, i->rm, h);
         q_put(l, i, vduplane64(l, a[0], 0), vduplane64(l, a[1], 0));
         return;
     }
@@ -953,7 +963,7 @@ static void widen(Lift *l, Insn *i, u16 op)
         q_put(l, i, emit(l, op, v, NO_VAL, NO_VAL, 0), NO_VAL);
         return;
     }
-    Val v = i->has_mem ? q_load(l, i, 16, 0) : reg_half(l, i->rm, 0);
+    Val v = i->has_mem ? q_load(l, i, 16, 0, false) : reg_half(l, i->rm, 0);
     Val low = emit(l, op, v, NO_VAL, NO_VAL, 0);
     q_put(l, i, low, emit(l, op, vhigh64(l, v), NO_VAL, NO_VAL, 0));
 }
@@ -1026,7 +1036,7 @@ static Val widened(Lift *l, u16 first, u32 steps, Val v)
 static void widen_lanes(Lift *l, Insn *i, u16 first, u32 steps)
 {
     u32 bytes = 16 >> steps; /* of 128 bits' lanes */
-    Val v = !i->has_mem ? reg_half(l, i->rm, 0) : q_load(l, i, i->l256 ? 2 * bytes : bytes, 0);
+    Val v = !i->has_mem ? reg_half(l, i->rm, 0) : q_load(l, i, i->l256 ? 2 * bytes : bytes, 0, false);
     Val low = widened(l, first, steps, v), high = NO_VAL;
     if (i->l256)
         high = widened(l, first, steps, align_right(l, q_zero(l), v, bytes));
@@ -1079,7 +1089,7 @@ LIFT(vzero)
 
 static void broadcast(Lift *l, Insn *i, u16 op, u32 bytes)
 {
-    Val v = i->has_mem ? q_load(l, i, bytes, 0) : reg_half(l, i->rm, 0);
+    Val v = i->has_mem ? q_load(l, i, bytes, 0, false) : reg_half(l, i->rm, 0);
     if (op)
         v = emit(l, op, v, NO_VAL, NO_VAL, 0);
     q_put(l, i, v, i->l256 ? v : NO_VAL);
@@ -1178,7 +1188,7 @@ LIFT(vperm2f128)
 
 LIFT(vinsertf128)
 {
-    Val v = i->has_mem ? q_load(l, i, 16, 0) : reg_half(l, i->rm, 0);
+    Val v = i->has_mem ? q_load(l, i, 16, 0, false) : reg_half(l, i->rm, 0);
     q_put(l, i, i->imm & 1 ? q_get(l, i, 1, 0) : v, i->imm & 1 ? v : q_get(l, i, 1, 1));
 }
 

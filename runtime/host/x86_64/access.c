@@ -20,12 +20,13 @@ static const AccessText texts[] = {
     [IR_ld8sx] = LOAD("movsbq", "r", 'x'),      [IR_ld16sx] = LOAD("movswq", "r", 'x'),
     [IR_ld32sx] = LOAD("movslq", "r", 'x'),     [IR_ld8q] = LOAD("movzbl", "r", 'w'),
     [IR_ld16q] = LOAD("movzwl", "r", 'w'),      [IR_ld32q] = LOAD("movss", "x", 's'),
-    [IR_ld64q] = LOAD("movsd", "x", 'd'),       [IR_ld128] = LOAD("movups", "x", 'q'),
+    [IR_ld64q] = LOAD("movsd", "x", 'd'),       [IR_ld128a] = LOAD("movaps", "x", 'q'),
+    [IR_ld128] = LOAD("movups", "x", 'q'),
     [IR_st8] = STORE("movb ${1:b}", "r", 'w'),  [IR_st16] = STORE("movw ${1:w}", "r", 'w'),
     [IR_st32] = STORE("movl $1", "ri", 'w'),    [IR_st64] = STORE("movq $1", "re", 'x'),
     [IR_st8q] = STORE("movb ${1:b}", "r", 'w'), [IR_st16q] = STORE("movw ${1:w}", "r", 'w'),
     [IR_st32q] = STORE("movss $1", "x", 's'),   [IR_st64q] = STORE("movsd $1", "x", 'd'),
-    [IR_st128] = STORE("movups $1", "x", 'q'),
+    [IR_st128a] = STORE("movaps $1", "x", 'q'), [IR_st128] = STORE("movups $1", "x", 'q'),
 };
 
 const AccessText *code_access_text(u16 op)

@@ -1044,6 +1044,8 @@ static u32 load_insn(u16 code)
         return OP_66 | OP_0F | 0x6e; /* movd */
     case IR_ld64q:
         return OP_F3 | OP_0F | 0x7e; /* movq */
+    case IR_ld128a:
+        return OP_0F | 0x28; /* movaps */
     case IR_ld128:
         return OP_0F | 0x10; /* movups */
     default:
@@ -1087,6 +1089,8 @@ static u32 store_insn(u16 code)
         return OP_66 | OP_0F | 0x7e;
     case IR_st64q:
         return OP_66 | OP_0F | 0xd6;
+    case IR_st128a:
+        return OP_0F | 0x29;
     case IR_st128:
         return OP_0F | 0x11;
     default:
