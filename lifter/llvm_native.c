@@ -41,7 +41,7 @@ static const Rule rules[IR_COUNT] = {
     [IR_n_sha256rnds2] = {"sha256rnds2 $2, $0", "=x,0,x,{xmm0}", false, false},
 };
 
-/* The string comparisons whose result is an index: flags << 32 | index. */
+/* The string comparisons whose result is an index. */
 static LLVMValueRef strings_native(Gen *g, const Op *op, const LLVMValueRef *arg)
 {
     bool lengths = op->code == IR_n_pcmpestri;
@@ -63,10 +63,7 @@ static LLVMValueRef strings_native(Gen *g, const Op *op, const LLVMValueRef *arg
                                          LLVMInlineAsmDialectATT, false);
     LLVMValueRef both = LLVMBuildCall2(g->b, type, insn, args, lengths ? 4 : 2, "");
     LLVMValueRef ax = LLVMBuildExtractValue(g->b, both, 0, ""), index = LLVMBuildExtractValue(g->b, both, 1, "");
-    LLVMValueRef low = LLVMBuildAnd(g->b, LLVMBuildLShr(g->b, ax, LLVMConstInt(g->i32, 8, false), ""),
-                                    LLVMConstInt(g->i32, 0xff, false), "");
-    LLVMValueRef over = LLVMBuildAnd(g->b, ax, LLVMConstInt(g->i32, 1, false), "");
-    LLVMValueRef v = LLVMBuildOr(g->b, low, LLVMBuildShl(g->b, over, LLVMConstInt(g->i32, 11, false), ""), "");
+    LLVMValueRef v = LLVMBuildAnd(g->b, ax, LLVMConstInt(g->i32, 0xffff, false), "");
     v = LLVMBuildShl(g->b, LLVMBuildZExt(g->b, v, g->i64, ""), LLVMConstInt(g->i64, 32, false), "");
     return LLVMBuildOr(g->b, v, LLVMBuildZExt(g->b, index, g->i64, ""), "");
 }

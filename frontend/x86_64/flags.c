@@ -177,16 +177,22 @@ void x86_flags_result(Lift *l, u32 size, Val r, Val carry, Val over)
     set_apart(l, carry, over);
 }
 
-void x86_flags_fcmp(Lift *l, Val flags)
+/* FLAG_BITS, of which CF, PF and ZF are in `flags`, too. */
+static void set_bits(Lift *l, Val bits, Val flags)
 {
-    /* CF 0, PF 2, ZF 6 to C 29, P 26, Z 30: the three lie 24 bits up but C */
-    Val c = shl32(l, and32(l, flags, k32(l, X86_CF)), k32(l, 29));
-    Val bits = or32(l, shl32(l, and32(l, flags, k32(l, X86_ZF | X86_PF)), k32(l, 24)), c);
     put32(l, OFF(flag_kind), k32(l, FLAG_BITS));
     put64(l, OFF(flag_a), zx32_64(l, bits));
     l->own[OWN_KIND] = FLAG_BITS + 1;
     l->own[OWN_A] = l->own[OWN_B] = l->own[OWN_R] = l->own[OWN_CARRY] = l->own[OWN_OVER] = 0;
     own(l, OWN_FCMP, flags);
+}
+
+void x86_flags_fcmp(Lift *l, Val flags)
+{
+    /* CF 0, PF 2, ZF 6 to C 29, P 26, Z 30: the three lie 24 bits up but C */
+    Val c = shl32(l, and32(l, flags, k32(l, X86_CF)), k32(l, 29));
+    Val bits = or32(l, shl32(l, and32(l, flags, k32(l, X86_ZF | X86_PF)), k32(l, 24)), c);
+    set_bits(l, bits, flags);
 }
 
 void x86_flags_eflags(Lift *l, Val f)
@@ -199,9 +205,7 @@ void x86_flags_eflags(Lift *l, Val f)
         Val part = shl32(l, and32(l, f, k32(l, moves[n].mask)), k32(l, moves[n].up));
         bits = bits == NO_VAL ? part : or32(l, bits, part);
     }
-    put32(l, OFF(flag_kind), k32(l, FLAG_BITS));
-    put64(l, OFF(flag_a), zx32_64(l, bits));
-    x86_flags_forget(l);
+    set_bits(l, bits, f);
 }
 
 KeptFlags x86_flags_keep(Lift *l)

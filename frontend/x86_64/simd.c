@@ -876,7 +876,9 @@ static void string_compare(Lift *l, Insn *i, bool explicit_, bool mask)
         put_reg(l, i, 0, emit(l, explicit_ ? IR_n_pcmpestrm : IR_n_pcmpistrm, a, b, c, i->imm), NO_VAL);
     else
         put64(l, OFF_R(RCX), and64(l, r, k64(l, 0xffffffff)));
-    x86_flags_eflags(l, lo32(l, shr64(l, r, k64(l, 32))));
+    Val ax = lo32(l, shr64(l, r, k64(l, 32)));
+    Val low = and32(l, shr32(l, ax, k32(l, 8)), k32(l, X86_CF | X86_ZF | X86_SF));
+    x86_flags_eflags(l, or32(l, low, shl32(l, and32(l, ax, k32(l, 1)), k32(l, 11))));
 }
 
 LIFT(pcmpistri)

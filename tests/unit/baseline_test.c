@@ -169,6 +169,10 @@ static void random_op(OpCode code, u8 *memory)
         arg[0] = address(memory);
         bool plain = code >= IR_ld8 && code <= IR_st128;
         imm = plain ? (i64)below(64) - 32 : 0;
+        if (code == IR_ld128a || code == IR_st128a) {
+            arg[0] = emit(IR_and64, arg[0], emit(IR_const64, NO_VAL, NO_VAL, NO_VAL, -16), NO_VAL, 0);
+            imm &= -16;
+        }
     }
     if (code == IR_align)
         imm = 1 << below(5);

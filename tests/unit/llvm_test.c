@@ -196,6 +196,11 @@ static bool is_memory(OpCode code)
     return code >= IR_ld8 && code <= IR_st128;
 }
 
+static bool may_be_anywhere(OpCode code)
+{
+    return is_memory(code) && code != IR_ld128a && code != IR_st128a;
+}
+
 static bool is_atomic(OpCode code)
 {
     return code >= IR_cas8 && code < IR_helper;
@@ -205,7 +210,7 @@ static Val memory_op(Gen *g, OpCode code)
 {
     const OpInfo *info = &ir_ops[code];
     u32 disp = is_memory(code) ? below(g->rng, 64) : 0;
-    u64 address = (u64)g->memory + 16 * below(g->rng, MEMORY / 16 - 8) + (is_memory(code) ? below(g->rng, 16) : 0);
+    u64 address = (u64)g->memory + 16 * below(g->rng, MEMORY / 16 - 8) + (may_be_anywhere(code) ? below(g->rng, 16) : 0);
     Val a = emit(g, IR_const64, NO_VAL, NO_VAL, NO_VAL, (i64)(address - disp));
     Val b = info->nargs > 1 ? operand(g, info->arg[1]) : NO_VAL,
         c = info->nargs > 2 ? operand(g, info->arg[2]) : NO_VAL;
