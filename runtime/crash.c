@@ -122,7 +122,8 @@ static const char *meaning(const siginfo_t *info)
     case SIGSEGV << 8 | SEGV_ACCERR: return "its protection forbids the access";
     case SIGBUS << 8 | BUS_ADRALN: return "misaligned";
     case SIGBUS << 8 | BUS_ADRERR: return "beyond the end of the mapped file";
-    case SIGILL << 8 | ILL_ILLOPC: return "no such instruction, or not one that dragoman knows";
+    case SIGILL << 8 | ILL_ILLOPC:
+    case SIGILL << 8 | ILL_ILLOPN: return "no such instruction, or not one that dragoman knows";
     case SIGSYS << 8 | SYS_SECCOMP: return "a seccomp filter forbids the system call";
     case SIGTRAP << 8 | TRAP_BRKPT: return "breakpoint";
     default: return NULL;

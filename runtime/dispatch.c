@@ -500,7 +500,7 @@ _Noreturn void task_loop(Task *t)
         case EXIT_UNDEF:
             if (log_on(unimp))
                 log_unimplemented(t);
-            signal_fault(t, SIGILL, ILL_ILLOPC, t->pc);
+            signal_fault(t, SIGILL, t->abi->undefined_code ? t->abi->undefined_code : ILL_ILLOPC, t->pc);
             break;
         case EXIT_BREAK:
             signal_fault(t, SIGTRAP, TRAP_BRKPT, t->pc);

@@ -693,7 +693,7 @@ static int load_image(const Loader *l, Image *image, const char *path, const cha
     if (p->guest->verify_helper)
         mem_watch_code(p->mem);
     p->abi = abi_of(image->guest);
-    mem_own_prot(p->mem, p->abi->own_prot());
+    mem_own_prot(p->mem, p->abi->own_prot(), p->abi->own_map_flags);
     p->address_end = p->options.reserved_va;
     if (p->guest->address_end && (!p->address_end || p->address_end > p->guest->address_end))
         p->address_end = p->guest->address_end;

@@ -217,7 +217,7 @@ struct MemMap {
     int lock_future;             /* mlockall's MCL_FUTURE and MCL_ONFAULT */
     bool read_implies_exec;      /* personality's */
     int mdwe;                    /* MDWE_* */
-    int own_prot;                /* bits of mem_own_prot */
+    int own_prot, own_flags;     /* bits of mem_own_prot */
 };
 
 /* Of addresses. What a change may have done to translated code is noted in one and invalidated once the map's lock is free, because
@@ -253,9 +253,10 @@ void mem_set_end(struct MemMap *m, u64 end)
     m->limit = end < m->limit ? end : m->limit;
 }
 
-void mem_own_prot(struct MemMap *m, int bits)
+void mem_own_prot(struct MemMap *m, int bits, int flags)
 {
     m->own_prot = bits;
+    m->own_flags = flags;
 }
 
 void mem_limit(struct MemMap *m, u64 space, u64 data)
@@ -606,8 +607,7 @@ static i64 map_below_limit(struct MemMap *m, u64 hint, u64 size, int prot, int f
 
 i64 mem_map(struct MemMap *m, u64 addr, u64 size, int prot, int flags, int fd, u64 offset, int kind)
 {
-    /* x86's own MAP_32BIT and MAP_ABOVE4G mean nothing to a guest. */
-    flags &= ~(0x40 | 0x80);
+    flags &= ~(MAP_32BIT | 0x80 /* MAP_ABOVE4G */) | m->own_flags; /* the host's own mean nothing to other guests */
     prot &= PROT_READ | PROT_WRITE | PROT_EXEC | m->own_prot;
     u64 length = page_up(size);
     bool fixed = (flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE);

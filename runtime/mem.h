@@ -36,8 +36,9 @@ u64 mem_room(struct MemMap *m, u64 size);
 
 /* The address space ends there, or where it ended if that was lower. Before anything is mapped. */
 void mem_set_end(struct MemMap *m, u64 end);
-/* Bits of mmap's and mprotect's protection that the guest's architecture adds, and Mapping.prot keeps. Before anything is mapped. */
-void mem_own_prot(struct MemMap *m, int bits);
+/* Bits of mmap's and mprotect's protection that the guest's architecture adds, and Mapping.prot keeps; mmap's flags that it has of the
+ * host's. Before anything is mapped. */
+void mem_own_prot(struct MemMap *m, int bits, int flags);
 /* For a guest that doesn't say when it changes code: pages whose code is read for translation and that the guest may write become
  * unwritable on the host. mem_written is the signal handler's question after a store's fault: true if it was at such a page, which is
  * writable from then on; mem_settle then forgets the translations, at the next safepoint. mem_unwatch makes all of them writable,

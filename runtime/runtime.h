@@ -137,6 +137,7 @@ struct Abi {
     u64 (*hwcap)(void), (*hwcap2)(void);
     int (*own_prot)(void);        /* PROT_* bits of its own that mmap and mprotect take, by the features it has; not for files, or */
     int (*image_prot)(u32 and);   /* what an image's code gets of them by its note (Image.note), NULL where there are none; */
+    int own_map_flags;            /* MAP_* flags of mmap that other architectures don't have */
     void (*guard)(Task *t);       /* called when memory has got such a bit, or is about to */
     i64 (*own_prctl)(Task *t, int option, u64 b, u64 c, u64 d, u64 e); /* prctl's options of its own, NULL for none; or -EINVAL */
     const u8 *vdso;               /* ELF image, mapped at start-up */
@@ -146,6 +147,9 @@ struct Abi {
     u32 min_sigstack;             /* AT_MINSIGSTKSZ */
     u32 min_altstack;             /* MINSIGSTKSZ: what sigaltstack accepts */
     bool clone_tls_last;          /* clone's last two arguments: child_tid, tls rather than tls, child_tid */
+    /* Changes the number and arguments that the registers have to those of the system call that t makes; or NULL. */
+    void (*fetch_call)(Task *t, u32 *number, u64 args[6]);
+    int undefined_code;           /* si_code of the SIGILL that an undefined instruction is, 0 for ILL_ILLOPC */
     u32 syscall_bytes;            /* length of the system call instruction, to restart it */
     u32 syscall_bytes_odd;        /* the same for a pc with bit 0 set, if that isn't part of an address */
     /* Signal frames, see runtime/signal.h. */

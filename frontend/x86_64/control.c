@@ -252,6 +252,23 @@ LIFT(privileged)
     raise_exception(l, RAISE_GP);
 }
 
+/* Control registers 0, 2, 3, 4 and 8 exist, and debug registers 0 to 7. */
+LIFT(mov_cr)
+{
+    if (i->reg < 16 && 0x11d >> i->reg & 1)
+        raise_exception(l, RAISE_GP);
+    else
+        undefined(l);
+}
+
+LIFT(mov_dr)
+{
+    if (i->reg < 8)
+        raise_exception(l, RAISE_GP);
+    else
+        undefined(l);
+}
+
 LIFT(int3)
 {
     raise_exception(l, RAISE_BP);
@@ -264,6 +281,11 @@ LIFT(int1)
 
 LIFT(int_n)
 {
+    if (i->imm == 0x80) { /* a 32-bit program's system call */
+        put64(l, OFF(compat), k64(l, 1));
+        end_exit(l, EXIT_SYSCALL, l->next);
+        return;
+    }
     raise_exception(l, i->imm == 3 ? RAISE_BP : i->imm == 4 ? RAISE_OF : RAISE_GP);
 }
 
@@ -360,47 +382,160 @@ LIFT(wrgsbase)
     put64(l, OFF(gs), x86_zx(l, i->size, 8, x86_get(l, i, 0)));
 }
 
-/* Selectors are Linux's: CS and SS are its user segments, the others are null. */
-static u32 selector(u32 n)
+static Val selector(Lift *l, u32 n)
 {
-    return n == 1 ? 0x33 : n == 2 ? 0x2b : 0;
+    return get32(l, (u32)(offsetof(X86State, selector) + 4 * n));
 }
 
 LIFT(mov_from_seg)
 {
     u32 n = i->reg & 7;
-    if (n > 5) {
+    if (n > SEG_GS) {
         undefined(l);
         return;
     }
     if (i->has_mem) {
         x86_address(l, i);
-        st16(l, i->ea, i->ea_disp, k32(l, selector(n)));
+        st16(l, i->ea, i->ea_disp, selector(l, n));
     } else {
-        x86_put(l, i, 0, x86_const(l, i->size, selector(n)));
+        x86_put(l, i, 0, x86_zx(l, 4, i->size, selector(l, n)));
     }
 }
 
-/* A null selector in FS or GS clears the base on Intel's processors only: nothing is done. */
+static void load_segment(Lift *l, u32 n, Val v)
+{
+    call_helper(l, HELPER_load_segment, k64(l, n), v);
+}
+
 LIFT(mov_to_seg)
 {
     u32 n = i->reg & 7;
-    if (n > 5 || n == 1)
+    if (n > SEG_GS || n == SEG_CS)
         undefined(l);
     else
-        x86_get(l, i, 0);
+        load_segment(l, n, zx32_64(l, x86_zx(l, x86_arg_size(i, 0), 4, x86_get(l, i, 0))));
 }
 
+/* FS by opcodes with bit 3 clear, GS by the others */
 LIFT(push_seg)
 {
-    x86_push(l, i->size, x86_const(l, i->size, 0));
+    x86_push(l, i->size, x86_zx(l, 4, i->size, selector(l, i->opcode & 8 ? SEG_GS : SEG_FS)));
 }
 
 LIFT(pop_seg)
 {
+    Val sp = get64(l, OFF_R(RSP)), v = ld16(l, sp, 0);
+    load_segment(l, i->opcode & 8 ? SEG_GS : SEG_FS, zx32_64(l, v));
+    put64(l, OFF_R(RSP), add64(l, get64(l, OFF_R(RSP)), k64(l, i->size)));
+}
+
+/* Far returns: within 64-bit code. */
+LIFT(retf)
+{
     Val sp = get64(l, OFF_R(RSP));
-    x86_load(l, i->size, sp, 0);
-    put64(l, OFF_R(RSP), add64(l, sp, k64(l, i->size)));
+    Val to = x86_load(l, i->size, sp, 0), cs = x86_load(l, i->size, sp, (i32)i->size);
+    call_helper(l, HELPER_far_target, x86_zx(l, i->size, 8, cs), k64(l, X86_USER_DS));
+    put64(l, OFF_R(RSP), add64(l, sp, k64(l, 2 * i->size + i->imm)));
+    end_jumpi(l, x86_zx(l, i->size, 8, to));
+}
+
+LIFT(iret)
+{
+    if (i->size != 8) {
+        x86_lift_privileged(l, i);
+        return;
+    }
+    Val sp = get64(l, OFF_R(RSP)), to = ld64(l, sp, 0), cs = ld64(l, sp, 8), flags = ld64(l, sp, 16);
+    Val new_sp = ld64(l, sp, 24), ss = ld64(l, sp, 32);
+    call_helper(l, HELPER_far_target, cs, ss);
+    set_rflags(l, flags);
+    put64(l, OFF_R(RSP), new_sp);
+    end_jumpi(l, to);
+}
+
+/* What the kernel says of its tables where user code may not look (arch/x86/kernel/umip.c). */
+static void store_table(Lift *l, Insn *i, u64 base)
+{
+    x86_address(l, i);
+    st16(l, i->ea, i->ea_disp, k32(l, 0));
+    st64(l, i->ea, i->ea_disp + 2, k64(l, base));
+}
+
+LIFT(sgdt)
+{
+    store_table(l, i, 0xfffffffffffe0000);
+}
+
+LIFT(sidt)
+{
+    store_table(l, i, 0xffffffffffff0000);
+}
+
+/* It writes two bytes of memory, and of a register what the operand size says, where 32 bits leave the others. */
+static void store_word(Lift *l, Insn *i, u32 v)
+{
+    Val rest;
+    if (i->has_mem) {
+        x86_put(l, i, 0, k32(l, v & 0xffff));
+        return;
+    }
+    u64 mask = i->w ? ~0ull : i->op16 ? 0xffff : 0xffffffff;
+    rest = and64(l, get64(l, OFF_R(i->rm)), k64(l, ~mask));
+    put64(l, OFF_R(i->rm), or64(l, rest, k64(l, v & mask)));
+}
+
+LIFT(smsw)
+{
+    enum : u32 { CR0 = 0x80050033 };
+    store_word(l, i, CR0);
+}
+
+LIFT(sldt)
+{
+    store_word(l, i, 0);
+}
+
+LIFT(str)
+{
+    enum : u32 { TASK_REGISTER = 0x40 };
+    store_word(l, i, TASK_REGISTER);
+}
+
+/* ZF alone changes, and without it the result stays, too. */
+static Val describe(Lift *l, Insn *i, u32 n, u32 what)
+{
+    Val v = call_helper(l, HELPER_describe, zx32_64(l, x86_get(l, i, n)), k64(l, what));
+    Val is = lo32(l, and64(l, v, k64(l, 1))), flags = rflags(l);
+    flags = or64(l, and64(l, flags, k64(l, ~(u64)X86_ZF)), shl64(l, zx32_64(l, is), k64(l, 6)));
+    set_rflags(l, flags);
+    return v;
+}
+
+static void describe_to_register(Lift *l, Insn *i, u32 what)
+{
+    Val v = describe(l, i, 1, what), is = lo32(l, and64(l, v, k64(l, 1))), old = get64(l, OFF_R(i->reg));
+    x86_put(l, i, 0, x86_zx(l, 8, i->size, shr64(l, v, k64(l, 1))));
+    put64(l, OFF_R(i->reg), select64(l, is, get64(l, OFF_R(i->reg)), old));
+}
+
+LIFT(lar)
+{
+    describe_to_register(l, i, DESCRIBE_LAR);
+}
+
+LIFT(lsl)
+{
+    describe_to_register(l, i, DESCRIBE_LSL);
+}
+
+LIFT(verr)
+{
+    describe(l, i, 0, DESCRIBE_VERR);
+}
+
+LIFT(verw)
+{
+    describe(l, i, 0, DESCRIBE_VERW);
 }
 
 LIFT(ldmxcsr)

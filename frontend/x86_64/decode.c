@@ -229,12 +229,12 @@ int x86_decode(Insn *i, const u8 *bytes, size_t size)
     u8 opcode, pp;
     *i = (Insn){.base = -1, .index = -1};
     if (!prefixes(i, &b, &opcode))
-        return size < 15 ? -1 : 0;
+        return size < 15 ? -1 : 2;
     i->w = i->rex & 8;
     i->map = M1;
     if (opcode == 0xc4 || opcode == 0xc5) {
         if (!vex(i, &b, opcode, &pp))
-            return b.out ? -1 : 0;
+            return !b.out ? 0 : size < 15 ? -1 : 2;
         opcode = byte(&b);
     } else if (opcode == 0x0f) {
         opcode = byte(&b);
@@ -247,7 +247,7 @@ int x86_decode(Insn *i, const u8 *bytes, size_t size)
     i->opcode = opcode;
     u8 next = b.used < b.n ? b.at[b.used] : 0xc0;
     if (b.out)
-        return size < 15 ? -1 : 0;
+        return size < 15 ? -1 : 2;
     i->row = find_row(i, opcode, next);
     if (!i->row)
         return 0;
@@ -256,7 +256,7 @@ int x86_decode(Insn *i, const u8 *bytes, size_t size)
     i->size = spec_size(i, i->row->arg[0]);
     immediates(i, &b);
     if (b.out)
-        return size < 15 ? -1 : 0;
+        return size < 15 ? -1 : 2;
     if (i->lock && (!(i->row->attr & LOCK) || !i->has_mem))
         return 0;
     i->bytes = (u8)b.used;

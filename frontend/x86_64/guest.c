@@ -16,6 +16,8 @@ static const GuestReg regs[] = {
 #include "regs.def"
 };
 
+LIFT(privileged);
+
 static void lift(Lift *l, const u8 *bytes, size_t size)
 {
     Insn insn;
@@ -25,6 +27,11 @@ static void lift(Lift *l, const u8 *bytes, size_t size)
         l->next = l->pc + size;
         ld8(l, k64(l, l->pc + size), 0);
         end_exit(l, EXIT_CONTINUE, l->pc);
+        return;
+    }
+    if (decoded == 2) {
+        l->next = l->pc + 15;
+        x86_lift_privileged(l, &insn);
         return;
     }
     if (!decoded) {
@@ -42,7 +49,7 @@ static void lift(Lift *l, const u8 *bytes, size_t size)
 static void reset(Task *t, u64 entry, u64 sp)
 {
     X86State *s = x86_state(t);
-    *s = (X86State){.flag_kind = FLAG_BITS};
+    *s = (X86State){.flag_kind = FLAG_BITS, .selector = {[SEG_CS] = X86_USER_CS, [SEG_SS] = X86_USER_DS}};
     s->r[RSP] = sp;
     t->pc = entry;
     t->saturated = t->fp_status = t->fp_mode = 0;

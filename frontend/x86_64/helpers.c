@@ -456,6 +456,60 @@ X86_HELPER(xgetbv)
     return x86_xcr0();
 }
 
+/* -- segments --------------------------------------------------------------------------------------------------------- */
+
+/* Linux's descriptors for user code, as LAR has them, and their limits; NULL for others. */
+static const struct Descriptor {
+    u16 selector;
+    bool writable;
+    u32 access, limit;
+} descriptors[] = {
+    {X86_USER32_CS, false, 0xcffb00, ~0u}, {X86_USER_DS, true, 0xcff300, ~0u}, {X86_USER_CS, false, 0xaffb00, ~0u}, {X86_CPU_NODE, false, 0x40f500, 0},
+};
+
+static const struct Descriptor *find_descriptor(u64 selector)
+{
+    for (u32 n = 0; n < LEN(descriptors); n++)
+        if (((u16)selector | 3) == descriptors[n].selector)
+            return &descriptors[n];
+    return NULL;
+}
+
+/* b: the selector for register a. FS and GS get base 0, but keep theirs with a null selector, as on AMD's processors. */
+X86_HELPER(load_segment)
+{
+    X86State *s = x86_state(t);
+    u16 selector = (u16)b;
+    const struct Descriptor *d = find_descriptor(selector);
+    if (a == SEG_SS ? !d || !d->writable || (selector & 3) != 3 : !d && selector > 3)
+        x86_helper_raise(t, RAISE_GP, 0);
+    s->selector[a] = selector;
+    if (d && a == SEG_FS)
+        s->fs = 0;
+    if (d && a == SEG_GS)
+        s->gs = 0;
+    return 0;
+}
+
+/* a: the code segment's selector, b: the stack's. */
+X86_HELPER(far_target)
+{
+    if ((u16)a != X86_USER_CS || (u16)b != X86_USER_DS)
+        x86_helper_raise(t, RAISE_GP, 0);
+    return 0;
+}
+
+/* The result of what b says << 1, with ZF below. */
+X86_HELPER(describe)
+{
+    const struct Descriptor *d = find_descriptor(a);
+    u64 limit;
+    if (!d || (b == DESCRIBE_VERW && !d->writable))
+        return 0;
+    limit = d->selector == X86_CPU_NODE ? x86_helper_rdpid(t, 0, 0) : d->limit;
+    return (b == DESCRIBE_LAR ? (u64)d->access : limit) << 1 | 1;
+}
+
 /* -- others ----------------------------------------------------------------------------------------------------------- */
 
 X86_HELPER(cpuid)

@@ -15,9 +15,10 @@ typedef struct X86State {
     u64 direction;   /* DF */
     u64 flag_rest;   /* AC, ID, NT and TF (which Task.traps follows), at their places in RFLAGS */
     u64 nowhere;     /* the address of scratch: where accesses of lanes that are masked out go */
-    u64 spare;
+    u64 compat;      /* 1 while a system call made by INT 0x80 is under way */
     V128 xmm[16], ymmh[16]; /* the YMM registers' halves */
     V128 scratch[4];
+    u32 selector[6]; /* of ES, CS, SS, DS, FS and GS */
 } X86State;
 
 /* flag_kind: a FlagKind of 32 or 64 bits (include/ir.h), and */
@@ -32,6 +33,10 @@ enum {
 enum : u32 { X86_BITS_A = 1u << 27, X86_BITS_P = 1u << 26 };
 
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
+
+enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS };
+/* Linux's selectors */
+enum { X86_USER32_CS = 0x23, X86_USER_DS = 0x2b, X86_USER_CS = 0x33, X86_CPU_NODE = 0x7b };
 
 /* RFLAGS */
 enum {

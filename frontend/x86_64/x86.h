@@ -75,7 +75,7 @@ struct Insn {
     i32 ea_disp;
 };
 
-/* 1: decoded; 0: there is no such instruction; -1: more than `size` bytes are needed. */
+/* 1: decoded; 0: there is no such instruction; 2: it is longer than 15 bytes; -1: more than `size` bytes are needed. */
 int x86_decode(Insn *i, const u8 *bytes, size_t size);
 
 #define LIFT(name) void x86_lift_##name(Lift *l, Insn *i)
@@ -178,6 +178,9 @@ void x86_flags_forget(Lift *l); /* a helper has set them */
     HELPER(fxrstor) \
     HELPER(raise) \
     HELPER(rdpid) \
+    HELPER(load_segment) \
+    HELPER(far_target) \
+    HELPER(describe) \
     HELPER(verify)
 enum {
 #define HELPER_ENUM(name) HELPER_##name,
@@ -200,6 +203,8 @@ void x86_load_x87(const void *area, bool wide);
 
 /* x86_helper_raise's */
 enum { RAISE_DE, RAISE_GP, RAISE_OF, RAISE_DB, RAISE_BP };
+/* x86_helper_describe's b */
+enum { DESCRIBE_LAR, DESCRIBE_LSL, DESCRIBE_VERR, DESCRIBE_VERW };
 /* x86_helper_string's a: the operation, | size << 4 | prefix << 8; b: the segment's base of the source. */
 enum { STR_MOVS, STR_STOS, STR_LODS, STR_SCAS, STR_CMPS };
 

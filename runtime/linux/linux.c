@@ -208,10 +208,12 @@ void linux_syscall(Task *t)
 {
     const Abi *abi = t->abi;
     u32 number = (u32)get(t, abi->off_sysno);
-    Sys call = number < abi->nsysno ? (Sys)abi->sysno[number] : CALL_none;
     u64 args[6];
     for (int i = 0; i < 6; i++)
         args[i] = get(t, abi->off_args[i]);
+    if (abi->fetch_call)
+        abi->fetch_call(t, &number, args);
+    Sys call = number < abi->nsysno ? (Sys)abi->sysno[number] : CALL_none;
     linux_state(t->process);
     i64 result;
     if (unlikely(t->seccomp) && !seccomp_allows(t, number, call, args, &result)) {

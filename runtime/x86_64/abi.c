@@ -1,6 +1,8 @@
 /* Linux/x86-64 as its programs see it: auxiliary vector, /proc/cpuinfo, thread creation. */
 #include <linux/audit.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "../../frontend/x86_64/features.h"
 #include "../../frontend/x86_64/state.h"
@@ -102,11 +104,14 @@ const Abi abi_x86_64 = {
     .hwcap = hwcap,
     .hwcap2 = hwcap2,
     .own_prot = own_prot,
+    .own_map_flags = MAP_32BIT | 0x80 /* MAP_ABOVE4G */,
     .vdso = vdso_x86_64,
     .vdso_size = sizeof vdso_x86_64,
     .min_sigstack = 2048,
     .min_altstack = 2048,
     .clone_tls_last = true,
+    .fetch_call = x86_fetch_call,
+    .undefined_code = ILL_ILLOPN,
     .syscall_bytes = 2,
     .push_frame = x86_push_frame,
     .pop_frame = x86_pop_frame,

@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <time.h>
 #include <utime.h>
 
+#include "../../frontend/x86_64/features.h"
 #include "../../frontend/x86_64/state.h"
 
 static const char *const forms[] = {
@@ -36,10 +38,39 @@ void x86_arrange(u32 number, u64 args[6])
     memcpy(args, to, sizeof to);
 }
 
+/* By INT 0x80 a program makes a 32-bit one's call, by its number, with arguments of 32 bits in other registers. */
+void x86_fetch_call(Task *t, u32 *number, u64 args[6])
+{
+    static const u16 numbers[] = {
+#define NR(i386, number) [i386] = number + 1,
+#include "int80.def"
+    };
+    enum { PREAD64 = 180, PWRITE64 = 181, MMAP2 = 192, NONE = 0xffff, PAGE_BITS = 12 };
+    static const u8 registers[] = {RBX, RCX, RDX, RSI, RDI, RBP};
+    X86State *s = x86_state(t);
+    if (!s->compat)
+        return;
+    s->compat = 0;
+    u32 n = *number;
+    for (u32 k = 0; k < LEN(registers); k++)
+        args[k] = (u32)s->r[registers[k]];
+    *number = n < LEN(numbers) && numbers[n] ? numbers[n] - 1u : NONE;
+    if (n == PREAD64 || n == PWRITE64)
+        args[3] |= args[4] << 32;
+    if (n == MMAP2) {
+        args[3] |= MAP_32BIT;
+        args[5] <<= PAGE_BITS;
+    }
+}
+
 static i64 arch_prctl(Task *t, u64 code, u64 addr)
 {
-    enum { SET_GS = 0x1001, SET_FS, GET_FS, GET_GS, GET_CPUID = 0x1011 };
+    enum {
+        SET_GS = 0x1001, SET_FS, GET_FS, GET_GS, GET_CPUID = 0x1011, SET_CPUID, GET_XCOMP_SUPP = 0x1021, GET_XCOMP_PERM, REQ_XCOMP_PERM,
+        GET_XCOMP_GUEST_PERM, REQ_XCOMP_GUEST_PERM, MAP_VDSO_64 = 0x2003,
+    };
     X86State *s = x86_state(t);
+    u64 xcr0 = x86_xcr0();
     switch (code) {
     case SET_GS:
     case SET_FS:
@@ -50,6 +81,13 @@ static i64 arch_prctl(Task *t, u64 code, u64 addr)
     case GET_FS: return mem_write(addr, &s->fs, 8);
     case GET_GS: return mem_write(addr, &s->gs, 8);
     case GET_CPUID: return 1;
+    case SET_CPUID: return -ENODEV;
+    case GET_XCOMP_SUPP:
+    case GET_XCOMP_PERM:
+    case GET_XCOMP_GUEST_PERM: return mem_write(addr, &xcr0, sizeof xcr0);
+    case REQ_XCOMP_PERM:
+    case REQ_XCOMP_GUEST_PERM: return addr < 63 ? -EOPNOTSUPP : -EINVAL;
+    case MAP_VDSO_64: return -EEXIST; /* it is there already */
     default: return -EINVAL;
     }
 }

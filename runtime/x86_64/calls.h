@@ -6,6 +6,7 @@
 
 /* Abi.own_call and Abi.arrange. */
 bool x86_own_call(Task *t, u32 number, const u64 args[6], i64 *result);
+void x86_fetch_call(Task *t, u32 *number, u64 args[6]);
 void x86_arrange(u32 number, u64 args[6]);
 
 #endif

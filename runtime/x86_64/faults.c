@@ -61,7 +61,7 @@ bool x86_is_stack_fault(Task *t)
     u8 bytes[16];
     Insn i;
     size_t n = code_read(bytes, x86_address_of(t->pc), sizeof bytes);
-    if (x86_decode(&i, bytes, n) <= 0)
+    if (x86_decode(&i, bytes, n) != 1)
         return false;
     u64 at = operand_address(s, &i);
     if (i.has_mem && i.base != 16 && !(x86_is_canonical(at) && x86_is_canonical(at + 7)))

@@ -106,7 +106,7 @@ static u64 undefined_flags(int row)
 
 static bool is_branch(int row)
 {
-    return is_one_of(rows[row].name, "jmp jcc jmpi call calli ret jrcxz int3 int_n ud privileged");
+    return is_one_of(rows[row].name, "jmp jcc jmpi call calli ret jrcxz int3 int_n ud privileged mov_cr mov_dr retf iret");
 }
 
 static bool takes(int row, u8 spec)
@@ -300,7 +300,7 @@ static void make_case(Case *c, int only)
             row = only >= 0 && k == n - 1 ? only : (int)below(NROWS);
             size = make_insn(row, c->code + c->size);
         } while (is_left_out(rows[row].name) || (k < n - 1 && (is_branch(row) || undefined_flags(row))) ||
-                 x86_decode(&insn, c->code + c->size, size) <= 0 || insn.bytes != size);
+                 x86_decode(&insn, c->code + c->size, size) != 1 || insn.bytes != size);
         c->at[k] = c->size;
         c->size += size;
         c->row = row;
@@ -485,7 +485,7 @@ static void compare(const Case *c, Ours *o, Tier tier)
     bool fault = c->signo || o->signo;
     for (u32 k = 0; k < c->ninsns; k++) { /* done in part by then */
         Insn insn;
-        if (fault && x86_decode(&insn, c->code + c->at[k], 15) > 0 && !strcmp(insn.row->name, "gather"))
+        if (fault && x86_decode(&insn, c->code + c->at[k], 15) == 1 && !strcmp(insn.row->name, "gather"))
             return;
     }
     if (c->out.pc != o->out.pc && !(c->signo == o->signo && c->signo == SIGTRAP) && !nowhere)
