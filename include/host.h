@@ -56,6 +56,11 @@ void code_enter(Task *t, const void *code, u64 b);
  * which sees Task.exit. If `pinned`, the pinned registers are in their host registers; else Task.state has them. */
 void code_leave(Task *t, void *ucontext, bool pinned);
 
+/* Leaves this stack, with what a function call keeps on it and its pointer in *left, and goes on where `to` was left so. */
+void stack_switch(void **left, void *to);
+/* Such a pointer at which f begins on a new stack; f doesn't return. */
+void *stack_begin(void *stack, u64 size, void (*f)(void));
+
 Code link_stub;       /* b = Link */
 Code back_stub;       /* the Link behind b */
 Code lookup_stub;     /* a = target: EXIT_LOOKUP */

@@ -14,9 +14,9 @@
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
 #include <unistd.h>
 
+#include "../include/host.h"
 #include "linux/linux.h"
 #include "sent.h"
 
@@ -36,8 +36,8 @@ struct Lender {
     i32 child, ppid;     /* the first child, and its parent as it sees it */
     u64 mask;            /* the child's signals */
     Borrower *inner;
-    ucontext_t code, lender, child_waits;
-    _Alignas(16) u8 stack[16 << 10]; /* where the child waits */
+    void *code, *lender; /* where they are left (stack_switch) */
+    u8 stack[16 << 10];  /* where the child waits */
 };
 
 static_assert(sizeof(Lender) <= LENDER_ROOM, "a child's stack begins behind it");
@@ -110,7 +110,7 @@ void lend_until_gone(Lender *l)
     for (;;) {
         u32 asked = ASKED;
         if (atomic_compare_exchange_strong(&l->state, &asked, LENT)) {
-            swapcontext(&l->lender, &l->code);
+            stack_switch(&l->lender, l->code);
             atomic_store(&l->state, MINE);
             futex_wake(&l->state);
         }
@@ -156,7 +156,8 @@ static void ask(void)
     if (atomic_compare_exchange_strong(l->runs, &runs, POKED))
         futex_wake(l->runs);
     wait_for_lender(l);
-    setcontext(&l->code);
+    void *left;
+    stack_switch(&left, l->code);
 }
 
 void lend_until_alone(Lender *l, Borrower *b)
@@ -182,10 +183,7 @@ void lend_move(Lender *l)
     if (l->depth++)
         return;
     l->mask = set_mask(EVERY);
-    getcontext(&l->child_waits);
-    l->child_waits.uc_stack = (stack_t){.ss_sp = l->stack, .ss_size = sizeof l->stack};
-    makecontext(&l->child_waits, ask, 0);
-    swapcontext(&l->code, &l->child_waits);
+    stack_switch(&l->code, stack_begin(l->stack, sizeof l->stack, ask));
     set_mask(EVERY & ~OURS);
 }
 
@@ -197,7 +195,7 @@ void lend_return(Lender *l)
         return;
     set_mask(EVERY);
     if (!l->lost)
-        swapcontext(&l->code, &l->lender);
+        stack_switch(&l->code, l->lender);
     set_mask(l->mask);
 }
 

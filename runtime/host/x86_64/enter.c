@@ -221,3 +221,31 @@ __attribute__((naked, preserve_none)) void misaligned_stub(CODE_PARAMS)
 {
     __asm__(EACH_PIN(STORE_PIN) "mov %%r13, %%rdi\n mov %%rdx, %%rsi\n jmp %P13\n" : : OFFSETS, "i"(raise_misaligned));
 }
+
+/* -- other stacks ------------------------------------------------------------------------------------------------- */
+
+/* What a called function must keep, in the order of stack_switch's pushes, lowest first. */
+typedef struct Left {
+    u32 mxcsr;
+    u16 fpu_control;
+    u64 r15, r14, r13, r12, rbx, rbp, rip;
+    u64 none; /* where f would return to: its stack is aligned as behind a call */
+} Left;
+
+__attribute__((naked)) void stack_switch(void **left, void *to)
+{
+    __asm__("push %rbp; push %rbx; push %r12; push %r13; push %r14; push %r15; sub $8, %rsp\n"
+            "stmxcsr (%rsp); fnstcw 4(%rsp)\n"
+            "mov %rsp, (%rdi); mov %rsi, %rsp\n"
+            "ldmxcsr (%rsp); fldcw 4(%rsp)\n"
+            "add $8, %rsp; pop %r15; pop %r14; pop %r13; pop %r12; pop %rbx; pop %rbp; ret");
+}
+
+void *stack_begin(void *stack, u64 size, void (*f)(void))
+{
+    enum { MXCSR = 0x1f80, FPU_CONTROL = 0x37f }; /* as in a new process */
+    u64 end = ((u64)stack + size) & -(u64)16;
+    Left *left = (Left *)(end - sizeof *left);
+    *left = (Left){.mxcsr = MXCSR, .fpu_control = FPU_CONTROL, .rip = (u64)f};
+    return left;
+}
