@@ -108,8 +108,12 @@ static void combined(void)
     CHECK((int)r == 7);
     __asm__ volatile("mov x9, x30\n adr x30, 1f\n paciasp\n retaa\n mov %0, #1\n b 2f\n1: mov %0, #2\n2: mov x30, x9" : "=r"(r) : : "x9", "memory");
     CHECK(r == 2);
-    __asm__ volatile("adr x10, 1f\n pacizb x10\n brabz x10\n mov %0, #1\n b 2f\n1: mov %0, #2\n2:" : "=r"(r) : : "x10", "memory");
+    __asm__ volatile("adr x10, 1f\n pacizb x10\n brabz x10\n mov %0, #1\n b 2f\n1: hint #36\n mov %0, #2\n2:" : "=r"(r) : : "x10", "memory");
     CHECK(r == 2);
+    __asm__ volatile("adr x10, 1f\n mov x9, #3\n pacia x10, x9\n braa x10, x9\n mov %0, #1\n b 2f\n1: hint #36\n mov %0, #2\n2:" : "=r"(r) : : "x9", "x10", "memory");
+    CHECK(r == 2);
+    __asm__ volatile("mov x9, x30\n adr x10, 1f\n paciza x10\n blraaz x10\n1: hint #34\n adr x10, 1b\n sub %0, x30, x10\n mov x30, x9" : "=r"(r) : : "x9", "x10", "memory");
+    CHECK(r == 0);
     CHECK(FAULTS(({ __asm__ volatile("adr x10, 1f\n eor x10, x10, #1 << 50\n paciza x10\n eor x10, x10, #1 << 49\n braaz x10\n1:" : : : "x10", "memory"); 0; })) == SIGILL && code == ILL_ILLOPN);
 }
 

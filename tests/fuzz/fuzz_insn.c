@@ -17,7 +17,7 @@ typedef struct Fuzz {
     Rng rng;
     u64 seed;
     Tier tier;
-    const char *qemu, *oracle, *cpu, *row; /* row: a prefix of the names to use */
+    const char *qemu, *oracle, *row, *table; /* row: a prefix of the names to use */
     u64 cases;
     u32 length, show; /* instructions per case; mismatches printed per row */
     u32 *failed, *tried;
@@ -86,6 +86,7 @@ static void usage(FILE *f)
           "  --show N      mismatches to print per row (default 1)\n"
           "  --qemu PATH   default qemu-aarch64-static\n"
           "  --oracle PATH default: oracle beside this program\n"
+          "  --table FILE  adds a line to it for each row: its name, the tier, cases, mismatches\n"
           "  --word HEX    only this word (repeat it for a sequence)\n",
           f);
 }
@@ -128,12 +129,21 @@ static bool run_batch(Fuzz *f, const Case *cases, int (*rows)[CASE_WORDS], size_
     return true;
 }
 
+static const char *const tiers[] = {"interp", "baseline", "llvm"};
+
+/* For tests/insn/coverage.c */
+static bool write_table(const Fuzz *f)
+{
+    FILE *out = fopen(f->table, "a");
+    for (u32 i = 0; out && i < a64_decode_table->nrows; i++)
+        fprintf(out, "%s %s %u %u\n", a64_decode_table->rows[i].name, tiers[f->tier], f->tried[i], f->failed[i]);
+    return out && !fclose(out);
+}
+
 static int parse_tier(const char *name)
 {
-    static const char *const names[] = {"interp", "baseline", "llvm"};
-
     for (int i = 0; i < 3; i++)
-        if (strcmp(name, names[i]) == 0)
+        if (strcmp(name, tiers[i]) == 0)
             return i;
     return -1;
 }
@@ -141,7 +151,7 @@ static int parse_tier(const char *name)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"seed", 1, 0, 's'},  {"cases", 1, 0, 'n'}, {"length", 1, 0, 'l'}, {"row", 1, 0, 'r'},  {"tier", 1, 0, 't'}, {"show", 1, 0, 'v'},
-                                            {"qemu", 1, 0, 'q'}, {"oracle", 1, 0, 'o'}, {"word", 1, 0, 'w'},   {"host", 1, 0, 'm'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
+                                            {"qemu", 1, 0, 'q'}, {"oracle", 1, 0, 'o'}, {"word", 1, 0, 'w'},   {"host", 1, 0, 'm'}, {"table", 1, 0, 'T'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
     static Case cases[BATCH];
     static int rows[BATCH][CASE_WORDS];
     char beside[4096];
@@ -183,6 +193,9 @@ int main(int argc, char **argv)
             break;
         case 'o':
             f.oracle = optarg;
+            break;
+        case 'T':
+            f.table = optarg;
             break;
         case 'm':
             host_level = optarg;
@@ -236,6 +249,10 @@ int main(int argc, char **argv)
         if (!run_batch(&f, cases, rows, n, &mismatches))
             return 1;
         done += n;
+    }
+    if (f.table && !write_table(&f)) {
+        perror(f.table);
+        return 1;
     }
     u32 bad = 0, untried = 0;
     for (u32 i = 0; i < a64_decode_table->nrows; i++) {
