@@ -5,7 +5,7 @@
 
 #include "../include/task.h"
 
-enum { FPCR_FZ16 = 1 << 19, FPCR_RMODE_SHIFT = 22, FPCR_FZ = 1 << 24, FPCR_DN = 1 << 25, FPCR_AHP = 1 << 26 };
+enum { FPCR_EBF = 1 << 13, FPCR_FZ16 = 1 << 19, FPCR_RMODE_SHIFT = 22, FPCR_FZ = 1 << 24, FPCR_DN = 1 << 25, FPCR_AHP = 1 << 26 };
 enum { FPSR_IOC = 1, FPSR_DZC = 2, FPSR_OFC = 4, FPSR_UFC = 8, FPSR_IXC = 16, FPSR_IDC = 128, FPSR_QC = 1 << 27 };
 
 /* MXCSR: exception flags 0..5, DAZ 6, masks 7..12, rounding 13..14, FTZ 15. */
@@ -30,7 +30,8 @@ static inline u32 mxcsr_of_fpcr(u32 fpcr)
 static inline u32 fp_mode_of_fpcr(u32 fpcr)
 {
     return (fpcr & FPCR_FZ ? FP_FLUSH : 0) | (fpcr & FPCR_DN ? FP_DEFAULT_NAN : 0) |
-           (fpcr & FPCR_AHP ? FP_ALT_HALF : 0) | (fpcr & FPCR_FZ16 ? FP_FLUSH_HALF : 0);
+           (fpcr & FPCR_AHP ? FP_ALT_HALF : 0) | (fpcr & FPCR_FZ16 ? FP_FLUSH_HALF : 0) |
+           (fpcr & FPCR_EBF ? FP_EXTENDED_BF16 : 0);
 }
 
 #endif

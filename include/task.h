@@ -24,8 +24,8 @@ enum {
 };
 
 /* Task.fp_mode: denormal operands and results become zero (MXCSR then has FTZ and DAZ); every NaN result is the default one;
- * half precision without infinities and NaNs. 0 is IEEE 754. */
-enum { FP_FLUSH = 1, FP_DEFAULT_NAN = 2, FP_ALT_HALF = 4, FP_FLUSH_HALF = 8 };
+ * half precision without infinities and NaNs; products of BFloat16s summed and rounded once, as the rounding mode says. 0 is IEEE 754. */
+enum { FP_FLUSH = 1, FP_DEFAULT_NAN = 2, FP_ALT_HALF = 4, FP_FLUSH_HALF = 8, FP_EXTENDED_BF16 = 16 };
 /* Task.fp_status: numbered as in MXCSR, whose denormal flag doesn't count; here it says that an operand was flushed. */
 enum { FP_INVALID = 1, FP_DENORMAL = 2, FP_DIV_ZERO = 4, FP_OVERFLOW = 8, FP_UNDERFLOW = 16, FP_INEXACT = 32 };
 
@@ -94,7 +94,7 @@ struct Task {
      * sample to its name. A counter for each block would be a cache line for each, and one that threads fight for. */
     i32 sample;
     u32 exit;                  /* Exit */
-    u32 fp_mode;               /* FP_FLUSH | FP_DEFAULT_NAN | FP_ALT_HALF | FP_FLUSH_HALF: what of the guest's FP control MXCSR can't express */
+    u32 fp_mode;               /* FP_*: what of the guest's FP control MXCSR can't express */
     u32 fp_status;             /* sticky FP_* flags raised outside MXCSR; the guest's status is both together */
     u32 saturated;             /* sticky: 1 once a vector op saturated; the guest's status register takes it in */
     _Alignas(16) u8 state[STATE_BYTES];

@@ -279,9 +279,9 @@ OFINT_V(u, false)
 /* -- BFloat16 --------------------------------------------------------------------------------------------------------
  */
 
-static inline V128 op_vbfdot(V128 a, V128 b, V128 c)
+static inline V128 op_vbfdot(Task *t, V128 a, V128 b, V128 c)
 {
-    return softfp_vbfdot(a, b, c);
+    return softfp_vbfdot(t, a, b, c);
 }
 
 #undef HALF_HOST

@@ -892,14 +892,31 @@ u16 softfp_ofint16(Task *t, u64 v, bool is_signed, u32 from, u64 fraction_bits)
     return r;
 }
 
-V128 softfp_vbfdot(V128 a, V128 b, V128 c)
+/* FPDot of BFloat16s, each the upper half of one of single precision, rounded once: the products are exact in double
+ * precision, and rounding their sum to odd there leaves what the other rounding has to know. */
+static u64 dot(Env *e, u64 a, u64 b, u64 c, u64 d)
 {
+    Env odd = {.mode = e->mode, .round = ROUND_ODD};
+    u64 wide[4], in[4] = {a, b, c, d};
+    for (u32 i = 0; i < 4; i++)
+        wide[i] = convert(e, &f32, &f64, in[i], e->round);
+    u64 first = mul(&odd, &f64, wide[0], wide[1]), both = ma(&odd, &f64, wide[2], wide[3], first);
+    if (!(both << 1)) /* then it is exact, and its sign is the rounding's */
+        both = ma(e, &f64, wide[2], wide[3], first);
+    return convert(e, &f64, &f32, both, e->round);
+}
+
+V128 softfp_vbfdot(Task *t, V128 a, V128 b, V128 c)
+{
+    bool extended = t->fp_mode & FP_EXTENDED_BF16;
     Env e = {.mode = FP_FLUSH | FP_DEFAULT_NAN, .round = ROUND_ODD_INFINITE};
+    if (extended)
+        e = (Env){.mode = (t->fp_mode & FP_FLUSH) | FP_DEFAULT_NAN, .round = enter(t).round};
     Lanes r = {a};
     for (u32 i = 0; i < 4; i++) {
-        u32 x = (Lanes){b}.s[i], y = (Lanes){c}.s[i];
-        u64 low = mul(&e, &f32, x << 16, y << 16), high = mul(&e, &f32, x & 0xffff0000, y & 0xffff0000);
-        r.s[i] = (u32)add(&e, &f32, r.s[i], add(&e, &f32, low, high));
+        u32 x = (Lanes){b}.s[i], y = (Lanes){c}.s[i], x0 = x << 16, y0 = y << 16, x1 = x & 0xffff0000, y1 = y & 0xffff0000;
+        u64 products = extended ? dot(&e, x0, y0, x1, y1) : add(&e, &f32, mul(&e, &f32, x0, y0), mul(&e, &f32, x1, y1));
+        r.s[i] = (u32)add(&e, &f32, r.s[i], products);
     }
     return r.q;
 }

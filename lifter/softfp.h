@@ -92,7 +92,7 @@ SOFTFP_COMPARE(fcmpe64)
 COLD u64 softfp_toint(Task *t, V128 a, u32 from, bool is_signed, u32 to, u64 imm);
 /* v, an integer of `from` bits with fraction_bits, to half precision */
 COLD u16 softfp_ofint16(Task *t, u64 v, bool is_signed, u32 from, u64 fraction_bits);
-V128 softfp_vbfdot(V128 a, V128 b, V128 c);
+V128 softfp_vbfdot(Task *t, V128 a, V128 b, V128 c);
 COLD u64 softfp_fjcvtzs(Task *t, V128 a);
 #undef COLD
 

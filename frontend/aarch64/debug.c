@@ -6,6 +6,7 @@
 #include "../../include/debugger.h"
 #include "../../include/guest.h"
 #include "a64.h"
+#include "features.h"
 
 static u64 get_pc(Task *t)
 {
@@ -47,7 +48,7 @@ static u64 get_fpcr(Task *t)
 
 static void set_fpcr(Task *t, u64 v)
 {
-    a64(t)->fpcr = v & FPCR_MASK;
+    a64(t)->fpcr = v & (FPCR_MASK | (a64_extends_bf16() ? FPCR_EBF : 0));
 }
 
 static void leave(Task *t)

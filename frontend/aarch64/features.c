@@ -84,6 +84,11 @@ bool a64_pairs_at_once(void)
     return cpu.level >= MAX;
 }
 
+bool a64_extends_bf16(void)
+{
+    return cpu.level >= MAX;
+}
+
 bool a64_guards_pages(void)
 {
     return cpu.level >= MAX;

@@ -21,6 +21,8 @@ u64 a64_id_register(A64Id id);
 u64 a64_hwcap(u32 n);
 /* Their names, each after a space, as in /proc/cpuinfo. */
 void a64_feature_names(FILE *f);
+/* FEAT_EBF16: FPCR.EBF can be set. */
+bool a64_extends_bf16(void);
 /* FEAT_BTI */
 bool a64_guards_pages(void);
 /* FEAT_PAuth: its instructions aren't there, or do nothing, if the model lacks it. */

@@ -58,7 +58,7 @@ static void set_fp_mode(Task *t)
 void a64_set_fpcr(Task *t, u32 fpcr)
 {
     A64State *s = a64(t);
-    s->fpcr = fpcr & FPCR_MASK;
+    s->fpcr = fpcr & (FPCR_MASK | (a64_extends_bf16() ? FPCR_EBF : 0));
     set_fp_mode(t);
     _mm_setcsr(mxcsr_of_fpcr((u32)s->fpcr) | (_mm_getcsr() & MX_FLAGS));
 }

@@ -16,7 +16,7 @@ typedef struct A64State {
     u64 flag_a, flag_b;
     u64 x[31];
     u64 sp;
-    u64 fpcr; /* AHP, DN, FZ, RMode, FZ16 as written; the host's MXCSR holds what it can of them */
+    u64 fpcr; /* AHP, DN, FZ, RMode, FZ16, EBF as written; the host's MXCSR holds what it can of them */
     V128 v[32];
     u64 fpsr; /* the cumulative bits but those that are yet in MXCSR, Task.fp_status and Task.saturated (QC) */
     u64 tpidr, tpidrro;

@@ -21,6 +21,7 @@ typedef struct Fuzz {
     u64 cases;
     u32 length, show; /* instructions per case; mismatches printed per row */
     u32 *failed, *tried;
+    bool max;
 } Fuzz;
 
 /* A direct branch to itself or backwards within the case would not end. */
@@ -86,6 +87,7 @@ static void usage(FILE *f)
           "  --show N      mismatches to print per row (default 1)\n"
           "  --qemu PATH   default qemu-aarch64-static\n"
           "  --oracle PATH default: oracle beside this program\n"
+          "  --max         as -cpu max, and FPCR.EBF is set now and then\n"
           "  --table FILE  adds a line to it for each row: its name, the tier, cases, mismatches\n"
           "  --word HEX    only this word (repeat it for a sequence)\n",
           f);
@@ -151,7 +153,7 @@ static int parse_tier(const char *name)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"seed", 1, 0, 's'},  {"cases", 1, 0, 'n'}, {"length", 1, 0, 'l'}, {"row", 1, 0, 'r'},  {"tier", 1, 0, 't'}, {"show", 1, 0, 'v'},
-                                            {"qemu", 1, 0, 'q'}, {"oracle", 1, 0, 'o'}, {"word", 1, 0, 'w'},   {"host", 1, 0, 'm'}, {"table", 1, 0, 'T'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
+                                            {"qemu", 1, 0, 'q'}, {"oracle", 1, 0, 'o'}, {"word", 1, 0, 'w'},   {"host", 1, 0, 'm'}, {"table", 1, 0, 'T'}, {"max", 0, 0, 'x'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
     static Case cases[BATCH];
     static int rows[BATCH][CASE_WORDS];
     char beside[4096];
@@ -193,6 +195,9 @@ int main(int argc, char **argv)
             break;
         case 'o':
             f.oracle = optarg;
+            break;
+        case 'x':
+            f.max = guest_aarch64.choose_cpu("max") && guest_aarch64.cpu_detail("pauth", 5, "off");
             break;
         case 'T':
             f.table = optarg;
@@ -243,6 +248,8 @@ int main(int argc, char **argv)
                     rows[n][k] = decode_find(a64_decode_table, words[k]) < 0 ? 0 : decode_find(a64_decode_table, words[k]);
             }
             case_random(one, &f.rng);
+            if (f.max && rng_below(&f.rng, 2))
+                one->state.fpcr |= 1 << 13;
             if (nwords || !case_excluded(one))
                 n++;
         }

@@ -184,6 +184,8 @@ bool case_excluded(const Case *c)
 
         if (i && (w & 0xffffffe0) == 0xd51b4400) /* MSR FPCR: nor is the value known */
             return true;
+        if ((w & 0xffffffe0) == 0xd51b42e0) /* MSR TCO, of FEAT_MTE */
+            return true;
         if ((w & 0xff000000) == 0xd4000000 && (w & 0xffe0001f) != 0xd4200000) /* SVC, HVC, SMC, HLT, DCPS; not BRK */
             return true;
         if ((w & 0xfff00000) == 0xd5300000) { /* MRS: only what user code may write */
