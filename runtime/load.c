@@ -485,7 +485,7 @@ static char **environment(const Process *p)
 static u64 stack_used(const Process *p, const char *execfn)
 {
     enum { OTHERS = 2048 }; /* auxiliary vector, random bytes, platform, padding */
-    u64 size = OTHERS + strlen(execfn) + strlen(p->abi->platform);
+    u64 size = OTHERS + strlen(execfn) + strlen(p->abi->platform());
     for (char **s = p->argv; *s; s++)
         size += strlen(*s) + 1 + sizeof(u64);
     for (char **s = environment(p); *s; s++)
@@ -549,7 +549,7 @@ static int build_stack(const Loader *l, const Image *image, const char *execfn, 
     size_t argc = push_strings(&s, p->argv);
     p->arg_start = s.sp;
     s.sp &= ~(u64)15;
-    u64 platform = push(&s, p->abi->platform, strlen(p->abi->platform) + 1);
+    u64 platform = push(&s, p->abi->platform(), strlen(p->abi->platform()) + 1);
     u8 random[16];
     random_bytes(p, random);
     u64 at_random = push(&s, random, sizeof random);
@@ -619,7 +619,7 @@ static int map_own_page(const Loader *l, const Abi *abi)
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
     i64 at = mem_map(l->p->mem, abi->page_address, PAGE, PROT_READ | PROT_WRITE, flags, -1, 0, 0);
     if (at < 0 || mem_write(abi->page_address, abi->page, PAGE))
-        return fail(l, ENOMEM, "no room at %#lx, where programs for %s have a page of the kernel's", abi->page_address, abi->machine);
+        return fail(l, ENOMEM, "no room at %#lx, where programs for %s have a page of the kernel's", abi->page_address, abi->machine());
     mem_protect(l->p->mem, abi->page_address, PAGE, PROT_READ | PROT_EXEC);
     return 0;
 }

@@ -115,8 +115,8 @@ struct Conversion;  /* runtime/linux/linux.h */
 enum { PROBE_STATUS = 42 };
 
 struct Abi {
-    const char *machine;          /* uname -m */
-    const char *platform;         /* AT_PLATFORM */
+    const char *(*machine)(void);  /* uname -m */
+    const char *(*platform)(void); /* AT_PLATFORM */
     const char *triplets[2];      /* GNU's names of its systems, which compilers and Debian's cross packages have */
     const char *debian;           /* Debian's name of the first */
     const u8 *probe;              /* code of a program that exits with status PROBE_STATUS: does the kernel have it run? */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-typedef enum Level { V7, V7VE, V8, V86 } Level;
+typedef enum Level { V5, V6, V6K, V7, V7VE, V8, V86 } Level;
 
 static const struct {
     const char *name;
@@ -68,4 +68,19 @@ void arm_feature_names(FILE *f)
 u32 arm_midr(void)
 {
     return cpu->midr;
+}
+
+const char *arm_machine(void)
+{
+    return cpu->level == V5 ? "armv5tel" : cpu->level < V7 ? "armv6l" : "armv7l";
+}
+
+const char *arm_platform(void)
+{
+    return cpu->level == V5 ? "v5l" : cpu->level < V7 ? "v6l" : cpu->level < V8 ? "v7l" : "v8l";
+}
+
+const char *arm_architecture(void)
+{
+    return cpu->level == V5 ? "5TEJ" : cpu->level < V8 ? "7" : "8";
 }

@@ -16,5 +16,9 @@ u32 arm_hwcap(u32 n);
 /* Their names, each after a space, as in /proc/cpuinfo. */
 void arm_feature_names(FILE *f);
 u32 arm_midr(void);
+/* What uname -m, AT_PLATFORM and "CPU architecture" say. ARMv6 with its MMU is a 7 there: arch/arm/kernel/setup.c, __get_cpu_architecture. */
+const char *arm_machine(void);
+const char *arm_platform(void);
+const char *arm_architecture(void);
 
 #endif

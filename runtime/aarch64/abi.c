@@ -123,9 +123,14 @@ static const u32 probe[] = {
     0xd4000001,                     /* svc #0 */
 };
 
+static const char *machine(void)
+{
+    return "aarch64";
+}
+
 const Abi abi_aarch64 = {
-    .machine = "aarch64",
-    .platform = "aarch64",
+    .machine = machine,
+    .platform = machine,
     .triplets = {"aarch64-linux-gnu"},
     .debian = "arm64",
     .probe = (const u8 *)probe,

@@ -27,10 +27,11 @@ static int own_prot(void)
 static void cpuinfo(FILE *f, int cpu)
 {
     u32 midr = arm_midr();
-    fprintf(f, "processor\t: %d\nmodel name\t: ARMv7 Processor rev %u (v7l)\nBogoMIPS\t: 2000.00\nFeatures\t:", cpu, midr & 15);
+    const char *platform = arm_platform();
+    fprintf(f, "processor\t: %d\nmodel name\t: ARMv%c Processor rev %u (%s)\nBogoMIPS\t: 2000.00\nFeatures\t:", cpu, platform[1], midr & 15, platform);
     arm_feature_names(f);
-    fprintf(f, "\nCPU implementer\t: 0x%02x\nCPU architecture: 7\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU revision\t: %u\n\n",
-            midr >> 24, midr >> 20 & 0xf, midr >> 4 & 0xfff, midr & 0xf);
+    fprintf(f, "\nCPU implementer\t: 0x%02x\nCPU architecture: %s\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU revision\t: %u\n\n",
+            midr >> 24, arm_architecture(), midr >> 20 & 0xf, midr >> 4 & 0xfff, midr & 0xf);
 }
 
 static void siginfo(void *out, const siginfo_t *info)
@@ -73,8 +74,8 @@ static const u32 probe[] = {
 };
 
 const Abi abi_arm = {
-    .machine = "armv7l",
-    .platform = "v7l",
+    .machine = arm_machine,
+    .platform = arm_platform,
     .triplets = {"arm-linux-gnueabihf", "arm-linux-gnueabi"},
     .debian = "armhf",
     .probe = (const u8 *)probe,

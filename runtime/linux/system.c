@@ -19,7 +19,7 @@ SYSCALL(uname)
     i64 error = raw_syscall(__NR_uname, (u64)&name, 0, 0, 0, 0, 0);
     if (error)
         return error;
-    strncpy(name.machine, t->abi->machine, sizeof name.machine - 1);
+    strncpy(name.machine, t->abi->machine(), sizeof name.machine - 1);
     if (t->process->options.release)
         strncpy(name.release, t->process->options.release, sizeof name.release - 1);
     return mem_write(a, &name, sizeof name);

@@ -85,9 +85,14 @@ static const u8 probe[] = {
     0x0f, 0x05,                  /* syscall */
 };
 
+static const char *machine(void)
+{
+    return "x86_64";
+}
+
 const Abi abi_x86_64 = {
-    .machine = "x86_64",
-    .platform = "x86_64",
+    .machine = machine,
+    .platform = machine,
     .triplets = {"x86_64-linux-gnu"},
     .debian = "amd64",
     .probe = probe,
