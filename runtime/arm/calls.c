@@ -326,17 +326,21 @@ static i64 queued_back(Task *t, const Filled *f, i64 result)
 /* -- others
  * ----------------------------------------------------------------------------------------------------------------- */
 
+/* None is an empty list; of one that can't be read the handler gets the place where it can't, since other errors come before that. */
 static i64 convert_pointers(Conversion *c, u64 *arg)
 {
     u64 n = 0;
-    u32 p;
-    do {
+    u32 p = *arg != 0;
+    while (p) {
         if (n == MOST_POINTERS)
             return -E2BIG;
-        if (mem_read(&p, *arg + 4 * n++, sizeof p))
-            return -EFAULT;
-    } while (p);
-    return arm_words(c, arg, "p", n, USE_IN);
+        if (mem_read(&p, *arg + 4 * n, sizeof p)) {
+            *arg += 4 * n;
+            return 0;
+        }
+        n++;
+    }
+    return n ? arm_words(c, arg, "p", n, USE_IN) : 0;
 }
 
 /* Timevals for timespecs. */
@@ -957,25 +961,32 @@ bool arm_own_call(Task *t, u32 number, const u64 args[6], i64 *result)
     static const struct {
         u32 number;
         i64 (*run)(Task *t, const u64 *args);
+        bool file; /* the first argument is a descriptor */
     } calls[] = {
-        {19, call_lseek},
-        {34, call_nice},
-        {63, call_dup2},
-        {67, call_sigaction},
-        {72, call_sigsuspend},
-        {73, call_sigpending},
-        {119, call_sigreturn},
-        {126, call_sigprocmask},
-        {140, call_llseek},
-        {141, call_getdents},
-        {242, call_sched_getaffinity}, {243, call_io_setup}, {244, call_io_destroy}, {246, call_io_submit}, {250, call_epoll_create}, {339, call_get_robust_list},
-        {0xf0002, call_cacheflush},
-        {0xf0005, call_set_tls},
-        {0xf0006, call_get_tls},
+        {19, call_lseek, true},
+        {34, call_nice, false},
+        {63, call_dup2, true},
+        {67, call_sigaction, false},
+        {72, call_sigsuspend, false},
+        {73, call_sigpending, false},
+        {119, call_sigreturn, false},
+        {126, call_sigprocmask, false},
+        {140, call_llseek, true},
+        {141, call_getdents, true},
+        {242, call_sched_getaffinity, false},
+        {243, call_io_setup, false},
+        {244, call_io_destroy, false},
+        {246, call_io_submit, false},
+        {250, call_epoll_create, false},
+        {339, call_get_robust_list, false},
+        {0xf0002, call_cacheflush, false},
+        {0xf0005, call_set_tls, false},
+        {0xf0006, call_get_tls, false},
     };
     for (size_t i = 0; i < LEN(calls); i++)
         if (calls[i].number == number) {
-            *result = calls[i].run(t, args);
+            bool hidden = calls[i].file && fd_hidden(t->process, (u32)args[0]);
+            *result = hidden ? -EBADF : calls[i].run(t, args);
             return true;
         }
     return false;
