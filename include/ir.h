@@ -37,6 +37,7 @@ enum {
     FX_CALL = 256,  /* its body is large: call it, don't inline it */
     FX_COMM = 512,  /* first two operands commute */
     FX_COUNT = 1024, /* counts what is executed: not removable, seen by nobody */
+    FX_LEAVE = 2048, /* may go on somewhere else */
 };
 
 typedef struct OpInfo {

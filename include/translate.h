@@ -116,6 +116,10 @@ struct Block {
  * result has been through ir_finish. */
 bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out);
 enum { BLOCK_INSNS = 128 }; /* max_insns of the blocks that are run, and kept */
+/* The same of a superblock: it goes on behind conditional branches forward (IR_leave_if), where the filter says so of what
+ * follows. For the baseline and the interpreter; its guest code is in one piece. */
+typedef bool LiftFilter(void *context, u64 pc);
+bool lift_superblock(const Guest *guest, u64 pc, LiftFilter *goes_on, void *context, Ir *out);
 /* The same of the one instruction at pc, whether or not there is a breakpoint. */
 bool lift_insn(const Guest *guest, u64 pc, Ir *out);
 /* From now on blocks end where a debugger has breakpoints, and one that begins there is EXIT_DEBUG. The n addresses are the

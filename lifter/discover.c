@@ -13,6 +13,8 @@
 enum {
     PAGE = 4096,
     LONGEST = 16, /* bytes of an instruction, on any guest */
+    LEAVES = 6,   /* conditional branches in a superblock, and */
+    RUN = 48,     /* instructions, after which it goes past no more of them */
 };
 
 /* Set once, for the process: what has begun to use tags goes on. */
@@ -93,8 +95,31 @@ static u32 effects(const Ir *ir, u32 mark)
     return fx;
 }
 
+/* What lift_some does with a block that ends in a conditional branch. */
+typedef struct Past {
+    LiftFilter *goes; /* NULL: it ends */
+    void *context;
+    u64 left_for[LEAVES];
+    u32 n;
+} Past;
+
+/* Whether a superblock goes on behind the branch that it ends in: not behind a loop, into what it jumps over elsewhere, or where the filter
+ * says no. */
+static bool goes_past(Past *p, const Lift *l)
+{
+    const Op *last = &l->ir->ops[l->ir->count - 1];
+    u64 next = l->next | l->mode, target = (u64)last->imm;
+    if (!p->goes || last->code != IR_branch || last->imm2 != next || target <= next || p->n == LEAVES || l->ir->insns >= RUN)
+        return false;
+    for (u32 i = 0; i < p->n; i++)
+        if (p->left_for[i] == next)
+            return false;
+    p->left_for[p->n++] = target;
+    return p->goes(p->context, next);
+}
+
 /* Up to `max_insns` instructions, or one without regard to breakpoints if that is 0. */
-static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
+static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Past past, Ir *out)
 {
     Lift l = {.ir = out, .guest = guest, .mode = pc & ~guest->code_mask};
     const u64 start = code_address(guest, pc), mode = l.mode;
@@ -105,6 +130,7 @@ static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
         l.known[i] = NO_VAL;
     Val verify = NO_VAL;
     Val counter = counting ? ir_emit(out, IR_count, NO_VAL, NO_VAL, NO_VAL, 0) : NO_VAL;
+    u32 counted = 0;
 
     /* A block that runs on into the next page could fault in the middle of being read, or be made of two mappings: it ends
      * at the page's end, and the next one begins there. Only an instruction may lie across it. */
@@ -155,11 +181,22 @@ static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
         memcpy(out->code + (l.pc - start), bytes, l.next - l.pc);
         out->insns++;
         out->end = l.next | mode;
+        if (l.ended && verify == NO_VAL && l.mode == mode && goes_past(&past, &l)) {
+            Op *last = &out->ops[out->count - 1];
+            last->code = IR_leave_if;
+            last->imm2 = 0;
+            l.ended = false;
+            if (counting) {
+                out->ops[counter].imm = out->insns - counted;
+                counted = out->insns;
+                counter = ir_emit(out, IR_count, NO_VAL, NO_VAL, NO_VAL, 0);
+            }
+        }
     }
     if (verify != NO_VAL)
         out->ops[verify].imm = (i64)((out->end - out->pc) << 32 | code_hash(out->code, out->end - out->pc));
     if (counter != NO_VAL)
-        out->ops[counter].imm = out->insns;
+        out->ops[counter].imm = out->insns - counted;
     ir_finish(out);
     out->tags = !guest->tag_bits || l.addr_mask || !(effects(out, 0) & (FX_READ | FX_WRITE));
 #ifndef NDEBUG
@@ -175,10 +212,15 @@ static bool lift_some(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
 
 bool lift_block(const Guest *guest, u64 pc, u32 max_insns, Ir *out)
 {
-    return lift_some(guest, pc, max_insns, out);
+    return lift_some(guest, pc, max_insns, (Past){0}, out);
+}
+
+bool lift_superblock(const Guest *guest, u64 pc, LiftFilter *goes_on, void *context, Ir *out)
+{
+    return lift_some(guest, pc, BLOCK_INSNS, (Past){.goes = goes_on, .context = context}, out);
 }
 
 bool lift_insn(const Guest *guest, u64 pc, Ir *out)
 {
-    return lift_some(guest, pc, 0, out);
+    return lift_some(guest, pc, 0, (Past){0}, out);
 }

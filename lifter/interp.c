@@ -264,6 +264,12 @@ void interp_run(Task *t, const Ir *ir)
             t->pc = (u64)op->imm;
             t->exit = EXIT_CONTINUE;
             return;
+        case IR_leave_if:
+            if (!A(0).w)
+                break;
+            t->pc = (u64)op->imm;
+            t->exit = EXIT_CONTINUE;
+            return;
         case IR_branch:
             t->pc = A(0).w ? (u64)op->imm : op->imm2;
             t->exit = EXIT_CONTINUE;

@@ -96,7 +96,7 @@ static void drop(Op *op)
  * state that is written again before anything can observe it (an access's bits are in one word, as it is aligned). */
 void ir_finish(Ir *ir)
 {
-    enum { OBSERVES = FX_READ | FX_WRITE | FX_STATE | FX_RAISE | FX_END, REMOVABLE = FX_BODY | FX_CALL | FX_COMM };
+    enum { OBSERVES = FX_READ | FX_WRITE | FX_STATE | FX_RAISE | FX_LEAVE | FX_END, REMOVABLE = FX_BODY | FX_CALL | FX_COMM };
     u64 hidden[STATE_UNITS / 64] = {0};
     for (u32 n = 0; n < ir->count; n++)
         ir->ops[n].uses = 0;
@@ -214,7 +214,7 @@ void ir_text(const Ir *ir, Val n, const Guest *guest, char *text, size_t size)
     for (u32 i = 0; i < info->nargs; i++)
         append(text, size, " %%%u", op->arg[i]);
     bool is_mem = info->fx & (FX_READ | FX_WRITE) && !(info->fx & FX_STATE);
-    if (op->code == IR_const32 || op->code == IR_const64 || op->code == IR_addr64 || info->imm || info->fx & FX_END || op->code == IR_helper ||
+    if (op->code == IR_const32 || op->code == IR_const64 || op->code == IR_addr64 || info->imm || info->fx & (FX_END | FX_LEAVE) || op->code == IR_helper ||
         op->code == IR_fence || op->code == IR_align ||
         op->code == IR_count || op->code == IR_wrote)
         append(text, size, " 0x%" PRIx64, (u64)op->imm);

@@ -263,6 +263,12 @@ static bool chains(int tier)
     return tier != TIER_LLVM && !log_on(nochain);
 }
 
+/* Where superblocks end: where there is a block already, and its code is in use. */
+static bool goes_on(void *unused, u64 pc)
+{
+    return !cache_lookup(pc);
+}
+
 /* Finds or makes the block at pc, which is in `map`, for the process's tier; lock held. NULL when the arena is full, or
  * with *readable false if there is no code (any more). */
 static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
@@ -279,7 +285,8 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
     if (b)
         return b;
     u64 start = log_clock();
-    *readable = lift_block(t->guest, pc, t->process->options.one_insn ? 1 : BLOCK_INSNS, ir);
+    *readable = t->process->options.one_insn ? lift_block(t->guest, pc, 1, ir)
+                                             : lift_superblock(t->guest, pc, goes_on, NULL, ir);
     if (!*readable)
         return NULL;
     u64 lifted = log_clock();

@@ -316,6 +316,8 @@ typedef struct Forming {
     const Guest *guest;
     Block *first;
     const Mapping *map; /* NULL: nowhere */
+    Block *warm[REGION_BLOCKS]; /* of its members, those that have a block of their own */
+    size_t nwarm;
 } Forming;
 
 /* Adds what the block has run in earlier runs to its counter. */
@@ -332,14 +334,29 @@ static void weigh(const Forming *f, Block *b)
     b->ran = ran < NEVER / 2 ? (u32)ran : NEVER / 2;
 }
 
+/* What has run the member at pc: its own block, or else the superblock of a member that goes on through it. */
+static Block *block_of(const Forming *f, u64 pc)
+{
+    Block *b = cache_lookup(pc);
+    u64 address = code_address(f->guest, pc);
+    for (size_t i = 0; !b && i < f->nwarm; i++)
+        if (address > f->warm[i]->low && address < f->warm[i]->end)
+            b = f->warm[i];
+    return b;
+}
+
 /* Blocks that ran rarely stay out: they would make the region larger and its hot paths worse. */
 static bool is_warm(void *context, u64 pc)
 {
-    const Forming *f = context;
-    Block *b = cache_lookup(pc);
-    if (b)
-        weigh(f, b);
-    return b && (b->settled || entries_of(b) >= entries_of(f->first) / WARM);
+    Forming *f = context;
+    Block *b = block_of(f, pc);
+    if (!b || b->pc != pc)
+        return b;
+    weigh(f, b);
+    bool warm = b->settled || entries_of(b) >= entries_of(f->first) / WARM;
+    if (warm && b->tier == TIER_BASELINE && f->nwarm < REGION_BLOCKS)
+        f->warm[f->nwarm++] = b;
+    return warm;
 }
 
 /* How often a member of the first one's region has run: what isn't known is taken for half as often. */
@@ -357,6 +374,8 @@ static bool goes_round(const Region *r)
     u64 heads = region_heads(r), back = 0, in = 0;
     for (size_t i = 0; i < r->nblocks; i++) {
         const Block *b = cache_lookup(r->blocks[i]->pc);
+        if (!b) /* in a superblock, which has been counted */
+            continue;
         u64 n = entries_of(b);
         *(heads >> i & 1 ? &back : &in) += b->settled ? n - (n < SETTLED ? n : SETTLED) : n;
     }
@@ -370,7 +389,7 @@ static i64 own_ns(void)
 }
 
 /* Whether compiling the region now is a good use of the user's time. */
-static bool pays(const Region *r, const Block *first)
+static bool pays(const Region *r, const Forming *f)
 {
     const Options *o = &the_process->options;
     u64 insns = INSNS_PER_REGION, executed = 0;
@@ -378,7 +397,7 @@ static bool pays(const Region *r, const Block *first)
         return true;
     for (size_t i = 0; i < r->nblocks; i++) {
         insns += r->blocks[i]->insns;
-        executed += runs_of(cache_lookup(r->blocks[i]->pc), first) * r->blocks[i]->insns;
+        executed += runs_of(block_of(f, r->blocks[i]->pc), f->first) * r->blocks[i]->insns;
     }
     if (o->hot >= 0)
         return executed >= (insns - INSNS_PER_REGION) * (u32)o->hot;
@@ -399,14 +418,14 @@ void tier_save(void)
 }
 
 /* Remembers the region's blocks, and keeps them from becoming hot by themselves while it is being compiled. */
-static bool hold_members(Job *job, Block *first)
+static bool hold_members(Job *job, const Forming *f)
 {
     const Region *r = job->region;
     job->members = malloc(r->nblocks * sizeof *job->members);
     if (!job->members)
         return false;
     for (size_t i = 0; i < r->nblocks; i++) {
-        Block *b = i ? cache_lookup(r->blocks[i]->pc) : first;
+        Block *b = i ? block_of(f, r->blocks[i]->pc) : f->first;
         assert(b); /* else it would not have been admitted, and the lock is held */
         job->members[job->nmembers++] = b;
         job->insns += r->blocks[i]->insns;
@@ -435,7 +454,7 @@ static Job *form_job(const Task *t)
     bool mapped = !mem_code_fault(t->process->mem, code_address(t->guest, t->pc), &code, &map);
     cache_lock();
     Block *b = cache_lookup(t->pc);
-    Forming forming = {.guest = t->guest, .first = b, .map = mapped ? &map : NULL};
+    Forming forming = {.guest = t->guest, .first = b, .map = mapped ? &map : NULL, .warm = {b}, .nwarm = b != NULL};
     if (b)
         weigh(&forming, b);
     bool out = b && b->tier == TIER_BASELINE && b->ran >= b->limit;
@@ -454,7 +473,7 @@ static Job *form_job(const Task *t)
             job->region->exact = cache_is_exact();
             job->region->flushes = cache_is_flushing();
         }
-        if (!job->region || !pays(job->region, b) || !hold_members(job, b)) {
+        if (!job->region || !pays(job->region, &forming) || !hold_members(job, &forming)) {
             free_job(job);
             job = NULL;
         }

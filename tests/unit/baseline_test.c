@@ -155,6 +155,13 @@ static i64 immediate(const char *name)
     return 1 + below(bits - 1);
 }
 
+static Val comparison(void)
+{
+    OpCode cmp = IR_eq32 + below(IR_sle64 - IR_eq32 + 1);
+    Val a = any(ir_ops[cmp].arg[0]), b = any(ir_ops[cmp].arg[1]);
+    return emit(cmp, a, b, NO_VAL, 0);
+}
+
 static void random_op(OpCode code, u8 *memory)
 {
     const OpInfo *info = &ir_ops[code];
@@ -186,6 +193,11 @@ static void random_op(OpCode code, u8 *memory)
         imm = immediate(info->name);
     if (code == IR_const32 || code == IR_const64)
         imm = (i64)edge();
+    if (code == IR_leave_if) {
+        imm = (i64)(rnd() & ~3ull);
+        if (below(2))
+            arg[0] = comparison();
+    }
     if (info->fx & FX_STATE && code != IR_helper)
         imm = slot(code == IR_get32 || code == IR_put32 ? 4 : code == IR_get64 || code == IR_put64 ? 8 : 16);
     Val v = emit(code, arg[0], arg[1], arg[2], imm);
@@ -207,13 +219,10 @@ static void random_end(void)
     if (code == IR_exit)
         target = below(2) ? EXIT_SYSCALL : EXIT_BREAK;
     Val arg = NO_VAL;
-    if (code == IR_branch && below(3)) {
-        OpCode cmp = IR_eq32 + below(IR_sle64 - IR_eq32 + 1);
-        Val a = any(ir_ops[cmp].arg[0]), b = any(ir_ops[cmp].arg[1]);
-        arg = emit(cmp, a, b, NO_VAL, 0);
-    } else if (ir_ops[code].nargs) {
+    if (code == IR_branch && below(3))
+        arg = comparison();
+    else if (ir_ops[code].nargs)
         arg = any(ir_ops[code].arg[0]);
-    }
     Val v = emit(code, arg, NO_VAL, NO_VAL, (i64)target);
     ir->ops[v].imm2 = rnd() & ~3ull;
 }

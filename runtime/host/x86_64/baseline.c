@@ -1558,7 +1558,7 @@ static void through_link(Gen *g, u32 link)
 static void jump(Gen *g)
 {
     direct(g, 0xe9, 1);
-    through_link(g, 0);
+    through_link(g, g->leaves);
 }
 
 static void branch(Gen *g, const Op *op)
@@ -1566,8 +1566,23 @@ static void branch(Gen *g, const Op *op)
     Cc cc = condition(g, operand(g, op, 0));
     direct(g, 0x0f80 | cc, 2);
     direct(g, 0xe9, 1);
-    through_link(g, 1);
-    through_link(g, 0);
+    through_link(g, g->leaves + 1);
+    through_link(g, g->leaves);
+}
+
+/* The exit's way through its link stands behind the block (finish_leaves). */
+static void leave_if(Gen *g, const Op *op)
+{
+    Cc cc = condition(g, operand(g, op, 0));
+    direct(g, 0x0f80 | cc, 2);
+}
+
+static void finish_leaves(Gen *g)
+{
+    for (u32 i = 0; i < g->leaves; i++) {
+        make_room(g, OP_ROOM);
+        through_link(g, i);
+    }
 }
 
 /* Behind a call: goes on through the link behind the one that the frame has, which is the unit's last (include/host.h). */
@@ -1616,7 +1631,7 @@ static void call_indirect(Gen *g, const Op *op)
     u32 found = asm_skip(&g->as, CC_E);
     address_of(g, RAX, RELOC_HOST, (u64)&no_entry);
     asm_land(&g->as, found);
-    address_of(g, B, RELOC_BLOCK, sizeof(Block) - sizeof(Link));
+    address_of(g, B, RELOC_BLOCK, sizeof(Block) + g->leaves * sizeof(Link) - sizeof(Link));
     asm_push(&g->as, B);
     asm_insn(&g->as, 0xff, 2, rm_memory(RAX, offsetof(JumpEntry, code)));
     behind_call(g);
@@ -1624,11 +1639,11 @@ static void call_indirect(Gen *g, const Op *op)
 
 static void call_direct(Gen *g)
 {
-    address_of(g, B, RELOC_BLOCK, sizeof(Block));
+    address_of(g, B, RELOC_BLOCK, sizeof(Block) + g->leaves * sizeof(Link));
     asm_push(&g->as, B);
     direct(g, 0xe8, 1);
     behind_call(g);
-    through(g, 0, 0);
+    through(g, g->leaves, 0);
 }
 
 static void return_(Gen *g, const Op *op)
@@ -1860,6 +1875,9 @@ static void one_op(Gen *g, Val n)
     case IR_helper:
         helper(g, n, op);
         return;
+    case IR_leave_if:
+        leave_if(g, op);
+        return;
     case IR_jump:
         jump(g);
         return;
@@ -1915,7 +1933,7 @@ static bool is_constant(const Ir *ir, Val v)
 static bool delays(const Ir *ir, const Rec *recs, Val n, Val user, u32 i)
 {
     u16 code = ir->ops[n].code, by = ir->ops[user].code;
-    bool condition = by == IR_branch || ((by == IR_select32 || by == IR_select64) && i == 0);
+    bool condition = by == IR_branch || by == IR_leave_if || ((by == IR_select32 || by == IR_select64) && i == 0);
     switch (code) {
     case IR_add64: {
         bool constant = is_constant(ir, ir->ops[n].arg[0]) && is_constant(ir, ir->ops[n].arg[1]);
@@ -1978,7 +1996,7 @@ static void look_ahead(Gen *g)
         for (u32 p = 0; p < PINNED; p++)
             if (going[p] == n)
                 g->recs[n].target = (i8)p;
-        if (info->fx & (FX_READ | FX_WRITE | FX_RAISE | FX_END) || op->code == IR_helper)
+        if (info->fx & (FX_READ | FX_WRITE | FX_RAISE | FX_LEAVE | FX_END) || op->code == IR_helper)
             memset(going, 0xff, sizeof going);
         for (u32 p = 0; p < PINNED; p++) {
             bool same = (op->code == IR_put64 || op->code == IR_get64 || op->code == IR_get32) &&
@@ -2002,8 +2020,13 @@ static void add_link(const Gen *g, u64 to, bool call, bool back)
     need(unit_add_link(g->out, (i64)(to - g->ir->pc), back, to > g->ir->pc && !call));
 }
 
-static void add_links(const Gen *g)
+static void add_links(Gen *g)
 {
+    for (Val n = 0; n < g->ir->count; n++)
+        if (g->ir->ops[n].code == IR_leave_if) {
+            add_link(g, (u64)g->ir->ops[n].imm, false, false);
+            g->leaves++;
+        }
     const Op *last = &g->ir->ops[g->ir->count - 1];
     if (last->code == IR_jump || last->code == IR_call || last->code == IR_branch)
         add_link(g, (u64)last->imm, last->code == IR_call, false);
@@ -2084,6 +2107,7 @@ void baseline_unit(const Guest *guest, const Ir *ir, bool counts, bool ahead, Un
     entry(&g, counts);
     for (Val n = 0; n < ir->count; n++)
         one_op(&g, n);
+    finish_leaves(&g);
     finish_misaligned(&g);
     fp_finish(&g);
 

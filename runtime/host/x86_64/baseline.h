@@ -81,7 +81,8 @@ typedef struct Gen {
     u32 nmisaligned;
     struct Rare *rare; /* likewise */
     u32 nrare;
-    u32 jumps; /* links that have their direct jump */
+    u32 jumps;  /* links that have their direct jump */
+    u32 leaves; /* links of IR_leave_if, which come first */
     Val heads[STATE_UNITS]; /* values at home in guest state, by the unit their home starts at */
 } Gen;
 _Static_assert(SPILL_SLOTS == 64, "Gen.spilled has a bit for each");
