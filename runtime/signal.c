@@ -336,7 +336,7 @@ static void leave_at(Task *t, ucontext_t *uc, const Block *b, const FaultSite *s
         code_leave(t, uc, b && b->tier == TIER_BASELINE);
     } else if (code_recover(t, uc, b->faults, site)) {
         s->fault_block = NULL;
-        code_leave(t, uc, false);
+        code_leave(t, uc, b->tier == TIER_BASELINE);
     } else {
         s->fault_block = b;
         s->fault_site = site;

@@ -158,7 +158,7 @@ Block *unit_place(const Guest *guest, const Unit *u, u64 pc, u32 limit)
     bool region = u->tier != TIER_BASELINE;
     u8 *write, *run;
     size_t front = unit_link_at(u->nentries, u->nlinks), map = u->nmap * sizeof(PcMap), faults = faults_size(u);
-    Block *b = region ? arena_data(front + faults) : arena_block_data(front + map);
+    Block *b = region ? arena_data(front + map + faults) : arena_block_data(front + map + faults);
     if (!b || !(run = region ? arena_region_code(u->code_size, &write) : arena_code(u->code_size, &write)))
         return NULL;
     u64 low, end;
@@ -188,9 +188,10 @@ Block *unit_place(const Guest *guest, const Unit *u, u64 pc, u32 limit)
     if (map)
         memcpy(b->map, u->map, map);
     if (faults) {
-        place_faults(u, (FaultMap *)((u8 *)b + front), pc, run);
+        FaultMap *to = (FaultMap *)((u8 *)b + front + map);
+        place_faults(u, to, pc, run);
         for (u32 i = 0; i < u->nentries; i++)
-            b[i].faults = (FaultMap *)((u8 *)b + front);
+            b[i].faults = to;
     }
     memcpy(write, u->code, u->code_size);
     relocate(write, u, (u64)run, (u64)b, pc);

@@ -20,8 +20,10 @@ enum {
     FIRST = 16,          /* state offsets that the programs use, */
     UNPINNED = 96,       /* those from here on not as 64 bits alone */
     LAST = 400,
+    FLAGS = 400,         /* kind, and operands a and b behind it */
     PC = 0x10000,
     ROUNDS = 60,         /* programs for each op */
+    FAULT_ROUNDS = 20000,
 };
 
 static u64 seed;
@@ -66,6 +68,9 @@ static GuestHelper *const helpers[] = {fake_helper};
 static const Guest guest = {.name = "test",
                             .helpers = helpers,
                             .nhelpers = 1,
+                            .off_flag_kind = FLAGS,
+                            .off_flag_a = FLAGS + 8,
+                            .off_flag_b = FLAGS + 16,
                             .pinned = {FIRST, POINTER, FIRST + 8, FIRST + 16, FIRST + 24, FIRST + 40, FIRST + 56,
                                        FIRST + 64}};
 
@@ -162,6 +167,29 @@ static Val comparison(void)
     return emit(cmp, a, b, NO_VAL, 0);
 }
 
+/* What lifters do with flags. */
+static void random_flags(void)
+{
+    switch (below(8)) {
+    case 0:
+        emit(IR_get32, NO_VAL, NO_VAL, NO_VAL, FLAGS);
+        break;
+    case 1:
+        emit(IR_get64, NO_VAL, NO_VAL, NO_VAL, FLAGS + 8 + 8 * below(2));
+        break;
+    case 2:
+    case 3:
+        emit(IR_put32, any(TYPE_W), NO_VAL, NO_VAL, FLAGS);
+        break;
+    case 4:
+        emit(IR_put64, emit(IR_zx32_64, any(TYPE_W), NO_VAL, NO_VAL, 0), NO_VAL, NO_VAL, FLAGS + 8 + 8 * below(2));
+        break;
+    default:
+        emit(IR_put64, any(TYPE_X), NO_VAL, NO_VAL, FLAGS + 8 + 8 * below(2));
+        break;
+    }
+}
+
 static void random_op(OpCode code, u8 *memory)
 {
     const OpInfo *info = &ir_ops[code];
@@ -227,14 +255,32 @@ static void random_end(void)
     ir->ops[v].imm2 = rnd() & ~3ull;
 }
 
-static void random_program(OpCode first, u8 *memory)
+/* An access that faults. */
+static void random_fault(void)
+{
+    OpCode code = IR_ld8 + below(IR_st128 - IR_ld8 + 1);
+    Val address = emit(IR_const64, NO_VAL, NO_VAL, NO_VAL, 1ll << 50);
+    emit(code, address, ir_ops[code].nargs == 2 ? any(ir_ops[code].arg[1]) : NO_VAL, NO_VAL, 0);
+}
+
+/* The program, with an op of this code in it; `faulting` if it isn't one: the number of an access that faults is the result. */
+static Val random_program(OpCode first, u8 *memory, bool faulting)
 {
     ir_reset(ir, PC);
-    u32 length = 1 + below(24);
+    u32 length = 1 + below(24), at = faulting ? below(length) : length;
+    Val fault = NO_VAL;
     for (u32 i = 0; i < length; i++) {
         emit(IR_insn, NO_VAL, NO_VAL, NO_VAL, PC + 4 * i);
+        if (i == at) {
+            random_fault();
+            fault = ir->count - 1;
+        }
         ir->insns++;
         random_op(i == length / 2 ? first : below(IR_COUNT), memory);
+        for (u32 n = below(3); n--;)
+            random_flags();
+        if (!below(6))
+            random_op(IR_leave_if, memory);
     }
     random_end();
     ir->end = PC + 4 * length;
@@ -242,6 +288,7 @@ static void random_program(OpCode first, u8 *memory)
     char why[200];
     if (!ir_verify(ir, why, sizeof why))
         fail_msg("%s", why);
+    return fault;
 }
 
 typedef struct Machine {
@@ -313,7 +360,7 @@ static void programs(void **state)
         for (OpCode code = 0; code < IR_COUNT; code++) {
             seed = (u64)round << 32 | (u64)code << 16;
             u64 at = seed;
-            random_program(code, shared);
+            random_program(code, shared, false);
             random_state(&start);
             if (++done % 4096 == 0) {
                 arena_reset_begin();
@@ -456,11 +503,15 @@ static void misaligned(void **state)
 /* -- faults -------------------------------------------------------------------------------------------------------- */
 
 static Task *faulting;
+static const Block *running;
 static volatile u64 fault_rip;
 
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
     fault_rip = (u64)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+    const FaultSite *site = code_site_at(running->faults, fault_rip);
+    if (site)
+        code_recover(faulting, context, running->faults, site);
     code_leave(faulting, context, true);
 }
 
@@ -489,6 +540,7 @@ static void fault_is_exact(void **state)
         ir_finish(ir);
         Block *b = baseline_compile(&guest, ir, 0);
         memset(t->state, 0, STATE_BYTES);
+        running = b;
         fault_rip = 0;
         code_enter(t, b->code, 0);
         assert_int_not_equal(fault_rip, 0);
@@ -506,6 +558,59 @@ static void fault_is_exact(void **state)
     }
     sigaction(SIGSEGV, &old, NULL);
     free(t);
+}
+
+/* The reference runs up to the access alone; the state must be what it is then. */
+static void flags_at_faults(void **state)
+{
+    Machine start = {.t = task_make()}, want = {.t = task_make()}, got = {.t = task_make()};
+    Ir *before = ir_new();
+    struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO}, old;
+    sigaction(SIGSEGV, &sa, &old);
+    faulting = got.t;
+    u32 faults = 0, mapped = 0;
+    for (u32 round = 0; round < FAULT_ROUNDS; round++) {
+        seed = (u64)round << 20;
+        Val at = random_program(IR_nop, shared, true);
+        random_state(&start);
+        ir_reset(before, PC);
+        for (Val n = 0; n < at; n++) {
+            const Op *op = &ir->ops[n];
+            Val same = ir_emit(before, op->code, op->arg[0], op->arg[1], op->arg[2], op->imm);
+            before->ops[same].imm2 = op->imm2;
+        }
+        ir_emit(before, IR_exit, NO_VAL, NO_VAL, NO_VAL, EXIT_BREAK);
+        if (round % 4096 == 0) {
+            arena_reset_begin();
+            arena_reset_end(true);
+        }
+        Block *block = baseline_compile(&guest, ir, 0);
+        assert_non_null(block);
+        running = block;
+        begin(&want, &start);
+        interp_run(want.t, before);
+        finish(&want);
+        begin(&got, &start);
+        fault_rip = 0;
+        code_enter(got.t, block->code, 0);
+        finish(&got);
+        if (!fault_rip) /* it has left before */
+            continue;
+        faults++;
+        mapped += code_site_at(block->faults, fault_rip) != NULL;
+        assert_int_equal(want.t->exit, EXIT_BREAK);
+        if (memcmp(want.t->state, got.t->state, STATE_BYTES) || memcmp(want.memory, got.memory, MEMORY)) {
+            show_difference(&start, &want, &got, block, seed);
+            fail_msg("round %u", round);
+        }
+    }
+    assert_in_range(faults, FAULT_ROUNDS / 4, FAULT_ROUNDS);
+    assert_in_range(mapped, FAULT_ROUNDS / 20, faults);
+    sigaction(SIGSEGV, &old, NULL);
+    ir_free(before);
+    free(start.t);
+    free(want.t);
+    free(got.t);
 }
 
 static int setup(void **state)
@@ -528,6 +633,7 @@ int main(void)
         cmocka_unit_test(links_and_jump_cache),
         cmocka_unit_test(misaligned),
         cmocka_unit_test(fault_is_exact),
+        cmocka_unit_test(flags_at_faults),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

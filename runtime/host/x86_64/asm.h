@@ -121,6 +121,14 @@ static inline void asm_opcode(Asm *a, u32 op, int reg, Rm rm)
     asm_u8(a, op & 0xff);
 }
 
+/* An instruction of 1 to 3 bytes that does nothing. */
+static inline void asm_nop(Asm *a, u32 bytes)
+{
+    static const u8 nops[3][3] = {{0x90}, {0x66, 0x90}, {0x0f, 0x1f, 0x00}};
+    memcpy(a->code + a->at, nops[bytes - 1], bytes);
+    a->at += bytes;
+}
+
 /* An immediate is the caller's to append. */
 static inline void asm_insn(Asm *a, u32 op, int reg, Rm rm)
 {

@@ -9,6 +9,8 @@
  *
  * Exactness. Puts are made where they stand, in the Task or in the pinned register: at every faulting access the guest
  * state is exact. What is delayed is pure: an address's sum becomes part of the access, a comparison part of the branch.
+ * But most flags are set anew before anybody looks: their puts are late. They are made where the block is left in between,
+ * behind the block, and where an access may fault a map says where the values are (FaultSite).
  *
  * Vectors. Temporaries are xmm0 to xmm7. Stencils have their operands in the first three; the others, which pass through
  * them, are where values are kept from op to op. */
@@ -853,10 +855,13 @@ static void test_and(Gen *g, Val v)
     if (immediate(g, y, type, &imm)) {
         bool byte = !(imm & ~0x7f);
         bool word = !byte && type == TYPE_X && imm >= 0;
+        g->compare = g->as.at;
         asm_insn(&g->as, byte ? OP_BYTE_RM | 0xf6 : (word ? 0 : width(type)) | 0xf7, 0, rm_reg(a));
         byte ? asm_u8(&g->as, (u32)imm) : asm_u32(&g->as, (u32)imm);
     } else {
-        asm_insn(&g->as, width(type) | 0x85, in_reg(g, y), rm_reg(a));
+        int b = in_reg(g, y);
+        g->compare = g->as.at;
+        asm_insn(&g->as, width(type) | 0x85, b, rm_reg(a));
     }
     used(g, x);
     used(g, y);
@@ -881,16 +886,21 @@ static Cc compare(Gen *g, const Op *op)
             test_and(g, x);
         } else {
             Rm a = in_place(g, x);
+            g->compare = g->as.at;
             if (a.memory)
                 asm_group1(&g->as, w, CMP, a, 0);
             else
                 asm_insn(&g->as, w | 0x85, a.reg, a);
         }
     } else if (immediate(g, y, type, &imm)) {
-        asm_group1(&g->as, w, CMP, in_place(g, x), imm);
+        Rm a = in_place(g, x);
+        g->compare = g->as.at;
+        asm_group1(&g->as, w, CMP, a, imm);
     } else {
         int a = in_reg(g, x);
-        asm_insn(&g->as, w | 0x3b, a, in_place(g, y));
+        Rm b = in_place(g, y);
+        g->compare = g->as.at;
+        asm_insn(&g->as, w | 0x3b, a, b);
     }
     used(g, x);
     used(g, y);
@@ -909,6 +919,7 @@ static Cc condition(Gen *g, Val v)
         cc = compare(g, &g->ir->ops[v]);
     } else {
         int a = in_reg(g, v);
+        g->compare = g->as.at;
         asm_insn(&g->as, 0x85, a, rm_reg(a));
     }
     used(g, v);
@@ -977,6 +988,108 @@ static void choose(Gen *g, Val n, const Op *op)
 }
 
 /* -- memory -------------------------------------------------------------------------------------------------------- */
+
+static i32 field_of(const Gen *g, u32 offset)
+{
+    return offset == g->guest->off_flag_kind ? 0 : offset == g->guest->off_flag_a ? 1 : offset == g->guest->off_flag_b ? 2 : -1;
+}
+
+/* Whether a put's value can be found later, whatever order such are stored in. */
+static bool can_be_late(const Gen *g, Val v, bool extend)
+{
+    const Rec *r = &g->recs[v];
+    u64 value = extend ? (u32)r->value : r->value;
+    if (r->constant)
+        return !r->relative && (i64)value == (i32)value;
+    return r->home == NO_HOME || field_of(g, (u32)(r->home - (i32)offsetof(Task, state))) < 0;
+}
+
+/* The operand of a late put, or of the widening that nobody else needs. */
+static Val late_value(const Gen *g, const Op *put, bool *extend)
+{
+    const Op *from = &g->ir->ops[put->arg[0]];
+    *extend = g->recs[put->arg[0]].delayed && from->code == IR_zx32_64;
+    return operand(g, *extend ? from : put, 0);
+}
+
+static Place place_of(const Gen *g, Val n)
+{
+    const Op *put = &g->ir->ops[n];
+    Place p = {.offset = (u16)put->imm, .bytes = put->code == IR_put32 ? 4 : 8};
+    Val v = late_value(g, put, &p.extend);
+    const Rec *r = &g->recs[v];
+    int pin = pin_of(g, r->home);
+    if (r->constant) {
+        p.kind = PLACE_CONSTANT;
+        p.at = (i32)r->value;
+        p.extend = false;
+    } else if (r->reg != NO_REG || pin != NO_REG) {
+        p.kind = PLACE_REGISTER;
+        p.reg = r->reg != NO_REG ? r->reg : (i8)pin;
+    } else {
+        p.kind = PLACE_STACK;
+        p.reg = TASK;
+        p.at = r->home;
+    }
+    return p;
+}
+
+static u32 late_places(const Gen *g, Place places[FLAG_FIELDS])
+{
+    u32 n = 0;
+    for (u32 i = 0; i < FLAG_FIELDS; i++)
+        if (g->late[i] != NO_VAL)
+            places[n++] = place_of(g, g->late[i]);
+    return n;
+}
+
+static void delayed_used(Gen *g, Val v);
+
+/* Nobody will need the late put of this field any more. */
+static void forget_late(Gen *g, i32 field)
+{
+    if (field < 0 || g->late[field] == NO_VAL)
+        return;
+    Val v = g->ir->ops[g->late[field]].arg[0];
+    g->late[field] = NO_VAL;
+    if (g->recs[v].delayed) {
+        g->recs[v].delayed = false;
+        used(g, operand(g, &g->ir->ops[v], 0));
+    }
+    used(g, g->recs[v].same);
+}
+
+static void add_place(Gen *g, u32 offset, u8 bytes, const Place *p, i32 at)
+{
+    static const u8 dwarf[] = {[RAX] = 0, [RDX] = 1, [RCX] = 2, [RBX] = 3, [RSI] = 4, [RDI] = 5, [RBP] = 6, [RSP] = 7};
+    need(unit_add_place(g->out, (FaultPlace){.offset = (u16)offset,
+                                             .size = bytes & 31,
+                                             .kind = p->kind & 7,
+                                             .reg = p->kind == PLACE_CONSTANT ? 0 : p->reg < R8 ? dwarf[p->reg] : (u8)p->reg,
+                                             .at = at}));
+}
+
+/* The next instruction is an access that may fault. */
+static void may_fault(Gen *g)
+{
+    Place places[FLAG_FIELDS];
+    u32 n = late_places(g, places), first = g->out->unit.nplaces;
+    if (!n)
+        return;
+    for (u32 i = 0; i < n; i++) {
+        const Place *p = &places[i];
+        if (p->extend) {
+            add_place(g, p->offset + 4u, 4, &(Place){.kind = PLACE_CONSTANT}, 0);
+            add_place(g, p->offset, 4, p, p->at);
+        } else {
+            add_place(g, p->offset, p->bytes, p, p->at);
+        }
+    }
+    need(unit_add_site(g->out, (FaultSite){.access = g->as.at,
+                                           .pc = (i32)(g->pc - g->ir->pc),
+                                           .first = first,
+                                           .end = g->out->unit.nplaces}));
+}
 
 /* An access's address operand, of which the uses are still to be counted: see address_used. */
 static Rm address(Gen *g, const Op *op)
@@ -1061,9 +1174,11 @@ static void load(Gen *g, Val n, const Op *op)
     int dst = destination(g, n, at.reg == NO_REG ? NO_REG : at.reg);
     if (op->code == IR_ld8q || op->code == IR_ld16q) {
         int t = allocate(g, false);
+        may_fault(g);
         asm_insn(&g->as, OP_0F | (op->code == IR_ld8q ? 0xb6 : 0xb7), t, at);
         asm_insn(&g->as, OP_66 | OP_0F | 0x6e, dst, rm_reg(t));
     } else {
+        may_fault(g);
         asm_insn(&g->as, load_insn(op->code), dst, at);
     }
     define(g, n, dst);
@@ -1106,6 +1221,7 @@ static void store(Gen *g, const Op *op)
     i32 imm;
     if (!is_vector(g, v) && immediate(g, v, ir_ops[op->code].arg[1], &imm)) {
         u32 prefix = insn & (OP_66 | OP_W);
+        may_fault(g);
         asm_insn(&g->as, prefix | (op->code == IR_st8 ? 0xc6 : 0xc7), 0, at);
         if (op->code == IR_st8)
             asm_u8(&g->as, (u32)imm);
@@ -1114,7 +1230,9 @@ static void store(Gen *g, const Op *op)
         else
             asm_u32(&g->as, (u32)imm);
     } else {
-        asm_insn(&g->as, insn, in_reg(g, v), at);
+        int from = in_reg(g, v);
+        may_fault(g);
+        asm_insn(&g->as, insn, from, at);
         if ((insn & OP_0F3A) == OP_0F3A)
             asm_u8(&g->as, 0);
     }
@@ -1439,9 +1557,19 @@ static bool widen(Gen *g, Val n, const Op *op)
     return true;
 }
 
-static void put(Gen *g, const Op *op, u8 bytes)
+static void put(Gen *g, Val n, const Op *op, u8 bytes)
 {
     u32 offset = (u32)op->imm;
+    i32 field = field_of(g, offset);
+    forget_late(g, field);
+    bool extend;
+    Val late = late_value(g, op, &extend);
+    if (g->recs[n].late && can_be_late(g, late, extend)) {
+        g->late[field] = n;
+        return;
+    }
+    if (g->recs[op->arg[0]].delayed)
+        materialise(g, op->arg[0]);
     i32 home = state_home(offset), imm;
     Val v = operand(g, op, 0);
     Rec *r = &g->recs[v];
@@ -1471,7 +1599,8 @@ static void put(Gen *g, const Op *op, u8 bytes)
             asm_insn(&g->as, (bytes == 8 ? OP_W : 0) | 0x89, from.reg, slot(home));
     }
     used(g, v);
-    set_home(g, v, offset, bytes);
+    if (field < 0) /* where late ones may be stored */
+        set_home(g, v, offset, bytes);
 }
 
 static void set_const(Gen *g, Val n, u64 value, bool relative)
@@ -1521,16 +1650,39 @@ static void helper(Gen *g, Val n, const Op *op)
 
 /* -- ends ---------------------------------------------------------------------------------------------------------- */
 
-/* A direct jump, conditional jump or call of so many bytes of opcode, for the unit's next link. */
-static void direct(Gen *g, u32 opcode, u32 bytes)
+/* Bytes before an instruction of so many bytes of opcode and a distance that others may change. */
+static u32 padding(const Asm *a, u32 opcode_bytes)
+{
+    u32 over = (a->at + opcode_bytes) % JUMP_WITHIN;
+    return over > JUMP_WITHIN - 4 ? JUMP_WITHIN - over : 0;
+}
+
+/* A direct jump or call of so many bytes of opcode, for this link of the unit's. */
+static void direct(Gen *g, u32 opcode, u32 bytes, u32 link)
 {
     Asm *a = &g->as;
-    while ((a->at + bytes) % JUMP_WITHIN > JUMP_WITHIN - 4)
-        asm_u8(a, 0x90);
+    u32 pad = padding(a, bytes);
+    if (pad)
+        asm_nop(a, pad);
     for (u32 i = bytes; i-- > 0;)
         asm_u8(a, opcode >> 8 * i & 0xff);
-    g->out->unit.links[g->jumps++].jump = a->at;
+    g->out->unit.links[link].jump = a->at;
     asm_u32(a, 0);
+}
+
+/* The same of a conditional jump behind condition(); what has set the host's flags, from `compare` on, stays next to it, for processors make
+ * one operation of the two. */
+static void direct_if(Gen *g, Cc cc)
+{
+    Asm *a = &g->as;
+    u32 pad = padding(a, 2), size = a->at - g->compare;
+    if (pad) {
+        memmove(a->code + g->compare + pad, a->code + g->compare, size);
+        a->at = g->compare;
+        asm_nop(a, pad);
+        a->at += size;
+    }
+    direct(g, 0x0f80 | cc, 2, g->jumps++);
 }
 
 /* Of link number `link`: where its direct jump leads until it is connected begins here. */
@@ -1557,15 +1709,14 @@ static void through_link(Gen *g, u32 link)
 
 static void jump(Gen *g)
 {
-    direct(g, 0xe9, 1);
+    direct(g, 0xe9, 1, g->jumps++);
     through_link(g, g->leaves);
 }
 
 static void branch(Gen *g, const Op *op)
 {
-    Cc cc = condition(g, operand(g, op, 0));
-    direct(g, 0x0f80 | cc, 2);
-    direct(g, 0xe9, 1);
+    direct_if(g, condition(g, operand(g, op, 0)));
+    direct(g, 0xe9, 1, g->jumps++);
     through_link(g, g->leaves + 1);
     through_link(g, g->leaves);
 }
@@ -1573,14 +1724,53 @@ static void branch(Gen *g, const Op *op)
 /* The exit's way through its link stands behind the block (finish_leaves). */
 static void leave_if(Gen *g, const Op *op)
 {
+    Asm *a = &g->as;
     Cc cc = condition(g, operand(g, op, 0));
-    direct(g, 0x0f80 | cc, 2);
+    Leave *l = &g->leave[g->jumps];
+    l->nplaces = late_places(g, l->places);
+    if (!l->nplaces) {
+        direct_if(g, cc);
+        return;
+    }
+    asm_u8(a, 0x0f);
+    asm_u8(a, 0x80 | cc);
+    l->at = a->at;
+    asm_u32(a, 0);
+    g->jumps++;
+}
+
+/* Stores a piece of state that is late, where nothing else is needed any more but what is in registers. */
+static void store_place(Gen *g, const Place *p)
+{
+    Asm *a = &g->as;
+    u32 w = p->bytes == 8 ? OP_W : 0;
+    Rm to = slot(state_home(p->offset));
+    int reg = p->reg;
+    if (p->kind == PLACE_CONSTANT) {
+        asm_insn(a, w | 0xc7, 0, to);
+        asm_u32(a, (u32)p->at);
+        return;
+    }
+    if (p->kind == PLACE_STACK)
+        asm_insn(a, (p->extend ? 0 : w) | 0x8b, reg = B, rm_memory(p->reg, p->at));
+    else if (p->extend)
+        move32(g, reg = B, p->reg);
+    asm_insn(a, w | 0x89, reg, to);
 }
 
 static void finish_leaves(Gen *g)
 {
     for (u32 i = 0; i < g->leaves; i++) {
+        const Leave *l = &g->leave[i];
         make_room(g, OP_ROOM);
+        if (l->at) {
+            memcpy(g->as.code + l->at, &(u32){g->as.at - (l->at + 4)}, 4);
+            for (u32 late = 0; late < 2; late++) /* b may hold one, until it is stored */
+                for (u32 k = 0; k < l->nplaces; k++)
+                    if (late != (l->places[k].kind == PLACE_REGISTER && l->places[k].reg == B))
+                        store_place(g, &l->places[k]);
+            direct(g, 0xe9, 1, i);
+        }
         through_link(g, i);
     }
 }
@@ -1594,7 +1784,7 @@ static void behind_call(Gen *g)
     asm_u8(a, 0x0f);
     asm_u8(a, 0x80 | CC_NE);
     distance(g, RELOC_HOST, (u64)return_miss);
-    direct(g, 0xe9, 1);
+    direct(g, 0xe9, 1, g->jumps++);
     through(g, g->jumps - 1, sizeof(Link));
 }
 
@@ -1641,7 +1831,7 @@ static void call_direct(Gen *g)
 {
     address_of(g, B, RELOC_BLOCK, sizeof(Block) + g->leaves * sizeof(Link));
     asm_push(&g->as, B);
-    direct(g, 0xe8, 1);
+    direct(g, 0xe8, 1, g->jumps++);
     behind_call(g);
     through(g, g->leaves, 0);
 }
@@ -1662,6 +1852,8 @@ static void leave(Gen *g, const Op *op)
 
 /* -- a block ------------------------------------------------------------------------------------------------------- */
 
+static bool by_rule(Gen *g, Val n, const Op *op);
+
 /* Makes a delayed op's value after all. */
 static void materialise(Gen *g, Val v)
 {
@@ -1673,6 +1865,8 @@ static void materialise(Gen *g, Val v)
         shift(g, v, op, 4);
     else if (is_and(op->code))
         arithmetic(g, v, op, AND);
+    else if (op->code == IR_zx32_64)
+        by_rule(g, v, op);
     else
         comparison(g, v, op);
 }
@@ -1849,13 +2043,13 @@ static void one_op(Gen *g, Val n)
         set_home(g, n, (u32)op->imm, 16);
         return;
     case IR_put32:
-        put(g, op, 4);
+        put(g, n, op, 4);
         return;
     case IR_put64:
-        put(g, op, 8);
+        put(g, n, op, 8);
         return;
     case IR_put128:
-        put(g, op, 16);
+        put(g, n, op, 16);
         return;
     case IR_fence:
         if (op->imm == 3) { /* lock orl $0, (%rsp): only the full barrier needs an instruction */
@@ -1954,6 +2148,8 @@ static bool delays(const Ir *ir, const Rec *recs, Val n, Val user, u32 i)
         bool carry = by == IR_adc32 || by == IR_adc64 || by == IR_adc32_carry || by == IR_adc64_carry;
         return condition || (carry && i == 2);
     }
+    case IR_zx32_64:
+        return recs[user].late;
     default:
         return cc_of(code) != NO_CC && condition;
     }
@@ -1983,12 +2179,28 @@ static Val sum_of_carry(const Ir *ir, Val n)
     }
 }
 
+/* Backwards: whether op n is a put of flags that is late. `replaced` says of which fields others come before somebody looks. */
+static void find_late(Gen *g, Val n, bool replaced[FLAG_FIELDS])
+{
+    const Op *op = &g->ir->ops[n];
+    bool puts = op->code == IR_put32 || op->code == IR_put64, gets = op->code == IR_get32 || op->code == IR_get64;
+    i32 field = puts || gets ? field_of(g, (u32)op->imm) : -1;
+    if (field >= 0) {
+        g->recs[n].late = puts && replaced[field];
+        replaced[field] = puts;
+    } else if (op->code == IR_helper ||
+               (ir_ops[op->code].fx & (FX_READ | FX_WRITE | FX_RAISE | FX_END) && !is_access(op->code))) {
+        memset(replaced, 0, FLAG_FIELDS * sizeof *replaced);
+    }
+}
+
 /* Backwards: each op knows its only user's fate, and which pinned register a put that nothing can observe before gives
  * its value to. */
 static void look_ahead(Gen *g)
 {
     const Ir *ir = g->ir;
     Val going[PINNED];
+    bool replaced[FLAG_FIELDS] = {false};
     memset(going, 0xff, sizeof going);
     for (Val n = ir->count; n-- > 0;) {
         const Op *op = &ir->ops[n];
@@ -2006,6 +2218,7 @@ static void look_ahead(Gen *g)
             else if (going[p] == n)
                 going[p] = op->code == IR_zx32_64 ? op->arg[0] : NO_VAL;
         }
+        find_late(g, n, replaced);
         for (u32 i = 0; i < info->nargs; i++)
             if (ir->ops[op->arg[i]].uses == 1)
                 g->recs[op->arg[i]].delayed = delays(ir, g->recs, op->arg[i], n, i);
@@ -2027,6 +2240,8 @@ static void add_links(Gen *g)
             add_link(g, (u64)g->ir->ops[n].imm, false, false);
             g->leaves++;
         }
+    if (g->leaves)
+        g->leave = must(calloc(g->leaves, sizeof *g->leave));
     const Op *last = &g->ir->ops[g->ir->count - 1];
     if (last->code == IR_jump || last->code == IR_call || last->code == IR_branch)
         add_link(g, (u64)last->imm, last->code == IR_call, false);
@@ -2100,6 +2315,7 @@ void baseline_unit(const Guest *guest, const Ir *ir, bool counts, bool ahead, Un
     }
     if (insns)
         u->map = must(unit_room(u->map, &out->map_room, insns, sizeof *u->map));
+    memset(g.late, 0xff, sizeof g.late);
     look_ahead(&g);
     make_room(&g, 16 * ir->count + 2 * OP_ROOM);
     add_links(&g);
@@ -2115,6 +2331,7 @@ void baseline_unit(const Guest *guest, const Ir *ir, bool counts, bool ahead, Un
     free(g.recs);
     free(g.misaligned);
     free(g.rare);
+    free(g.leave);
 }
 
 Block *baseline_compile(const Guest *guest, const Ir *ir, u32 limit)

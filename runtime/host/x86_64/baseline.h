@@ -41,6 +41,7 @@ typedef struct Rec {
     Val next;    /* another value at home in the same unit of state, or NO_VAL */
     Val carry;   /* of a sum: the value that is its carry out and is made with it, or NO_VAL */
     u64 value;   /* if constant */
+    bool late;   /* a put of flags that others replace before anybody sees them, but for who leaves or faults in between */
 } Rec;
 
 /* The registers of one kind. */
@@ -59,6 +60,25 @@ typedef struct Rare {
     Rm arg[3];            /* vectors */
     u32 from[2], back;    /* the jumps' 32-bit fields; where it goes on */
 } Rare;
+
+enum { FLAG_FIELDS = 3 }; /* pieces of the guest's state that flags are kept in: kind, a and b */
+
+/* Where a piece of state is that hasn't been put into the Task. */
+typedef struct Place {
+    u16 offset; /* from Task.state */
+    u8 bytes;
+    PlaceKind kind;
+    bool extend; /* there are only its lower 32 bits; the upper ones are 0 */
+    i8 reg;
+    i32 at;
+} Place;
+
+/* Where the block is left early, behind the block: a direct jump isn't connected, or there is something to be stored before. */
+typedef struct Leave {
+    u32 at; /* the 32-bit field of the jump that leads there; 0: it is the link's own */
+    u32 nplaces;
+    Place places[FLAG_FIELDS];
+} Leave;
 
 typedef struct Gen {
     UnitBuffer *out;
@@ -81,8 +101,11 @@ typedef struct Gen {
     u32 nmisaligned;
     struct Rare *rare; /* likewise */
     u32 nrare;
+    u32 compare; /* where condition()'s instruction that sets the host's flags begins */
     u32 jumps;  /* links that have their direct jump */
-    u32 leaves; /* links of IR_leave_if, which come first */
+    Leave *leave;           /* by link: those of IR_leave_if come first, */
+    u32 leaves;             /* so many */
+    Val late[FLAG_FIELDS];  /* the put that is late (Rec.late), by field, or NO_VAL */
     Val heads[STATE_UNITS]; /* values at home in guest state, by the unit their home starts at */
 } Gen;
 _Static_assert(SPILL_SLOTS == 64, "Gen.spilled has a bit for each");
