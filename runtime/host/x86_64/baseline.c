@@ -2199,24 +2199,33 @@ static void find_late(Gen *g, Val n, bool replaced[FLAG_FIELDS])
 static void look_ahead(Gen *g)
 {
     const Ir *ir = g->ir;
-    Val going[PINNED];
+    Val going[16]; /* by host register: the value that is put to it next, */
+    u32 registers = 0; /* if it is one of these */
     bool replaced[FLAG_FIELDS] = {false};
-    memset(going, 0xff, sizeof going);
     for (Val n = ir->count; n-- > 0;) {
         const Op *op = &ir->ops[n];
         const OpInfo *info = &ir_ops[op->code];
-        for (u32 p = 0; p < PINNED; p++)
-            if (going[p] == n)
-                g->recs[n].target = (i8)p;
+        u32 pins = registers;
         if (info->fx & (FX_READ | FX_WRITE | FX_RAISE | FX_LEAVE | FX_END) || op->code == IR_helper)
-            memset(going, 0xff, sizeof going);
-        for (u32 p = 0; p < PINNED; p++) {
-            bool same = (op->code == IR_put64 || op->code == IR_get64 || op->code == IR_get32) &&
-                        ((u32)op->imm & ~7u) == g->guest->pinned[p];
-            if (same)
-                going[p] = op->code == IR_put64 ? op->arg[0] : NO_VAL;
-            else if (going[p] == n)
-                going[p] = op->code == IR_zx32_64 ? op->arg[0] : NO_VAL;
+            registers = 0;
+        for (; pins; pins &= pins - 1) {
+            int reg = __builtin_ctz(pins);
+            if (going[reg] != n)
+                continue;
+            g->recs[n].target = g->pin_number[reg];
+            if (op->code == IR_zx32_64)
+                going[reg] = op->arg[0];
+            else
+                registers &= ~(1u << reg);
+        }
+        if (op->code == IR_put64 || op->code == IR_get64 || op->code == IR_get32) {
+            int reg = g->pin_at[op->imm / 8];
+            if (reg != NO_REG && op->code == IR_put64) {
+                going[reg] = op->arg[0];
+                registers |= 1u << reg;
+            } else if (reg != NO_REG) {
+                registers &= ~(1u << reg);
+            }
         }
         find_late(g, n, replaced);
         for (u32 i = 0; i < info->nargs; i++)
@@ -2304,8 +2313,11 @@ void baseline_unit(const Guest *guest, const Ir *ir, bool counts, bool ahead, Un
     memset(g.vectors.holder, 0xff, sizeof g.vectors.holder);
     memset(g.heads, 0xff, sizeof g.heads);
     memset(g.pin_at, NO_REG, sizeof g.pin_at);
-    for (u32 i = 0; i < PINNED; i++)
-        g.pin_at[guest->pinned[i] / 8] = param_reg[code_pin[i]];
+    for (u32 i = 0; i < PINNED; i++) {
+        i8 reg = param_reg[code_pin[i]];
+        g.pin_at[guest->pinned[i] / 8] = reg;
+        g.pin_number[reg] = (i8)i;
+    }
     g.recs = must(malloc(ir->count * sizeof *g.recs));
     u32 insns = 0;
     for (Val n = 0; n < ir->count; n++) {

@@ -89,6 +89,7 @@ typedef struct Gen {
     Rec *recs;
     Bank integers, vectors;
     i8 pin_at[STATE_UNITS / 2]; /* by 8 bytes of state: the host register that has them, or NO_REG */
+    i8 pin_number[16];          /* the other way round: of Guest.pinned */
     u64 spilled;          /* spill slots in use */
     u64 pc;               /* guest address of the instruction */
     u64 holes[HOLE_COUNT];
