@@ -35,7 +35,7 @@ static void on_fault(int signo, siginfo_t *info, void *context)
             task->fault = (Fault){.signo = signo, .code = info->si_code, .addr = (u64)info->si_addr, .pc = task->pc};
         task->exit = EXIT_FAULT;
         if (code_recover(task, context, map, site))
-            code_leave(task, context, false);
+            code_leave(task, context, running->tier == TIER_BASELINE);
         return;
     }
     u64 offset = running ? (u64)uc->uc_mcontext.gregs[REG_RIP] - (u64)running->code : 0;
