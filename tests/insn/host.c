@@ -16,6 +16,7 @@ __attribute__((weak)) Process *the_process = &process;
 static Ir *ir;
 static Task *task;
 static Block *running; /* compiled code that is being run */
+static const FaultSite *site; /* whose trap the thread is on its way to, in `running` */
 static bool always_flushes;
 
 /* What the runtime's own handler does for a fault of the guest's. One of ours has nowhere to go and crashes. */
@@ -26,7 +27,6 @@ static void on_fault(int signo, siginfo_t *info, void *context)
         signal(signo, SIG_DFL);
         return;
     }
-    static const FaultSite *site; /* whose trap the thread is on its way to */
     u64 rip = (u64)uc->uc_mcontext.gregs[REG_RIP];
     const FaultMap *map = running ? running->faults : NULL;
     if (map && (code_at_trap(map, site, rip) || (site = code_site_at(map, rip)))) {
@@ -111,6 +111,7 @@ void host_step(Tier tier)
     u64 b = (u64)ir;
     char why[256] = "no room for code";
     running = NULL;
+    site = NULL;
     if (tier != TIER_INTERP) {
         Region region = {.guest = task->guest, .pc = task->pc, .blocks = &ir, .nblocks = 1, .exact = true, .opt = 1};
         region.flushes = always_flushes || task->fp_mode & FP_FLUSH;
