@@ -12,10 +12,11 @@ PATH=$PATH:/usr/sbin:/sbin # chroot and the like, for whoever isn't root
 # Translations are kept from test to test, as a user's are from run to run.
 DRAGOMAN_CACHE=${DRAGOMAN_CACHE-$root/build/cache}
 export DRAGOMAN DRAGOMAN_CACHE
-# Which guest's programs are run: aarch64, x86_64, arm or thumb (32-bit Arm by either instruction set).
+# Which guest's programs are run: aarch64, x86_64, arm or thumb (32-bit Arm by either instruction set), armel (ARMv5 without VFP).
 case ${GUEST:=aarch64} in
 aarch64) GUEST_PREFIX=aarch64-linux-gnu GUEST_FLAGS= GUEST_SUFFIX= GUEST_LINES=GUEST ;;
 x86_64) GUEST_PREFIX=x86_64-linux-gnu GUEST_FLAGS= GUEST_SUFFIX=-x86_64 GUEST_LINES=GUEST_X86 ;;
+armel) GUEST_PREFIX=arm-linux-gnueabi GUEST_FLAGS= GUEST_SUFFIX=-armel GUEST_LINES=GUEST_ARMEL ;;
 arm | thumb) GUEST_PREFIX=arm-linux-gnueabihf GUEST_FLAGS=-m$GUEST GUEST_SUFFIX=-$GUEST GUEST_LINES=GUEST_ARM ;;
 esac
 export GUEST
