@@ -26,11 +26,11 @@ static int compare(const void *p, const void *q)
 
 int main(int argc, char **argv)
 {
-    char *text = strdup("main"), line[64] = "";
     if (argc > 1) {
         printf("spawned: %s\n", argv[1]);
         return 7;
     }
+    char *text = strdup("main"), line[64] = "";
     pthread_t t;
     void *result;
     pthread_create(&t, NULL, thread, text);
@@ -55,5 +55,10 @@ int main(int argc, char **argv)
     posix_spawn(&child, "/proc/self/exe", NULL, NULL, args, environ);
     waitpid(child, &status, 0);
     printf("status %d\n", WEXITSTATUS(status));
+    fclose(f); /* later runtimes look for leaks */
+    free(args[1]);
+    free(n);
+    free(result);
+    free(text);
     return 0;
 }

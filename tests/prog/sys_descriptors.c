@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { MOST = 1200 };
