@@ -231,7 +231,7 @@ static bool cpu_detail(const char *name, size_t n, const char *value)
 static void opt_cpu(Args *a, const char *arg)
 {
     if (!strcmp(arg, "help")) {
-        puts("Available CPUs and their features (MODEL,FEATURE=off is allowed for what there isn't):");
+        puts("Available CPUs and their features (MODEL,FEATURE=on or off, or +FEATURE and -FEATURE; off is allowed for what there isn't):");
         for (size_t i = 0; i < nguests; i++) {
             printf("%s:\n", guests[i]->name);
             guests[i]->list_cpus(stdout);
@@ -242,10 +242,11 @@ static void opt_cpu(Args *a, const char *arg)
     if (!choose_cpu(name))
         refuse(a, "no such model; '-cpu help' lists those there are");
     while ((name = strsep(&rest, ","))) {
-        const char *value = strchr(name, '=');
-        if (value && !cpu_detail(name, (size_t)(value - name), value + 1) && strcmp(value, "=off"))
-            value = NULL;
-        if (!value)
+        bool sign = *name == '+' || *name == '-'; /* as in +avx2 */
+        const char *from = name + sign, *equals = strchr(from, '=');
+        size_t n = equals ? (size_t)(equals - from) : strlen(from);
+        const char *value = sign ? *name == '+' ? "on" : "off" : equals ? equals + 1 : "on";
+        if (!cpu_detail(from, n, value) && strcmp(value, "off"))
             refuse(a, "%s is not there; only 'off' is possible", name);
     }
     a->options.cpu = arg;

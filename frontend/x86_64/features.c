@@ -36,20 +36,78 @@ static bool host_has(u32 n)
 static const struct {
     const char *name;
     u32 level;
-} models[] = {{"x86-64", 1}, {"x86-64-v2", 2}, {"x86-64-v3", 3}, {"max", 5}};
+    const char *others;
+} models[] = {
+#define CPU(name, level, others) {name, level, others},
+#include "cpus.def"
+};
+
+/* Whether a list of names, a space before each, has this one. */
+static bool lists(const char *list, const char *name)
+{
+    size_t n = strlen(name);
+    for (; n && (list = strstr(list, name)); list += n)
+        if (list[-1] == ' ' && (list[n] == ' ' || !list[n]))
+            return true;
+    return false;
+}
+
+static bool model_has(size_t model, u32 n)
+{
+    bool xsave = n == X86_FT_osxsave && lists(models[model].others, "xsave"); /* OSXSAVE has no name */
+    return features[n].level <= models[model].level || lists(models[model].others, features[n].name) || xsave;
+}
+
+static void set_feature(u32 n, bool on)
+{
+    x86_features = on ? x86_features | 1ull << n : x86_features & ~(1ull << n);
+}
 
 bool x86_choose_cpu(const char *name)
 {
-    for (u32 m = 0; m < LEN(models); m++) {
+    for (size_t m = 0; m < LEN(models); m++) {
         if (strcmp(models[m].name, name))
             continue;
+        bool host = !strcmp(name, "host");
         x86_features = 1;
         for (u32 n = 1; n < X86_FEATURES; n++)
-            if (features[n].level <= models[m].level && (!features[n].host || host_has(n)))
-                x86_features |= 1ull << n;
+            set_feature(n, model_has(m, n) && (!(host || features[n].host) || host_has(n)));
         return true;
     }
     return false;
+}
+
+/* QEMU has dots and dashes in some names. */
+static bool is_named(u32 f, const char *name, size_t n)
+{
+    const char *own = features[f].name;
+    for (size_t k = 0; k < n; k++)
+        if (own[k] != (name[k] == '.' || name[k] == '-' ? '_' : name[k]))
+            return false;
+    return n && !own[n];
+}
+
+bool x86_cpu_detail(const char *name, size_t n, const char *value)
+{
+    /* What goes with another one's end. */
+    static const u8 needs[][2] = {
+        {X86_FT_osxsave, X86_FT_xsave}, {X86_FT_xsaveopt, X86_FT_xsave}, {X86_FT_xsavec, X86_FT_xsave}, {X86_FT_avx, X86_FT_xsave},
+        {X86_FT_avx2, X86_FT_avx}, {X86_FT_fma, X86_FT_avx}, {X86_FT_f16c, X86_FT_avx},
+    };
+    bool on = !strcmp(value, "on");
+    u32 f = 1;
+    while (f < X86_FEATURES && !is_named(f, name, n))
+        f++;
+    if (f == X86_FEATURES || (!on && strcmp(value, "off")) || (on && features[f].host && !host_has(f)))
+        return false;
+    x86_default_cpu();
+    set_feature(f, on);
+    if (f == X86_FT_xsave)
+        set_feature(X86_FT_osxsave, on);
+    for (u32 k = 0; k < LEN(needs); k++)
+        if (!x86_has(needs[k][1]))
+            set_feature(needs[k][0], false);
+    return true;
 }
 
 void x86_default_cpu(void)
@@ -60,10 +118,10 @@ void x86_default_cpu(void)
 
 void x86_list_cpus(FILE *f)
 {
-    for (u32 m = 0; m < LEN(models); m++) {
-        fprintf(f, "  %-10s  ", models[m].name);
+    for (size_t m = 0; m < LEN(models); m++) {
+        fprintf(f, "  %-14s", models[m].name);
         for (u32 n = 1; n < X86_FEATURES; n++)
-            if (features[n].level <= models[m].level && features[n].name[0])
+            if (model_has(m, n) && features[n].name[0])
                 fprintf(f, " %s", features[n].name);
         fprintf(f, "\n");
     }

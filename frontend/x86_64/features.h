@@ -23,8 +23,10 @@ static inline bool x86_has(u32 feature)
 
 /* Chooses max, if nobody has chosen. */
 void x86_default_cpu(void);
-/* Chooses a model: x86-64, x86-64-v2, x86-64-v3 or max; false for another. */
+/* Chooses a model of cpus.def; false for another. */
 bool x86_choose_cpu(const char *name);
+/* Guest.cpu_detail: a feature by its name, on or off. */
+bool x86_cpu_detail(const char *name, size_t n, const char *value);
 void x86_list_cpus(FILE *f);
 
 /* How many processors CPUID tells of. */

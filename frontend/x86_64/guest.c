@@ -57,16 +57,11 @@ static void reset(Task *t, u64 entry, u64 sp)
     x86_enter_thread(t);
 }
 
-static bool cpu_detail(const char *name, size_t n, const char *value)
-{
-    return false;
-}
-
 const Guest guest_x86_64 = {
     .name = "x86_64",
     .choose_cpu = x86_choose_cpu,
     .list_cpus = x86_list_cpus,
-    .cpu_detail = cpu_detail,
+    .cpu_detail = x86_cpu_detail,
     .elf_machine = EM_X86_64,
     .elf_class = ELFCLASS64,
     .insn_align = 1,
