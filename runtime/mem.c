@@ -212,6 +212,7 @@ struct MemMap {
     u64 space_limit, data_limit; /* of these */
     bool watching;               /* pages with code: */
     _Atomic bool dirty;          /* some of them are WATCH_WRITTEN */
+    u64 nwatch;                  /* how many there are of them */
     _Atomic u64 *watch;          /* WATCH_SLOTS pages that are or were watched, by hash: the address | a state */
     u8 *writes;                  /* how often each has been written */
     int lock_future;             /* mlockall's MCL_FUTURE and MCL_ONFAULT */
@@ -320,8 +321,9 @@ static bool may_write(const struct MemMap *m, u64 start, u64 end)
 
 /* -- pages with code that the guest may write. Their mappings say MEM_WATCHED; the table is for the signal handler, which can't take
  * the lock. */
-enum : u64 { WATCH_SLOTS = 1 << 14, WATCH_PROBES = 16, WATCH_LIMIT = 24 };
-enum : u64 { WATCH_OPEN, WATCH_ON, WATCH_WRITTEN };
+enum : u64 { WATCH_SLOTS = 1 << 14, WATCH_PROBES = 16, WATCH_LIMIT = 24, WATCH_PATIENCE = 10000 };
+/* Open: the guest's mapping is writable, and so is the page; closed: the mapping isn't. */
+enum : u64 { WATCH_OPEN, WATCH_ON, WATCH_WRITTEN, WATCH_CLOSED };
 
 /* The page's slot, or an empty one for it; NULL if there is neither. */
 static _Atomic u64 *watch_slot(const struct MemMap *m, u64 page)
@@ -336,16 +338,24 @@ static _Atomic u64 *watch_slot(const struct MemMap *m, u64 page)
     return NULL;
 }
 
-/* The mappings of [start, end) are about to be others. */
-static void watch_forget(struct MemMap *m, u64 start, u64 end)
+/* A page that is or was watched is in this mapping now, or in none. */
+static void watch_follow(struct MemMap *m, const Mapping *map, bool present)
 {
-    for (const Mapping *p = find(m, start); m->watching && p && p->start < end; p = find(m, p->end)) {
-        Mapping part = maps_slice(*p, start, end);
-        for (u64 page = part.start; part.kind & MEM_WATCHED && page < part.end; page += PAGE) {
-            _Atomic u64 *slot = watch_slot(m, page);
-            if (slot && *slot)
-                *slot = page | WATCH_OPEN;
+    u64 state = present && map->prot & PROT_WRITE ? WATCH_OPEN : WATCH_CLOSED;
+    if (!m->watching || !m->nwatch)
+        return;
+    if ((map->end - map->start) / PAGE > WATCH_SLOTS) {
+        for (u64 n = 0; n < WATCH_SLOTS; n++) {
+            u64 page = m->watch[n] & -PAGE;
+            if (page && page >= map->start && page < map->end)
+                m->watch[n] = page | state;
         }
+        return;
+    }
+    for (u64 page = map->start; page < map->end; page += PAGE) {
+        _Atomic u64 *slot = watch_slot(m, page);
+        if (slot && *slot)
+            *slot = page | state;
     }
 }
 
@@ -355,7 +365,7 @@ static void set_range(struct MemMap *m, Mapping map, bool present)
     if (map.start >= map.end)
         return;
     u64 space, data;
-    watch_forget(m, map.start, map.end);
+    watch_follow(m, &map, present);
     measure(m, map.start, map.end, &space, &data);
     m->space += (present ? map.end - map.start : 0) - space;
     m->data += (present && is_data(map.prot, map.kind) ? map.end - map.start : 0) - data;
@@ -988,6 +998,7 @@ static bool watch_page(struct MemMap *m, const Mapping *p, u64 page)
     map.kind |= can ? MEM_WATCHED : MEM_CHECKED;
     set_range(m, map, true);
     if (can) {
+        m->nwatch += !*slot;
         *slot = page | WATCH_ON;
         mprotect((void *)page, PAGE, host_prot(map.prot & ~PROT_WRITE));
     }
@@ -1064,28 +1075,29 @@ bool code_is_checked(u64 pc)
     return is;
 }
 
-/* A page that is open already has been made so since the fault; but not twice in a row at the same address, for then the fault is the
- * guest's. */
+/* A page that is open already has been made so since the fault; unless the same address faults on and on. */
 bool mem_written(struct MemMap *m, u64 addr)
 {
-    static __thread u64 last;
+    static __thread u64 last, times;
     if (!m || !m->watching)
         return false;
     u64 page = addr & -PAGE;
     _Atomic u64 *slot = watch_slot(m, page);
     u64 is = slot ? atomic_load(slot) : 0;
-    if (!is)
+    if (!is || is == (page | WATCH_CLOSED))
         return false;
     if (is == (page | WATCH_OPEN)) {
-        bool again = last == addr;
-        last = again ? 0 : addr;
-        return !again;
+        times = last == addr ? times + 1 : 0;
+        last = addr;
+        return times < WATCH_PATIENCE;
     }
-    last = 0;
-    *slot = page | WATCH_WRITTEN;
-    m->dirty = true;
     int error = errno;
-    bool ok = mprotect((void *)page, PAGE, PROT_READ | PROT_WRITE) == 0;
+    bool ok;
+    do { /* again if it has become watched anew in the meantime */
+        *slot = page | WATCH_WRITTEN;
+        m->dirty = true;
+        ok = mprotect((void *)page, PAGE, PROT_READ | PROT_WRITE) == 0;
+    } while (ok && atomic_load(slot) == (page | WATCH_ON));
     errno = error;
     return ok;
 }
@@ -1100,12 +1112,16 @@ void mem_settle(struct MemMap *m)
             continue;
         shared_lock(&m->lock);
         const Mapping *p = find(m, page);
+        int prot = p && p->start <= page ? p->prot : 0;
+        bool open = prot & PROT_WRITE;
         if (p && p->start <= page && p->kind & MEM_WATCHED) {
             Mapping map = maps_slice(*p, page, page + PAGE);
             map.kind &= (u16)~MEM_WATCHED;
             set_range(m, map, true);
         }
-        m->watch[n] = page | WATCH_OPEN;
+        m->watch[n] = page | (open ? WATCH_OPEN : WATCH_CLOSED);
+        if (open) /* whoever watched it again when it was written may have protected it last */
+            mprotect((void *)page, PAGE, host_prot(prot));
         m->writes[n] += m->writes[n] < UINT8_MAX;
         unlock(m);
         written(m, page, PAGE);

@@ -45,6 +45,7 @@ enum : u32 {
     ROUNDS = 4,            /* what goes round so many times is a loop */
     EXACT_PRICE =
         2,     /* times as many runs where each access has a map of the state: that takes twice the time to make */
+    STRAIGHT_PRICE = 5, /* and so many times where there is no loop (Guest.straight_regions): less is saved */
     SHARE = 3, /* compiling takes at most one part in so many of the CPU time that the program has used itself; */
     START_NS = 25000000, /* and LLVM's start costs this; */
     SHORT_NS = 100000000,
@@ -401,7 +402,9 @@ static bool pays(const Region *r, const Forming *f)
     }
     if (o->hot >= 0)
         return executed >= (insns - INSNS_PER_REGION) * (u32)o->hot;
-    if ((!r->guest->straight_regions && !goes_round(r)) || executed < insns * THRESHOLD * (r->exact ? EXACT_PRICE : 1))
+    bool loops = goes_round(r);
+    u64 price_factor = (r->exact ? EXACT_PRICE : 1) * (loops ? 1 : STRAIGHT_PRICE);
+    if ((!loops && !r->guest->straight_regions) || executed < insns * THRESHOLD * price_factor)
         return false;
     i64 spent = (i64)tier.spent_ns, own = own_ns();
     i64 price = (spent ? spent : START_NS) + (i64)(tier.waiting + insns) * NS_PER_INSN;
