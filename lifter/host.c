@@ -1,40 +1,59 @@
 #include "host.h"
 
-#include <cpuid.h>
 #include <string.h>
+#include <sys/platform/x86.h>
 
 const char *host_level;
 
+u32 host_features;
+
+/* Before anything else is. */
+__attribute__((constructor)) static void find_features(void)
+{
+    host_features = (CPU_FEATURE_ACTIVE(AES) ? HOST_FEATURE_aes : 0) | (CPU_FEATURE_ACTIVE(PCLMULQDQ) ? HOST_FEATURE_pclmul : 0) |
+                    (CPU_FEATURE_ACTIVE(SHA) ? HOST_FEATURE_sha : 0) | (CPU_FEATURE_ACTIVE(F16C) ? HOST_FEATURE_f16c : 0) |
+                    (CPU_FEATURE_ACTIVE(FMA) ? HOST_FEATURE_fma : 0);
+}
+
+/* The levels, as the ABI has them (System V, x86-64, micro-architecture levels). */
+static bool reaches(int level)
+{
+    if (level == 2)
+        return CPU_FEATURE_ACTIVE(CMPXCHG16B) && CPU_FEATURE_ACTIVE(LAHF64_SAHF64) && CPU_FEATURE_ACTIVE(POPCNT) &&
+               CPU_FEATURE_ACTIVE(SSE3) && CPU_FEATURE_ACTIVE(SSSE3) && CPU_FEATURE_ACTIVE(SSE4_1) && CPU_FEATURE_ACTIVE(SSE4_2);
+    if (level == 3)
+        return reaches(2) && CPU_FEATURE_ACTIVE(AVX) && CPU_FEATURE_ACTIVE(AVX2) && CPU_FEATURE_ACTIVE(BMI1) &&
+               CPU_FEATURE_ACTIVE(BMI2) && CPU_FEATURE_ACTIVE(F16C) && CPU_FEATURE_ACTIVE(FMA) && CPU_FEATURE_ACTIVE(LZCNT) &&
+               CPU_FEATURE_ACTIVE(MOVBE);
+    return reaches(3) && CPU_FEATURE_ACTIVE(AVX512F) && CPU_FEATURE_ACTIVE(AVX512BW) && CPU_FEATURE_ACTIVE(AVX512CD) &&
+           CPU_FEATURE_ACTIVE(AVX512DQ) && CPU_FEATURE_ACTIVE(AVX512VL);
+}
+
 bool host_reaches(const char *level)
 {
-    __builtin_cpu_init();
     if (!strcmp(level, "x86-64-v3"))
-        return __builtin_cpu_supports("x86-64-v3");
-    return !strcmp(level, "x86-64-v2") && __builtin_cpu_supports("x86-64-v2");
+        return reaches(3);
+    return !strcmp(level, "x86-64-v2") && reaches(2);
 }
 
 enum { CPU_V2 = 2, CPU_V3 = 3, CPU_OTHER = 4 }; /* bits of host_cpu; the last one is set in hashes */
 
-/* A level, or a hash of what CPUID says of instructions, which takes long to ask in a virtual machine. */
+/* A level, or a hash of what CPUID says of instructions. */
 u32 host_cpu(void)
 {
-    static _Atomic u32 known;
     static const struct {
         u32 leaf, registers; /* of eax, ebx, ecx, edx: bits 0 to 3 */
-    } leaves[] = {{1, 12}, {7, 14}, {0x80000001, 12}};
+    } leaves[] = {{CPUID_INDEX_1, 12}, {CPUID_INDEX_7, 14}, {CPUID_INDEX_80000001, 12}};
     if (host_level)
         return strcmp(host_level, "x86-64-v3") ? CPU_V2 : CPU_V3;
-    if (known)
-        return known;
     u64 hash = 0;
     for (size_t i = 0; i < LEN(leaves); i++) {
-        u32 r[4] = {0};
-        __get_cpuid_count(leaves[i].leaf, 0, &r[0], &r[1], &r[2], &r[3]);
-        for (u32 k = 0; k < 4; k++)
+        const struct cpuid_feature *leaf = __x86_get_cpuid_feature_leaf(leaves[i].leaf);
+        for (u32 k = 0; k < LEN(leaf->cpuid_array); k++)
             if (leaves[i].registers >> k & 1)
-                hash = (hash ^ r[k]) * 0x9e3779b97f4a7c15ull, hash ^= hash >> 32;
+                hash = (hash ^ leaf->cpuid_array[k]) * 0x9e3779b97f4a7c15ull, hash ^= hash >> 32;
     }
-    return known = (u32)hash | CPU_OTHER;
+    return (u32)hash | CPU_OTHER;
 }
 
 bool host_takes(u32 cpu)
@@ -46,8 +65,5 @@ bool host_takes(u32 cpu)
 
 const char *host_newest(void)
 {
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("x86-64-v4"))
-        return "x86-64-v4";
-    return __builtin_cpu_supports("x86-64-v3") ? "x86-64-v3" : "x86-64-v2";
+    return reaches(4) ? "x86-64-v4" : reaches(3) ? "x86-64-v3" : "x86-64-v2";
 }

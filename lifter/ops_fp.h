@@ -14,6 +14,7 @@
 #include <emmintrin.h>
 #include <float.h>
 
+#include "host.h"
 #include "softfp.h"
 
 /* No operation may be moved, dropped or done in more lanes: each may raise flags. Holds for what includes this file,
@@ -259,7 +260,7 @@ static inline V128 op_vfrinta64(Task *t, V128 a)
 
 static inline bool fp_host_fma(void)
 {
-    return likely(__builtin_cpu_supports("fma"));
+    return likely(host_features & HOST_FEATURE_fma);
 }
 
 static FMA_HOST inline V128 fp_host_fma32(Task *t, V128 a, V128 b, V128 c)

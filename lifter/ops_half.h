@@ -15,7 +15,7 @@
 
 static inline bool half_on_host(const Task *t)
 {
-    return !(t->fp_mode & FP_FLUSH_HALF) && HOST_HAS("f16c");
+    return !(t->fp_mode & FP_FLUSH_HALF) && HOST_HAS(f16c);
 }
 
 HALF_HOST V128 half_low(V128 a)
@@ -190,7 +190,7 @@ SOFT2(vfrsqrts16)
     }                                                                                                                  \
     static inline V128 op_##name(Task *t, V128 a)                                                                      \
     {                                                                                                                  \
-        return !(t->fp_mode & (flags)) && HOST_HAS("f16c") ? host_##name(t, a) : softfp_##name(t, a);                  \
+        return !(t->fp_mode & (flags)) && HOST_HAS(f16c) ? host_##name(t, a) : softfp_##name(t, a);                  \
     }
 CONVERT(f16to32, FP_ALT_HALF, half_first(a), fp_is_nan_vf32((F32x4)r))
 CONVERT(vf16to32, FP_ALT_HALF, half_low(a), fp_is_nan_vf32((F32x4)r))

@@ -294,7 +294,7 @@ static void from_integer(Gen *g, Val n, const Op *op, const Rule *rule)
 
 bool fp_has_fma(void)
 {
-    return host_level ? host_reaches("x86-64-v3") && !strcmp(host_level, "x86-64-v3") : __builtin_cpu_supports("fma");
+    return host_level ? host_reaches("x86-64-v3") && !strcmp(host_level, "x86-64-v3") : host_features & HOST_FEATURE_fma;
 }
 
 bool fp_by_rule(Gen *g, Val n, const Op *op)
