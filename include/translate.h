@@ -20,7 +20,7 @@
 /* A direct exit. Lives in the arena, because code leads to it by 32 bits of distance. */
 struct Link {
     _Atomic(const void *) code; /* offset 0: stencils jump through it */
-    u64 pc;                     /* guest target */
+    u64 pc;                     /* guest target: link_pc */
     Block *to;                  /* block it is connected to, or NULL */
     Link *next_in;              /* list of links connected to the same block (Block.incoming) */
     u8 *jump;                   /* the distance (32 bits) in the direct jump that is this exit, or NULL if it has none; */
@@ -81,12 +81,15 @@ bool code_at_trap(const FaultMap *m, const FaultSite *site, u64 host);
  * False if the thread has to go to the trap first, which the context then has it do. */
 bool code_recover(Task *t, void *ucontext, const FaultMap *m, const FaultSite *site);
 
+enum { BLOCK_UNWEIGHED = 1 };
+
 /* One translated unit: a baseline block, or an LLVM region entered at pc. In the arena. */
 struct Block {
     u8 tier;              /* Tier */
     _Atomic bool dead;    /* invalidated: nothing may be connected to it any more */
     _Atomic u32 ran;      /* baseline, unless that is the only tier: entries, about (Task.sample); EXIT_HOT when there are */
-    _Atomic u32 limit;    /* so many */
+    _Atomic u32
+        limit; /* so many; BLOCK_UNWEIGHED: when it is counted first it is seen how often it has run in earlier runs */
     bool ahead;           /* as in Unit */
     bool settled;         /* it runs often enough to be worth compiling if something hotter leads to it: */
     u8 skip;              /* bytes from code to where links that are forward enter, */
@@ -97,7 +100,7 @@ struct Block {
     u32 nmap;
     PcMap *map;           /* baseline: one per instruction, behind the links */
     FaultMap *faults;     /* LLVM: of all the region's accesses, if it is exact and has any */
-    u64 pc;               /* guest pc it is entered at */
+    u64 pc;               /* guest pc it is entered at: block_pc */
     u64 low, end;         /* guest addresses [low, end) it was made from (for regions: the hull); low is pc unless set */
     u32 insns;
     Link *links;          /* nlinks exits */
@@ -196,6 +199,29 @@ void arena_patch(u8 *code, i32 value);
 bool arena_is_full(void);
 /* Whether another process may have pages of baseline code in common with this one: since a fork, until all code is dropped. */
 bool arena_is_common(void);
+/* Where code from the disk is mapped as it is (runtime/kept.h), in multiples of a grain: what is changed of it at once.
+ */
+enum : u64 { ARENA_KEPT_LO = 0x680001000000, ARENA_KEPT_HI = 0x680050000000, ARENA_GRAIN = 1 << 14 };
+enum { ARENA_KEPT_FILES = 255 };
+/* Such a file is mapped there, the next one of those; its guest addresses count from another address than they should,
+ * by so much. */
+void arena_kept(u64 address, u64 size, u64 moved);
+void arena_kept_forget(void);
+/* Guest addresses in what is there (Blocks and Links, too) count from another address: what has to be added. 0
+ * elsewhere. */
+u64 arena_moved(const void *p);
+static inline u64 kept_away(const void *p)
+{
+    return (u64)p - ARENA_KEPT_LO < ARENA_KEPT_HI - ARENA_KEPT_LO ? arena_moved(p) : 0;
+}
+static inline u64 block_pc(const Block *b)
+{
+    return b->pc + kept_away(b);
+}
+static inline u64 link_pc(const Link *l)
+{
+    return l->pc + kept_away(l);
+}
 /* True if the host address is inside code. */
 bool arena_is_code(u64 host);
 /* The same for a region's code, which is freed with all regions. */

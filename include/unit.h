@@ -74,6 +74,21 @@ static inline size_t unit_link_at(u32 nentries, u32 n)
  * arena (arena_use). */
 Block *unit_place(const Guest *guest, const Unit *u, u64 pc, u32 limit);
 
+/* The same with given places, which may be written elsewhere than they will be: what follows the Blocks, code and its
+ * map. */
+typedef struct UnitRoom {
+    Block *block, *write; /* unit_data_size */
+    PcMap *map;           /* Block.map and Block.faults; whoever calls fills them in */
+    FaultMap *faults;
+    u8 *code, *write_code;
+} UnitRoom;
+void unit_lay(const Guest *guest, const Unit *u, u64 pc, u32 limit, const UnitRoom *room);
+/* Bytes of the Blocks and Links. */
+size_t unit_data_size(const Unit *u);
+/* Of Block.faults, 0 if there are none; and writing that, which will be `there`, for code that will be at `run`. */
+size_t unit_faults_size(const Unit *u);
+void unit_lay_faults(const Unit *u, FaultMap *write, FaultMap *there, u64 pc, const u8 *run);
+
 /* What a code generator writes a unit into; zeroed: empty. Its memory is used again for the next one. */
 typedef struct UnitBuffer {
     Unit unit;

@@ -32,13 +32,18 @@ void ahead_use(void)
     used = true;
 }
 
-void ahead_units(const char *name, UnitFile *out)
+const void *ahead_units(const char *name, UnitFile *out)
 {
     const Ahead *a = used ? ahead_payload() : NULL;
+    const void *kept = NULL;
     *out = (UnitFile){0};
-    for (u64 i = 0; a && i < a->nfiles; i++)
-        if (!strcmp(a->files[i].name, name))
-            unitfile_within(out, part(a, a->files[i].units), a->files[i].units_size);
+    for (u64 i = 0; a && i < a->nfiles; i++) {
+        if (strcmp(a->files[i].name, name) != 0)
+            continue;
+        unitfile_within(out, part(a, a->files[i].units), a->files[i].units_size);
+        kept = a->files[i].kept ? part(a, a->files[i].kept) : NULL;
+    }
+    return kept;
 }
 
 /* -- guest files ----------------------------------------------------------------------------------------------------

@@ -16,13 +16,14 @@
 /* Where the payload's segment is mapped: what is left of the executable's zone below the translator's mappings. */
 #define AHEAD_ADDRESS (ZONE_LO + ((u64)2 << 30))
 enum : u64 { AHEAD_SIZE = ZONE_MAPPINGS - AHEAD_ADDRESS }; /* bytes that there is room for */
-#define AHEAD_MAGIC "dragoman ahead2"
+#define AHEAD_MAGIC "dragoman ahead3"
 
 /* A guest file that has been translated. */
 typedef struct AheadFile {
     char name[STORE_NAME]; /* of what was translated (store_name) */
     char path[PATH_MAX];   /* as the guest names it */
     u64 units, units_size; /* its file of units: offset and bytes */
+    u64 kept, kept_size;   /* what of them is in one piece (kept.h); 0: nothing */
     u64 image, image_size; /* the file itself; 0: it is found where it was */
 } AheadFile;
 
@@ -42,8 +43,9 @@ typedef struct Ahead {
 const Ahead *ahead_payload(void);
 /* From now on its units are found. */
 void ahead_use(void);
-/* The file of units for the guest's file of that name (store_name); an empty one if there is none. */
-void ahead_units(const char *name, UnitFile *out);
+/* The file of units for the guest's file of that name (store_name); an empty one if there is none. The result is what
+ * it has of them in one piece (kept_move), or NULL. */
+const void *ahead_units(const char *name, UnitFile *out);
 /* The guest's file of that path, if the payload has it: a descriptor, which nobody else has, or -ENOENT. */
 int ahead_open(const char *path);
 /* Looks for the files that the payload names and hasn't: false, with one line in `why`, if one isn't there. What isn't

@@ -32,8 +32,11 @@ enum : u64 {
     DATA_LO = ZONE_LO + 0x6a000000,
     DATA_HI = ZONE_LO + 0x6f000000,
     CODE_CHUNK = 1 << 18,
+    GRAINS = (ARENA_KEPT_HI - ARENA_KEPT_LO) / ARENA_GRAIN,
     DATA_CHUNK = 1 << 18,
-    AHEAD = 1 << 17, /* bytes of code or data that get their pages at once: one by one each would cost a fault */
+    AHEAD =
+        1 << 17, /* bytes of code or data that get their pages at once, at most: one by one each would cost a fault; */
+    AHEAD_FIRST = 1 << 13, /* as many as there have been before, at first */
     PAGE = 4096,
 };
 
@@ -54,6 +57,11 @@ static struct Arena {
         u8 *twin; /* the writable view */
         u64 own;  /* all from here on is in no other process */
     } chunks[(REGION_CODE_HI - CODE_LO) / CODE_CHUNK];
+    struct CodeChunk grains[GRAINS]; /* of kept code, those that have been changed */
+    u32 changed[GRAINS], nchanged;   /* which those are */
+    u8 kept[GRAINS];                 /* the number of the file that is there, from 1 on */
+    u64 moved[ARENA_KEPT_FILES + 1];
+    u32 nkept;
     _Atomic bool common; /* some code chunks are another process's, too */
     pthread_rwlock_t in_use; /* read: somebody keeps pointers into the arena; written: it is being emptied */
 } arena = {
@@ -98,7 +106,10 @@ static void add_pages(Range *r, u64 size, i64 write_offset)
     u64 from = some ? r->paged : r->at & ~(u64)(PAGE - 1);
     if (some && r->paged >= r->at + size)
         return;
-    u64 to = (r->at + size + AHEAD) & ~(u64)(AHEAD - 1);
+    u64 ahead = AHEAD_FIRST;
+    while (ahead < AHEAD && ahead < r->at - r->lo)
+        ahead *= 2;
+    u64 to = (r->at + size + ahead) & ~(ahead - 1);
     if (to > r->end)
         to = r->end;
     if (to <= from)
@@ -114,28 +125,57 @@ bool arena_init(void)
     return arena_block_data(16) != NULL;
 }
 
+static bool is_kept(u64 code)
+{
+    return code >= ARENA_KEPT_LO && code < ARENA_KEPT_HI;
+}
+
+void arena_kept(u64 address, u64 size, u64 moved)
+{
+    u64 grain = (address - ARENA_KEPT_LO) / ARENA_GRAIN, n = (size + ARENA_GRAIN - 1) / ARENA_GRAIN;
+    assert(arena.nkept < ARENA_KEPT_FILES && grain + n <= GRAINS);
+    arena.moved[++arena.nkept] = moved;
+    memset(&arena.kept[grain], (int)arena.nkept, n);
+}
+
+void arena_kept_forget(void)
+{
+    arena.nkept = 0;
+}
+
+u64 arena_moved(const void *p)
+{
+    return arena.moved[arena.kept[((u64)p - ARENA_KEPT_LO) / ARENA_GRAIN]];
+}
+
+static u64 chunk_size(u64 code)
+{
+    return is_kept(code) ? ARENA_GRAIN : CODE_CHUNK;
+}
+
 static struct CodeChunk *chunk_of(u64 code)
 {
-    return &arena.chunks[(code - CODE_LO) / CODE_CHUNK];
+    return is_kept(code) ? &arena.grains[(code - ARENA_KEPT_LO) / ARENA_GRAIN]
+                         : &arena.chunks[(code - CODE_LO) / CODE_CHUNK];
 }
 
 /* From the address of code to that of its writable view. */
 static i64 write_offset(u64 code)
 {
-    return (i64)((u64)chunk_of(code)->twin - (code & ~(u64)(CODE_CHUNK - 1)));
+    return (i64)((u64)chunk_of(code)->twin - (code & -chunk_size(code)));
 }
-static_assert(CODE_LO % CODE_CHUNK == 0, "write_offset");
+static_assert(CODE_LO % CODE_CHUNK == 0 && ARENA_KEPT_LO % ARENA_GRAIN == 0, "write_offset");
 
 /* Makes a shared mapping of a chunk's size, which may be filled, executable, and returns another view of it, which is writable;
  * NULL if there is no memory. */
-static u8 *second_view(void *chunk)
+static u8 *second_view(void *chunk, u64 size)
 {
     /* Growing a shared mapping from size 0 makes a second view of the same pages. */
-    void *write = mremap(chunk, 0, CODE_CHUNK, MREMAP_MAYMOVE);
-    if (write != MAP_FAILED && !mprotect(chunk, CODE_CHUNK, PROT_READ | PROT_EXEC))
+    void *write = mremap(chunk, 0, size, MREMAP_MAYMOVE);
+    if (write != MAP_FAILED && !mprotect(chunk, size, PROT_READ | PROT_EXEC))
         return write;
     if (write != MAP_FAILED)
-        munmap(write, CODE_CHUNK);
+        munmap(write, size);
     return NULL;
 }
 
@@ -144,7 +184,7 @@ static bool new_code_chunk(Range *r)
     u64 run = map_chunk(r, CODE_CHUNK, MAP_SHARED | MAP_NORESERVE);
     if (!run)
         return false;
-    u8 *write = second_view((void *)run);
+    u8 *write = second_view((void *)run, CODE_CHUNK);
     if (!write) {
         munmap((void *)run, CODE_CHUNK);
         return false;
@@ -159,26 +199,30 @@ static bool new_code_chunk(Range *r)
 static bool part_with(u64 code)
 {
     struct CodeChunk *c = chunk_of(code);
-    u64 run = code & ~(u64)(CODE_CHUNK - 1), used = arena.code.end == run + CODE_CHUNK ? arena.code.at - run : CODE_CHUNK;
+    u64 size = chunk_size(code), run = code & -size, used = arena.code.end == run + size ? arena.code.at - run : size;
     int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE;
-    void *copy = mmap(NULL, CODE_CHUNK, PROT_READ | PROT_WRITE, flags, -1, 0);
+    void *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (copy == MAP_FAILED)
         return false;
     madvise(copy, used, MADV_POPULATE_WRITE);
     memcpy(copy, (void *)run, used);
-    u8 *write = second_view(copy);
-    if (!write || mremap(copy, CODE_CHUNK, CODE_CHUNK, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)run) == MAP_FAILED) {
-        munmap(copy, CODE_CHUNK);
+    u8 *write = second_view(copy, size);
+    if (!write || mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)run) == MAP_FAILED) {
+        munmap(copy, size);
         return false;
     }
-    munmap(c->twin, CODE_CHUNK);
+    if (c->twin)
+        munmap(c->twin, size);
+    else
+        arena.changed[arena.nchanged++] = (u32)((code - ARENA_KEPT_LO) / ARENA_GRAIN);
     *c = (struct CodeChunk){.twin = write, .own = run};
     return true;
 }
 
 bool arena_is_own(const u8 *code)
 {
-    return (u64)code >= chunk_of((u64)code)->own;
+    const struct CodeChunk *c = chunk_of((u64)code);
+    return c->twin && (u64)code >= c->own;
 }
 
 /* What is own changes here and at a fork, and both hold the translation lock. */
@@ -292,7 +336,7 @@ bool arena_is_common(void)
 
 bool arena_is_code(u64 host)
 {
-    return (host >= CODE_LO && host < CODE_HI) || (host >= REGION_CODE_LO && host < REGION_CODE_HI);
+    return (host >= CODE_LO && host < CODE_HI) || (host >= REGION_CODE_LO && host < REGION_CODE_HI) || is_kept(host);
 }
 
 void arena_use(void)
@@ -322,6 +366,16 @@ static void empty_code(Range *r)
     empty(r);
 }
 
+static void empty_grains(void)
+{
+    for (u32 i = 0; i < arena.nchanged; i++) {
+        struct CodeChunk *c = &arena.grains[arena.changed[i]];
+        munmap(c->twin, ARENA_GRAIN);
+        *c = (struct CodeChunk){0};
+    }
+    arena.nchanged = 0;
+}
+
 void arena_reset_begin(void)
 {
     pthread_rwlock_wrlock(&arena.in_use);
@@ -338,6 +392,7 @@ void arena_reset_end(bool regions)
     /* Fresh pages rather than the old ones: a forked child may still run what lies in those. */
     empty_code(&arena.code);
     empty(&arena.block_data);
+    empty_grains();
     if (regions) {
         empty_code(&arena.region_code);
         empty(&arena.data);
@@ -354,9 +409,12 @@ void arena_before_fork(void)
 
 void arena_after_fork(bool child)
 {
-    atomic_store(&arena.common, arena.code.next > arena.code.lo || arena.region_code.next > arena.region_code.lo);
+    atomic_store(&arena.common,
+                 arena.code.next > arena.code.lo || arena.region_code.next > arena.region_code.lo || arena.nchanged);
     for (u64 run = arena.code.lo; run < arena.code.next; run += CODE_CHUNK)
         chunk_of(run)->own = !child && run + CODE_CHUNK == arena.code.end ? arena.code.at : run + CODE_CHUNK;
+    for (u32 i = 0; i < arena.nchanged; i++)
+        arena.grains[arena.changed[i]].own = UINT64_MAX;
     if (child) {
         /* The open chunks are the parent's to fill. */
         arena.code.at = arena.code.end = arena.region_code.at = arena.region_code.end = 0;

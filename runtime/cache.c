@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "check.h"
+#include "kept.h"
 #include "perf.h"
 #include "store.h"
 
@@ -17,8 +18,8 @@ enum {
     PAGE_BITS = 12,
     HASH_BITS = 18,
     PAGE_HASH_BITS = 12,
-    HOST_LEAF = 4096,  /* blocks in a leaf of the host index */
-    HOST_LEAVES = 1024,
+    HOST_LEAF = 512, /* blocks in a leaf of the host index */
+    HOST_LEAVES = 8192,
 };
 
 /* The blocks that were made from bytes of one guest page. */
@@ -84,10 +85,13 @@ static size_t hash_of(u64 pc)
 
 Block *cache_lookup(u64 pc)
 {
+    Block *kept = kept_lookup(pc);
+    if (kept && !kept->better)
+        return kept;
     for (Block *b = atomic_load_explicit(&cache.hash[hash_of(pc)], memory_order_acquire); b; b = b->next_hash)
         if (b->pc == pc)
             return b;
-    return NULL;
+    return kept;
 }
 
 static Page **page_slot(u64 number)
@@ -266,11 +270,12 @@ void cache_fill_jump(Task *t, const Block *b)
 {
     if (!is_direct(b))
         return;
-    JumpEntry *e = &task_jumps(t)[jump_slot(b->pc)];
-    e->pc = jump_empty(jump_slot(b->pc));
+    u64 pc = block_pc(b);
+    JumpEntry *e = &task_jumps(t)[jump_slot(pc)];
+    e->pc = jump_empty(jump_slot(pc));
     e->code = b->code;
     atomic_signal_fence(memory_order_seq_cst);
-    e->pc = b->pc;
+    e->pc = pc;
 }
 
 u64 cache_generation(void)
@@ -288,11 +293,12 @@ static void redirect(Block *from, Block *to)
             cache_connect(l, to);
     }
     from->incoming = NULL;
+    u64 pc = block_pc(from);
     shared_lock(&the_process->lock);
     for (Task *t = the_process->tasks; t; t = t->next_task) {
-        JumpEntry *e = &task_jumps(t)[jump_slot(from->pc)];
-        if (e->pc == from->pc)
-            e->pc = jump_empty(jump_slot(from->pc));
+        JumpEntry *e = &task_jumps(t)[jump_slot(pc)];
+        if (e->pc == pc)
+            e->pc = jump_empty(jump_slot(pc));
     }
     shared_unlock(&the_process->lock);
 }
@@ -301,7 +307,7 @@ static void redirect(Block *from, Block *to)
 static Block *replaceable(Block *const *members, size_t n, u64 pc)
 {
     for (size_t i = 0; i < n; i++)
-        if (members[i]->pc == pc && members[i]->tier == TIER_BASELINE && !members[i]->better)
+        if (block_pc(members[i]) == pc && members[i]->tier == TIER_BASELINE && !members[i]->better)
             return members[i];
     return NULL;
 }
@@ -371,12 +377,14 @@ static void unhash(Block *b)
     }
 }
 
-static void drop(Block *b)
+void cache_drop(Block *b)
 {
     b->dead = true;
-    cache.live[is_region(b)] -= bytes_of(b);
-    cache.dead[is_region(b)] += bytes_of(b);
-    unhash(b);
+    if (!kept_has(b)) {
+        cache.live[is_region(b)] -= bytes_of(b);
+        cache.dead[is_region(b)] += bytes_of(b);
+        unhash(b);
+    }
     redirect(b, NULL);
     count(invalidated_blocks, 1);
 }
@@ -389,7 +397,7 @@ static bool drop_on_page(Page *p, u64 lo, u64 hi)
     for (u32 i = 0; i < p->count; i++) {
         Block *b = p->blocks[i];
         if (!b->dead && b->low < hi && b->end > lo) {
-            drop(b);
+            cache_drop(b);
             any = true;
         }
         if (!b->dead)
@@ -446,6 +454,7 @@ void cache_invalidate(u64 addr, u64 size)
                 if (p->number >= first_page && p->number <= last_page)
                     any |= drop_on_page(p, addr, hi);
     }
+    any |= kept_each(addr, hi, cache_drop);
     for (Watch *w = cache.watches; w; w = w->next)
         w->hit |= w->lo < hi && w->hi > addr;
     if (any) {
@@ -580,6 +589,7 @@ bool cache_flush(Task *t, u64 flushes, Flush what)
     }
     cache.npages = 0;
     store_collect();
+    store_forget_kept();
     cache.baseline.count = 0;
     cache.live[0] = cache.dead[0] = 0;
     if (regions)
@@ -640,7 +650,7 @@ static void require(_Atomic bool *such)
         for (u32 i = 0; i < n; i++) {
             Block *b = host_get(&cache.regions, i);
             if (!b->dead)
-                drop(b);
+                cache_drop(b);
         }
         interrupt_tasks();
     }
@@ -684,11 +694,14 @@ Block *cache_find_host(const Task *t, const void *host, u64 *guest_pc)
     if (!b)
         b = host_find(&cache.regions, host);
     if (!b)
+        b = kept_find_host(host);
+    if (!b)
         return NULL;
-    *guest_pc = b->tier == TIER_BASELINE ? b->pc : t->pc;
+    u64 pc = block_pc(b);
+    *guest_pc = b->tier == TIER_BASELINE ? pc : t->pc;
     u32 offset = (u32)((const u8 *)host - (const u8 *)b->code);
     for (u32 i = 0; i < b->nmap && b->map[i].host <= offset; i++)
-        *guest_pc = b->pc + (u64)(i32)b->map[i].guest;
+        *guest_pc = pc + (u64)(i32)b->map[i].guest;
     return b;
 }
 

@@ -21,6 +21,8 @@ void cache_insert_region(Block *region, u64 entries);
 void cache_add_region(Block *region);
 /* Enters a baseline block that nobody may find but through a host address in it. Lock held. */
 void cache_insert_host(Block *b);
+/* From now on nobody enters the block. Lock held. */
+void cache_drop(Block *b);
 /* Connects a direct exit to its target, unless either is no longer current. Lock held. */
 void cache_connect(Link *link, Block *to);
 /* From now on the block's counter counts calls, jumps backwards and indirect ones alone. */

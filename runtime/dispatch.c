@@ -15,6 +15,7 @@
 #include "gdb/debug.h"
 #include "linux/linux.h"
 #include "mem.h"
+#include "perf.h"
 #include "signal.h"
 #include "store.h"
 #include "tier.h"
@@ -245,9 +246,11 @@ static void place_following(const Task *t, Block *first, const Mapping *map, Uni
     for (size_t i = 0, n = 1; i < n; i++) {
         for (u32 k = 0; k < blocks[i]->nlinks; k++) {
             Link *link = &blocks[i]->links[k];
-            Block *to = cache_lookup(link->pc);
-            if (!to && n < MOST && (!blocks[i]->ahead || goes_to(blocks[i], k)) && code_address(t->guest, link->pc) - map->start < map->end - map->start) {
-                StorePlace place = store_place(t->guest, map, link->pc);
+            u64 pc = link_pc(link);
+            Block *to = cache_lookup(pc);
+            if (!to && n < MOST && (!blocks[i]->ahead || goes_to(blocks[i], k)) &&
+                code_address(t->guest, pc) - map->start < map->end - map->start) {
+                StorePlace place = store_place(t->guest, map, pc);
                 if ((to = place_kept(t, &place, buffer)))
                     blocks[n++] = to;
             }
@@ -269,6 +272,18 @@ static bool goes_on(void *unused, u64 pc)
     return !cache_lookup(pc);
 }
 
+/* The block, if it comes with what is kept of its file in one piece. */
+static Block *map_kept(const Task *t, const StorePlace *place, const Mapping *map)
+{
+    u64 start = log_clock();
+    u32 n = store_map_kept(t->guest, place, map);
+    if (!n)
+        return NULL;
+    count(units, n);
+    count(units_ns, log_clock() - start);
+    return cache_lookup(place->pc);
+}
+
 /* Finds or makes the block at pc, which is in `map`, for the process's tier; lock held. NULL when the arena is full, or
  * with *readable false if there is no code (any more). */
 static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
@@ -279,7 +294,9 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
         ir = ir_new();
     int tier = debug_watches(t->process) ? TIER_INTERP : t->process->options.tier;
     StorePlace place = store_place(t->guest, map, pc);
-    Block *b = place_kept(t, &place, &buffer);
+    Block *b = chains(tier) && !perf_is_wanted() ? map_kept(t, &place, map) : NULL;
+    if (!b)
+        b = place_kept(t, &place, &buffer);
     if (b && chains(tier))
         place_following(t, b, map, &buffer);
     if (b)
@@ -316,7 +333,7 @@ static Block *make_block(Task *t, u64 pc, const Mapping *map, bool *readable)
 
 static void log_entry(const Task *t, const Block *b)
 {
-    if (!log_at(b->pc, b->end))
+    if (!log_at(block_pc(b), b->end + kept_away(b)))
         return;
     if (log_on(exec))
         log_printf("exec %d 0x%" PRIx64 " tier %u\n", t->tid, t->pc, b->tier);
@@ -472,7 +489,7 @@ _Noreturn void task_loop(Task *t)
             code_enter(t, b->code, (u64)b);
         /* The link may be freed as soon as another task's flush sees this one outside of code. */
         if (t->exit == EXIT_LINK)
-            t->pc = t->exit_link->pc;
+            t->pc = link_pc(t->exit_link);
         atomic_store_explicit(&t->in_code, false, memory_order_release);
         if (checks)
             check_end(t);

@@ -137,6 +137,11 @@ static void add_to_map(const char *name, const void *code, u64 size)
     close(fd);
 }
 
+bool perf_is_wanted(void)
+{
+    return perf.wanted;
+}
+
 void perf_add(const Block *b)
 {
     char function[400], name[420];
@@ -145,7 +150,7 @@ void perf_add(const Block *b)
         return;
     for (const Block *s = b; s; s = s->sibling)
         size += s->code_size;
-    perf_function(b->pc, function, sizeof function);
+    perf_function(block_pc(b), function, sizeof function);
     snprintf(name, sizeof name, "%s [%s]", function,
              b->tier == TIER_STATIC ? "static" : b->tier == TIER_LLVM ? "llvm" : "baseline");
     if (perf.wanted & PERF_MAP)

@@ -12,6 +12,8 @@ enum {
     PERF_GDB = 4,  /* --gdb-names: a gdb that looks at this process (gdb.c) */
 };
 void perf_start(int wanted);
+/* Whether anything is wanted: then no code may be mapped from a file, which perf takes for the file's. */
+bool perf_is_wanted(void);
 /* Tells of new host code; a region's entries (Block.sibling) are all given. Under the cache's lock. */
 void perf_add(const Block *b);
 /* In a forked child, under the cache's lock: its code has a map of its own, which starts with what the parent's had. */

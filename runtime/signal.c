@@ -357,7 +357,7 @@ static AccessPlace place_of(const Task *t, u64 rip)
     p.block = cache_find_host(t, (const void *)rip, &p.pc);
     p.site = code_site_at(p.block ? p.block->faults : NULL, rip);
     if (p.site)
-        p.pc = p.block->faults->pc + (u64)(i64)p.site->pc;
+        p.pc = p.block->faults->pc + kept_away(p.block->faults) + (u64)(i64)p.site->pc;
     p.exact = !p.block || p.block->tier < TIER_LLVM || cache_is_exact();
     return p;
 }

@@ -16,6 +16,7 @@
 #include "ahead.h"
 #include "cache.h"
 #include "heat.h"
+#include "kept.h"
 #include "linux/linux.h"
 #include "unitdir.h"
 #include "unitfile.h"
@@ -23,7 +24,8 @@
 enum {
     PAGE = 4096,
     PLACES = 2, /* of others */
-    FEW = 24,   /* units that aren't worth a write */
+    FEW = 24,   /* units that aren't worth a write, but for one of */
+    LUCKY = 8,  /* so many runs: the next ones would make them again */
 };
 enum : i64 { MOST_CREDIT = 60000000000 }; /* ns */
 
@@ -38,6 +40,12 @@ typedef struct StoreFile {
     UnitFile ahead;          /* what this executable has */
     u64 seen; /* bytes of it that were there when it was opened, or are this process's */
     UnitStage stage;
+    const Guest *guest; /* the last that code of it was looked for by, with what its file would begin at */
+    u64 base, lo, end;  /* and where that code is */
+    const void *ahead_kept; /* what this executable has in one piece, until it is mapped */
+    bool kept_sought; /* since the last flush */
+    u32 kept;         /* blocks that came in one piece */
+    u32 placed;       /* and one by one, in all */
     bool heat_loaded;
     Heat heat; /* of earlier runs */
     Heat ran;  /* in this one */
@@ -252,7 +260,7 @@ void store_file(int fd)
         StoreFile *new = store_name(fd, now.name) ? malloc(sizeof *new) : NULL;
         if (new) {
             if (!the_process->options.cpu) /* it is made for the default model */
-                ahead_units(now.name, &now.ahead);
+                now.ahead_kept = ahead_units(now.name, &now.ahead);
             if (store.dir >= 0)
                 unitfile_open(&now.file, store.dir, now.name);
             for (u32 i = 0; i < store.nothers; i++)
@@ -292,9 +300,11 @@ StorePlace store_place(const Guest *guest, const Mapping *map, u64 pc)
 static bool find(const StorePlace *where, const UnitWanted *w, UnitBuffer *scratch, Unit *out, i64 *distance)
 {
     const StoreFile *f = where->file;
-    bool found = f && (unitfile_find(&f->ahead, w, scratch, out, distance) || unitfile_find(&f->file, w, scratch, out, distance));
-    for (u32 i = 0; f && !found && i < store.nothers; i++)
-        found = unitfile_find(&f->others[i], w, scratch, out, distance);
+    const UnitFile *in[] = {&f->ahead, &f->file, &f->others[0], &f->others[1]};
+    static_assert(LEN(in) == PLACES + 2, "all of them");
+    bool found = false;
+    for (u32 i = 0; f && !found && i < LEN(in); i++)
+        found = in[i]->nsegments && unitfile_find(in[i], w, scratch, out, distance);
     return found;
 }
 
@@ -302,7 +312,41 @@ bool store_find(const StorePlace *where, UnitBuffer *scratch, Unit *out)
 {
     UnitWanted w = {.offset = where->offset, .pc = where->pc, .address = where->address, .tags = lift_ignores_tags()};
     i64 distance;
-    return find(where, &w, scratch, out, &distance);
+    bool found = find(where, &w, scratch, out, &distance);
+    if (found)
+        where->file->placed++;
+    return found;
+}
+
+static void take_map(StoreFile *f, const Guest *guest, const Mapping *map)
+{
+    f->guest = guest;
+    f->base = map->start - map->offset;
+    f->lo = map->start;
+    f->end = map->end;
+}
+
+u32 store_map_kept(const Guest *guest, const StorePlace *where, const Mapping *map)
+{
+    StoreFile *f = where->file;
+    if (!f || f->kept_sought || map->prot & PROT_WRITE || lift_ignores_tags())
+        return 0;
+    f->kept_sought = true;
+    take_map(f, guest, map);
+    f->kept = f->ahead_kept ? kept_move(f->ahead_kept, f->base, map->start, map->end) : 0;
+    f->ahead_kept = NULL;
+    if (!f->kept && store.dir >= 0)
+        f->kept = kept_map(store.dir, true, f->name, f->base, map->start, map->end);
+    for (u32 i = 0; !f->kept && i < store.nothers; i++)
+        f->kept = kept_map(store.others[i], false, f->name, f->base, map->start, map->end);
+    return f->kept;
+}
+
+void store_forget_kept(void)
+{
+    kept_forget();
+    for (StoreFile *f = store.files; f; f = f->next)
+        f->kept_sought = false;
 }
 
 bool store_find_region(const StorePlace *where, UnitBuffer *scratch, Unit *out, u64 *pc)
@@ -410,6 +454,39 @@ i64 store_credit(void)
     return store.program ? heat_of(store.program)->credit_ns : 0;
 }
 
+/* -- in one piece ------------------------------------------------------------------------------------------------- */
+
+/* Whether making the file's code of one piece (anew) pays: what came one by one would cost the next run as much again.
+ * It is a fifteenth of a block's first translation, so that a few of many wait until there are more, or for chance. */
+static bool wants_kept(const StoreFile *f)
+{
+    enum { PART = 16 };
+    if (!f->guest || !f->placed)
+        return false;
+    return (u32)getpid() % (f->kept / (f->placed * PART) + 1) == 0;
+}
+
+static int make_kept(const StoreFile *f, bool wait)
+{
+    UnitFile now;
+    unitfile_open(&now, store.dir, f->name);
+    int error = now.nsegments ? kept_make(f->guest, store.dir, f->name, &now, f->base, f->lo, f->end, wait) : 0;
+    if (error && error != -EAGAIN && log_on(cache))
+        log_printf("cache: %s can't be put together: %s\n", f->name, strerror(-error));
+    unitfile_close(&now);
+    return error;
+}
+
+int store_make_kept(int fd, const Guest *guest, const Mapping *map)
+{
+    struct stat st;
+    StoreFile *f = store.dir < 0 || fstat(fd, &st) ? NULL : file_of(st.st_dev, st.st_ino);
+    if (!f)
+        return -ENOENT;
+    take_map(f, guest, map);
+    return make_kept(f, true);
+}
+
 /* Adds what has run here to what the file says by now. */
 static void save_heat(StoreFile *f, i64 credit_ns, u32 weight)
 {
@@ -439,8 +516,14 @@ void store_save(i64 credit_ns, u32 weight)
         return;
     store_collect();
     for (StoreFile *f = store.files; f; f = f->next) {
-        if (f->stage.count >= FEW || f->stage.regions)
+        bool regions = f->stage.regions;
+        bool lucky = (u32)getpid() % LUCKY == 0;
+        if (f->stage.count >= FEW || regions || (f->stage.count && lucky))
             written |= save_file(f);
+        if (wants_kept(f) || (regions && f->kept)) {
+            make_kept(f, false);
+            written = true;
+        }
         if (weight && (f->ran.count || (f == store.program && credit_ns)))
             save_heat(f, credit_ns, weight);
     }

@@ -42,6 +42,12 @@ typedef struct StorePlace {
 StorePlace store_place(const Guest *guest, const Mapping *map, u64 pc);
 /* The unit of the block there; its memory is `scratch`'s. */
 bool store_find(const StorePlace *where, UnitBuffer *scratch, Unit *out);
+/* Maps what is kept of the file's code in one piece (kept.h), the first time after a flush; how many blocks that are.
+ */
+u32 store_map_kept(const Guest *guest, const StorePlace *where, const Mapping *map);
+void store_forget_kept(void);
+/* Makes that of the file, which is mapped like this, as far as there are units for it. 0 or -errno. */
+int store_make_kept(int fd, const Guest *guest, const Mapping *map);
 /* The unit of a region that is entered there, and what pc it is for. */
 bool store_find_region(const StorePlace *where, UnitBuffer *scratch, Unit *out, u64 *pc);
 /* Keeps the unit that was made from the code there, of which `guest` is the copy that was translated. */
@@ -59,7 +65,8 @@ bool store_is_open(void);
 i64 store_credit(void);
 
 /* Writes what was kept, if it is worth it; `credit_ns` is what this run leaves or (less than 0) has used of earlier
- * ones'. That and how often blocks have run count `weight` times, or not at all. Takes the translation lock. */
+ * ones'. That and how often blocks have run count `weight` times, or not at all. Takes the
+ * translation lock. */
 void store_save(i64 credit_ns, u32 weight);
 /* In a forked child: what its parent made is the parent's to write. */
 void store_after_fork(void);

@@ -37,7 +37,6 @@ enum : u32 {
      * LLVM compile that would take minutes for an interpreter's start; --hot 0 does. */
     LLVM_THRESHOLD = 500,
     WARM = 16,     /* a block that has run once for so many times that the first one has is worth having in a region */
-    UNWEIGHED = 1, /* a Block.limit: when the block is counted first it is seen how often it has run in earlier runs */
     COVERED = 8,   /* a block inside another region becomes hot in so many times that */
     NEVER = UINT32_MAX,
     NS_PER_INSN = 200000,  /* LLVM's CPU time for an instruction, about, */
@@ -103,7 +102,7 @@ static bool remembers(void)
 
 u32 tier_first_limit(void)
 {
-    return llvm_is_left_out() ? NEVER : remembers() ? UNWEIGHED : first_limit();
+    return llvm_is_left_out() ? NEVER : remembers() ? BLOCK_UNWEIGHED : first_limit();
 }
 
 u32 tier_sample_mean(void)
@@ -324,13 +323,15 @@ typedef struct Forming {
 /* Adds what the block has run in earlier runs to its counter. */
 static void weigh(const Forming *f, Block *b)
 {
-    if (b->tier != TIER_BASELINE || b->limit != UNWEIGHED || !remembers())
+    if (b->tier != TIER_BASELINE || b->limit != BLOCK_UNWEIGHED)
         return;
-    b->limit = first_limit();
-    u64 address = code_address(f->guest, b->pc);
+    b->limit = llvm_is_left_out() ? NEVER : first_limit();
+    if (!remembers())
+        return;
+    u64 address = code_address(f->guest, block_pc(b));
     if (!f->map || address < f->map->start || address >= f->map->end)
         return;
-    StorePlace place = store_place(f->guest, f->map, b->pc);
+    StorePlace place = store_place(f->guest, f->map, block_pc(b));
     u64 ran = b->ran + store_heat(&place, b);
     b->ran = ran < NEVER / 2 ? (u32)ran : NEVER / 2;
 }
@@ -471,7 +472,7 @@ static Job *form_job(const Task *t)
     }
     if (job) {
         job->flushes = cache_flushes();
-        job->region = region_form(t->guest, b->pc, is_warm, &forming);
+        job->region = region_form(t->guest, block_pc(b), is_warm, &forming);
         if (job->region) {
             job->region->exact = cache_is_exact();
             job->region->flushes = cache_is_flushing();

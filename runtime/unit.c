@@ -138,41 +138,41 @@ static void place_links(const Unit *u, Link *links, u64 pc, u8 *run)
     }
 }
 
-/* Bytes that a region's map takes. */
-static size_t faults_size(const Unit *u)
+size_t unit_faults_size(const Unit *u)
 {
     return u->nsites ? sizeof(FaultMap) + u->nsites * sizeof(FaultSite) + u->nplaces * sizeof(FaultPlace) : 0;
 }
 
-static void place_faults(const Unit *u, FaultMap *to, u64 pc, const u8 *run)
+void unit_lay_faults(const Unit *u, FaultMap *write, FaultMap *there, u64 pc, const u8 *run)
 {
-    FaultSite *sites = (FaultSite *)(to + 1);
-    FaultPlace *places = (FaultPlace *)(sites + u->nsites);
+    FaultSite *sites = (FaultSite *)(write + 1);
+    const FaultSite *sites_there = (const FaultSite *)(there + 1);
     memcpy(sites, u->sites, u->nsites * sizeof *sites);
-    memcpy(places, u->places, u->nplaces * sizeof *places);
-    *to = (FaultMap){.code = run, .pc = pc, .nsites = u->nsites, .sites = sites, .places = places};
+    memcpy(sites + u->nsites, u->places, u->nplaces * sizeof(FaultPlace));
+    *write = (FaultMap){.code = run, .pc = pc, .nsites = u->nsites, .sites = sites_there, .places = (const FaultPlace *)(sites_there + u->nsites)};
 }
 
-Block *unit_place(const Guest *guest, const Unit *u, u64 pc, u32 limit)
+size_t unit_data_size(const Unit *u)
 {
-    bool region = u->tier != TIER_BASELINE;
-    u8 *write, *run;
-    size_t front = unit_link_at(u->nentries, u->nlinks), map = u->nmap * sizeof(PcMap), faults = faults_size(u);
-    Block *b = region ? arena_data(front + map + faults) : arena_block_data(front + map + faults);
-    if (!b || !(run = region ? arena_region_code(u->code_size, &write) : arena_code(u->code_size, &write)))
-        return NULL;
+    return unit_link_at(u->nentries, u->nlinks);
+}
+
+void unit_lay(const Guest *guest, const Unit *u, u64 pc, u32 limit, const UnitRoom *room)
+{
+    Block *b = room->write, *there = room->block;
     u64 low, end;
     find_range(u, code_address(guest, pc), &low, &end);
     for (u32 i = 0; i < u->nentries; i++) {
         u32 next = i + 1 < u->nentries ? u->entries[i + 1].code : u->code_size;
         b[i] = (Block){
             .tier = u->tier,
-            .code = run + u->entries[i].code,
+            .code = room->code + u->entries[i].code,
             .code_size = next - u->entries[i].code,
             .pc = pc + (u64)u->entries[i].pc,
             .low = low,
             .end = end,
-            .sibling = i + 1 < u->nentries ? &b[i + 1] : NULL,
+            .faults = room->faults,
+            .sibling = i + 1 < u->nentries ? &there[i + 1] : NULL,
         };
     }
     b->limit = limit;
@@ -181,19 +181,29 @@ Block *unit_place(const Guest *guest, const Unit *u, u64 pc, u32 limit)
     b->past = u->past;
     b->insns = u->insns;
     b->nlinks = (u16)u->nlinks;
-    b->links = (Link *)(b + u->nentries);
+    b->links = (Link *)(there + u->nentries);
     b->nmap = u->nmap;
-    b->map = (PcMap *)((u8 *)b + front);
-    place_links(u, b->links, pc, run);
+    b->map = room->map;
+    place_links(u, (Link *)(b + u->nentries), pc, room->code);
+    memcpy(room->write_code, u->code, u->code_size);
+    relocate(room->write_code, u, (u64)room->code, (u64)there, pc);
+}
+
+Block *unit_place(const Guest *guest, const Unit *u, u64 pc, u32 limit)
+{
+    bool region = u->tier != TIER_BASELINE;
+    u8 *write, *run;
+    size_t front = unit_data_size(u), map = u->nmap * sizeof(PcMap), faults = unit_faults_size(u);
+    Block *b = region ? arena_data(front + map + faults) : arena_block_data(front + map + faults);
+    if (!b || !(run = region ? arena_region_code(u->code_size, &write) : arena_code(u->code_size, &write)))
+        return NULL;
+    PcMap *to = (PcMap *)((u8 *)b + front);
+    FaultMap *sites = faults ? (FaultMap *)((u8 *)to + map) : NULL;
+    unit_lay(guest, u, pc, limit,
+             &(UnitRoom){.block = b, .write = b, .map = to, .faults = sites, .code = run, .write_code = write});
     if (map)
-        memcpy(b->map, u->map, map);
-    if (faults) {
-        FaultMap *to = (FaultMap *)((u8 *)b + front + map);
-        place_faults(u, to, pc, run);
-        for (u32 i = 0; i < u->nentries; i++)
-            b[i].faults = to;
-    }
-    memcpy(write, u->code, u->code_size);
-    relocate(write, u, (u64)run, (u64)b, pc);
+        memcpy(to, u->map, map);
+    if (faults)
+        unit_lay_faults(u, sites, sites, pc, run);
     return b;
 }

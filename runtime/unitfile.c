@@ -224,6 +224,11 @@ void unitfile_map(UnitFile *f, int fd)
         *f = (UnitFile){0};
 }
 
+bool unitfile_used(int fd, const struct stat *st)
+{
+    return st->st_mtime < time(NULL) - USED_STEP && !futimens(fd, NULL);
+}
+
 void unitfile_open(UnitFile *f, int dir, const char *name)
 {
     struct stat st;
@@ -233,8 +238,7 @@ void unitfile_open(UnitFile *f, int dir, const char *name)
         return;
     if (unitfile_trusts(fd, false) && fstat(fd, &st) == 0) {
         unitfile_map(f, fd);
-        if (st.st_mtime < time(NULL) - USED_STEP)
-            futimens(fd, NULL);
+        unitfile_used(fd, &st);
     }
     close(fd);
 }
@@ -590,6 +594,51 @@ static bool step(const UnitFile *f, Walk *w, Record *head, u64 *at)
         w->bad++;
     }
     return false;
+}
+
+bool unitfile_copy(UnitFile *copy, const UnitFile *f)
+{
+    u8 *bytes = f->size ? mmap(NULL, f->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+    if (bytes == MAP_FAILED)
+        return false;
+    madvise(bytes, f->size, MADV_POPULATE_WRITE);
+    if (!peek(f, 0, bytes, f->size)) {
+        munmap(bytes, f->size);
+        return false;
+    }
+    *copy = *f;
+    copy->map = bytes;
+    copy->own = true;
+    return true;
+}
+
+void unitfile_each(const UnitFile *f, UnitVisit *visit, void *context)
+{
+    Record head;
+    u64 at;
+    for (Walk w = {0}; step(f, &w, &head, &at);) {
+        Record *r = (Record *)(f->map + at);
+        if (record_check(r) != r->check || !host_takes(r->cpu))
+            continue;
+        Parts p = parts_of(r);
+        UnitRef ref = {.offset = r->offset,
+                       .pc = r->pc,
+                       .region = is_region(r),
+                       .record = r,
+                       .guest = p.guest,
+                       .guest_size = r->guest_size};
+        for (u32 i = 0; i < (r->nentries ? r->nentries : 1); i++) {
+            ref.entry = r->offset + (r->nentries ? (u64)(i64)p.entries[i].pc : 0);
+            visit(context, &ref);
+        }
+    }
+}
+
+bool unitfile_unit(const UnitRef *ref, UnitBuffer *scratch, Unit *out)
+{
+    Record *r = (Record *)ref->record;
+    Parts p = parts_of(r);
+    return unit_of(r, &p, scratch, out);
 }
 
 /* Adds the file's records, those that are good, in front of the stage's. */

@@ -50,6 +50,9 @@ typedef struct UnitStage {
 /* Opens the file `name` in the directory. An empty UnitFile if there is none, or nothing in it may be used: it must be
  * a regular file of the user's or root's that nobody else may write. */
 void unitfile_open(UnitFile *f, int dir, const char *name);
+/* The file is in use: has its time say so, within an hour. True if that has been changed. */
+struct stat;
+bool unitfile_used(int fd, const struct stat *st);
 /* The same of one that is open, whosever it is. */
 void unitfile_map(UnitFile *f, int fd);
 /* The same of one that this executable has at an address; not to be closed. */
@@ -68,6 +71,22 @@ typedef struct UnitWanted {
 /* True if there is one, made from what the guest has there now, for a pc that is *distance before the one that is
  * looked for. It lies in `scratch`, which is overwritten by the next. */
 bool unitfile_find(const UnitFile *f, const UnitWanted *w, UnitBuffer *scratch, Unit *out, i64 *distance);
+
+/* A copy in memory that nobody changes, to be closed. False if that can't be. */
+bool unitfile_copy(UnitFile *copy, const UnitFile *f);
+/* Of such a copy: each good record that this host takes, for each of its entries, the newest last. */
+typedef struct UnitRef {
+    u64 offset, entry; /* of the unit, and of where it is entered, in the guest's file */
+    u64 pc;            /* that it is good for; 0: any */
+    bool region;
+    u32 guest_size;
+    const u8 *guest; /* code that it was made from */
+    const void *record;
+} UnitRef;
+typedef void UnitVisit(void *context, const UnitRef *ref);
+void unitfile_each(const UnitFile *f, UnitVisit *visit, void *context);
+/* The unit, in the memory of `scratch` and the copy. */
+bool unitfile_unit(const UnitRef *ref, UnitBuffer *scratch, Unit *out);
 
 /* Adds a unit made from the guest code at pc, whose bytes are `guest`, range by range, to the stage. False if there is
  * no room for it: it can be written then and is empty again. */

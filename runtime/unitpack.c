@@ -11,6 +11,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "kept.h"
 #include "unitdir.h"
 #include "unitfile.h"
 
@@ -35,7 +36,8 @@ static void pack(void *context, int dir, const char *flavour, const char *name)
     Packing *p = context;
     struct stat st;
     Header h = {0};
-    if (p->files < 0 || strchr(name, '.') || strlen(flavour) >= sizeof h.flavour || strlen(name) >= sizeof h.name)
+    if (p->files < 0 || (strchr(name, '.') && !kept_is_name(name)) || strlen(flavour) >= sizeof h.flavour ||
+        strlen(name) >= sizeof h.name)
         return;
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     void *bytes = fd >= 0 && fstat(fd, &st) == 0 && st.st_size ? malloc((size_t)st.st_size) : NULL;
@@ -47,7 +49,7 @@ static void pack(void *context, int dir, const char *flavour, const char *name)
         h.size = (u64)n;
         h.check = XXH3_64bits(bytes, (size_t)n);
         bool ok = fwrite(&h, sizeof h, 1, p->f) == 1 && fwrite(bytes, (size_t)n, 1, p->f) == 1;
-        p->files = ok ? p->files + 1 : -errno;
+        p->files = ok ? p->files + !kept_is_name(name) : -errno;
     }
     free(bytes);
     if (fd >= 0)
@@ -92,7 +94,9 @@ static int unpack(int top, const Header *h, FILE *f)
         dir = openat(top, h->flavour, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         error = dir < 0 ? -errno : unitfile_trusts(dir, true) ? 0 : -EPERM;
     }
-    if (!error) {
+    if (!error && kept_is_name(h->name)) {
+        error = kept_is_good(bytes, h->size) ? unitfile_replace(dir, h->name, bytes, h->size) : -EINVAL;
+    } else if (!error) {
         unitfile_map(&u, file);
         error = unitfile_merge(dir, h->name, &u);
         unitfile_close(&u);
@@ -108,14 +112,14 @@ static int unpack(int top, const Header *h, FILE *f)
 
 i64 unitpack_read(int top, FILE *f)
 {
-    Header h;
-    for (i64 files = 0;; files++) {
+    Header h = {0};
+    for (i64 files = 0;; files += !kept_is_name(h.name)) {
         if (fread(&h, sizeof h, 1, f) != 1 || memcmp(h.magic, magic, sizeof magic))
             return -EINVAL;
         if (!h.size)
             return files;
-        if (!is_name(h.flavour, sizeof h.flavour) || !is_name(h.name, sizeof h.name) || strchr(h.name, '.') ||
-            !unitdir_is_flavour(h.flavour) || h.size > INT64_MAX)
+        if (!is_name(h.flavour, sizeof h.flavour) || !is_name(h.name, sizeof h.name) ||
+            (strchr(h.name, '.') && !kept_is_name(h.name)) || !unitdir_is_flavour(h.flavour) || h.size > INT64_MAX)
             return -EINVAL;
         int error = unpack(top, &h, f);
         if (error)

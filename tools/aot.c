@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "../lifter/host.h"
+#include "../runtime/kept.h"
 #include "../runtime/load.h"
 #include "../runtime/store.h"
 #include "command.h"
@@ -61,6 +62,7 @@ typedef struct Aot {
     int out;
     u64 payload; /* its offset in the output */
     u64 end;     /* of what is written so far */
+    u64 kept_at; /* where the next file's code in one piece will be mapped */
     Headers headers;
 } Aot;
 
@@ -108,6 +110,35 @@ static bool append(Aot *a, int fd, u64 *offset, u64 *size)
     if (file && file != MAP_FAILED)
         munmap(file, *size);
     a->end = page_up(a->end + *size);
+    return ok;
+}
+
+/* The file's code in one piece, behind its units: see kept.h. Without it the units are placed one by one. */
+static bool append_kept(Aot *a, size_t i, AheadFile *f, int fd)
+{
+    char why[512];
+    Image image = {0};
+    struct stat st;
+    UnitFile units;
+    void *bytes, *file = fstat(fd, &st) ? MAP_FAILED : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (file == MAP_FAILED || image_open(&image, fd, a->libraries.all[i].host, why, sizeof why))
+        return false;
+    u64 base = image.pie ? LOAD_PIE_BASE : 0;
+    for (size_t s = image.nsegments; s-- > 0;)
+        if (image.segments[s].prot & PROT_EXEC)
+            base = (image.pie ? LOAD_PIE_BASE : 0) + (image.segments[s].vaddr - image.segments[s].offset);
+    unitfile_map(&units, a->units[i]);
+    bool ok = true;
+    if (!kept_build(image.guest, &units, base, file, (u64)st.st_size, a->kept_at, &bytes, &f->kept_size)) {
+        f->kept = a->end - a->payload;
+        ok = producer_write(a->out, bytes, f->kept_size, a->end);
+        a->end = page_up(a->end + f->kept_size);
+        a->kept_at += (f->kept_size + ARENA_GRAIN - 1) & -ARENA_GRAIN;
+        munmap(bytes, f->kept_size);
+    }
+    unitfile_close(&units);
+    munmap(file, (size_t)st.st_size);
+    free(image.segments);
     return ok;
 }
 
@@ -390,7 +421,7 @@ static bool append_file(Aot *a, size_t i, AheadFile *f)
     int fd = open(l->host, O_RDONLY | O_CLOEXEC);
     bool within = i == 0 || a->embed;
     bool ok = fd >= 0 && store_name(fd, f->name) && append(a, a->units[i], &f->units, &f->units_size) &&
-              (!within || append(a, fd, &f->image, &f->image_size));
+              append_kept(a, i, f, fd) && (!within || append(a, fd, &f->image, &f->image_size));
     if (within)
         embedded_path(a, l, f->path);
     else
@@ -413,6 +444,7 @@ static int write_payload(Aot *a)
     if (a->image.interp[0] && !a->embed)
         snprintf(head->root, sizeof head->root, "%s", a->root);
     a->end = a->payload + page_up(size);
+    a->kept_at = ARENA_KEPT_LO;
     bool ok = true;
     for (size_t i = 0; ok && i < a->nfiles; i++)
         ok = append_file(a, i, &head->files[i]);

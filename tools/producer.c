@@ -264,6 +264,11 @@ static int translate(Work *w, const ProducerFile *f, char *why, size_t size)
                 : w->producer->cache ? store_add_all(w->image.fd, &all)
                                      : unitfile_write(f->out, &all, slash ? slash + 1 : w->path);
     unitstage_free(&all);
+    Mapping map;
+    int code;
+    if (!error && w->producer->cache && n &&
+        !mem_code_fault(w->process.mem, code_address(guest, w->outlines[0].blocks[0]), &code, &map))
+        error = store_make_kept(w->image.fd, guest, &map);
     return error ? snprintf(why, size, "%s: its translation can't be written: %s", w->path, strerror(-error)), -1 : 0;
 }
 

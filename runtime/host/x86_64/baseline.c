@@ -59,12 +59,18 @@ void distance(Gen *g, RelocKind kind, u64 to)
 }
 
 /* The address of something that is a distance away. */
-static void address_of(Gen *g, int reg, RelocKind kind, u64 of)
+/* An instruction of 64 bits with a register and what is at this place in memory. */
+static void of_memory_at(Gen *g, u8 opcode, int reg, RelocKind kind, u64 of)
 {
     asm_u8(&g->as, reg > 7 ? 0x4c : 0x48);
-    asm_u8(&g->as, 0x8d);
+    asm_u8(&g->as, opcode);
     asm_u8(&g->as, (u32)(reg & 7) << 3 | 5); /* relative to rip */
     distance(g, kind, of);
+}
+
+static void address_of(Gen *g, int reg, RelocKind kind, u64 of)
+{
+    of_memory_at(g, 0x8d, reg, kind, of);
 }
 
 /* Where its user is right only if the guest code is where it is now, takes the address for a plain constant. */
@@ -76,13 +82,19 @@ static bool moves(Gen *g, u64 guest_address)
     return false;
 }
 
+/* What moves is a distance from the pc that the Block has: so the code is the same wherever the guest's is. */
 static void guest_address(Gen *g, int reg, u64 address)
 {
-    if (moves(g, address)) {
-        asm_constant64(&g->as, reg, address - g->ir->pc);
-        add_reloc(g, RELOC_GUEST, g->as.at - 8);
-    } else {
+    i64 away = (i64)(address - g->ir->pc);
+    if (!moves(g, address)) {
         asm_constant(&g->as, reg, address);
+    } else if (away == (i32)away) {
+        of_memory_at(g, 0x8b, reg, RELOC_BLOCK, offsetof(Block, pc));
+        if (away)
+            asm_insn(&g->as, OP_W | 0x8d, reg, rm_memory(reg, (i32)away));
+    } else {
+        asm_constant64(&g->as, reg, (u64)away);
+        add_reloc(g, RELOC_GUEST, g->as.at - 8);
     }
 }
 
@@ -1780,7 +1792,8 @@ static void behind_call(Gen *g)
 {
     Asm *a = &g->as;
     asm_pop(a, B);
-    asm_insn(a, OP_W | 0x3b, A, rm_memory(B, sizeof(Link) + offsetof(Link, pc)));
+    of_memory_at(g, 0x3b, A, RELOC_BLOCK,
+                 sizeof(Block) + (g->out->unit.nlinks - 1) * sizeof(Link) + offsetof(Link, pc));
     asm_u8(a, 0x0f);
     asm_u8(a, 0x80 | CC_NE);
     distance(g, RELOC_HOST, (u64)return_miss);
@@ -2263,7 +2276,7 @@ static __attribute__((preserve_none)) void entry_slow(CODE_PARAMS)
 {
     u64 sp;
     __asm__("mov %%rsp, %0" : "=r"(sp));
-    t->pc = ((const Block *)b)->pc;
+    t->pc = block_pc((const Block *)b);
     if (sp < t->attention) [[clang::musttail]]
         return signal_stub(CODE_ARGS);
     Block *block = (Block *)b;

@@ -82,37 +82,51 @@ STUB(exit_stub, "")
 enum { NEAREST = 32 }; /* callers that are tried */
 
 #define RETURN_OFFSETS                                                                                                 \
-    "i"(offsetof(Task, jump_cache)), "i"(offsetof(Task, stack_base)), "i"(sizeof(Link)),                               \
-        "i"(offsetof(Link, pc) + sizeof(Link)), "i"(JUMP_CACHE_BITS), "i"((JUMP_CACHE - 1) * sizeof(JumpEntry)),       \
-        "i"(offsetof(JumpEntry, code)), "i"(lookup_stub), "i"(NEAREST * 16)
+    "i"(offsetof(Task, jump_cache)), "i"(JUMP_CACHE_BITS), "i"((JUMP_CACHE - 1) * sizeof(JumpEntry)),                  \
+        "i"(offsetof(JumpEntry, code)), "i"(lookup_stub)
 
 __attribute__((naked)) static void look_up(void)
 {
-    __asm__("mov %%rdx, %%rax\n shr $%c4, %%rax\n xor %%edx, %%eax\n shl $2, %%eax\n and $%c5, %%eax\n"
-            "add %c0(%%r13), %%rax\n cmp (%%rax), %%rdx\n jne %P7\n jmp *%c6(%%rax)\n"
+    __asm__("mov %%rdx, %%rax\n shr $%c1, %%rax\n xor %%edx, %%eax\n shl $2, %%eax\n and $%c2, %%eax\n"
+            "add %c0(%%r13), %%rax\n cmp (%%rax), %%rdx\n jne %P4\n jmp *%c3(%%rax)\n"
             :
             : RETURN_OFFSETS);
 }
 _Static_assert(sizeof(JumpEntry) == 16 && offsetof(JumpEntry, pc) == 0, "look_up");
 
+/* With the stack as Task.code_sp has it: behind the call whose frame was the last one, or, that frame being left, by
+ * the jump cache. */
+__attribute__((naked, preserve_none)) static void go_behind(CODE_PARAMS)
+{
+    __asm__("mov %c0(%%r13), %%rsp\n jmp *%c1(%%rcx)\n" : : "i"(offsetof(Task, code_sp)), "i"(sizeof(Link)));
+}
+
+__attribute__((naked, preserve_none)) static void go_elsewhere(CODE_PARAMS)
+{
+    __asm__("mov %c0(%%r13), %%rsp\n sub $16, %%rsp\n jmp %P1\n" : : "i"(offsetof(Task, code_sp)), "i"(look_up));
+}
+
 /* A guest that has left functions without returning (longjmp, an exception) has a caller further up; then all below it
  * are forgotten. If there is none, the frame was not this return's and is left for the one whose it is: a signal
  * handler's return isn't to a caller. */
+static __attribute__((preserve_none, used)) void find_caller(CODE_PARAMS)
+{
+    const u64 *frame = (const u64 *)t->code_sp, *end = frame + 2 * NEAREST;
+    end = (u64)end > t->stack_base ? (const u64 *)t->stack_base : end;
+    for (; frame < end; frame += 2) {
+        const Link *link = (const Link *)frame[1];
+        if (link_pc(link + 1) == a) {
+            t->code_sp = (u64)(frame + 2);
+            b = (u64)link;
+            [[clang::musttail]] return go_behind(CODE_ARGS);
+        }
+    }
+    [[clang::musttail]] return go_elsewhere(CODE_ARGS);
+}
+
 __attribute__((naked, preserve_none)) void return_miss(CODE_PARAMS)
 {
-    __asm__("mov %%rsp, %%rax\n"
-            "lea %c8(%%rsp), %%rbx\n"
-            "cmp %c1(%%r13), %%rbx\n cmova %c1(%%r13), %%rbx\n"
-            "1: cmp %%rbx, %%rax\n jae 2f\n"
-            "mov 8(%%rax), %%rcx\n"
-            "add $16, %%rax\n"
-            "cmp %%rdx, %c3(%%rcx)\n jne 1b\n"
-            "mov %%rax, %%rsp\n"
-            "jmp *%c2(%%rcx)\n"
-            "2: sub $16, %%rsp\n"
-            "jmp %P9\n"
-            :
-            : RETURN_OFFSETS, "i"(look_up));
+    __asm__("mov %%rsp, %c0(%%r13)\n sub $16, %%rsp\n jmp %P1\n" : : "i"(offsetof(Task, code_sp)), "i"(find_caller));
 }
 
 /* A return without a call: its own address stays on the stack. */
