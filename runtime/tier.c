@@ -24,10 +24,14 @@
 #include "thread.h"
 
 enum : u32 {
-    /* Entries until a block is hot, and how often the instructions of a region have run, on average, when it is
-     * compiled. LLVM takes about 0.2 ms an instruction and saves half a nanosecond each time it runs: with what has
-     * been spent by then about as much as LLVM will, a program is never much worse off than with the better of both. */
-    THRESHOLD = 400000,
+    /* Entries until a block is hot: then it is seen whether a region around it pays, and again when there are as many more. */
+    THRESHOLD = 200000,
+    /* LLVM takes about 0.2 ms an instruction. What it saves each time that runs depends on what the baseline makes of it: from
+     * 15 bytes (integers), with a fifth of a nanosecond, to 40 (vectors, floating point), with one; LLVM's own code takes about LEAN
+     * bytes. With as much lost by then as LLVM will take, a program is never much worse off than with the better of both: so a
+     * region is compiled when each of its instructions has run through WORTH bytes more than LLVM's, on average. */
+    LEAN = 8,
+    WORTH = 5600000,
     /* Entries until those by forward jumps aren't counted any more: what leads to the block counts, and counting costs
      * as much as five instructions. */
     SETTLED = 20000,
@@ -390,22 +394,32 @@ static i64 own_ns(void)
     return (i64)cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - (i64)tier.spent_ns;
 }
 
+/* Whether so many bytes, run in so many instructions, are as much more than LLVM's would be as so many instructions to compile are worth. */
+static bool is_worth(u64 bytes, u64 executed, u64 insns)
+{
+    u64 lean = executed * LEAN;
+    return bytes > lean && bytes - lean >= insns * WORTH;
+}
+
 /* Whether compiling the region now is a good use of the user's time. */
 static bool pays(const Region *r, const Forming *f)
 {
     const Options *o = &the_process->options;
-    u64 insns = INSNS_PER_REGION, executed = 0;
+    u64 insns = INSNS_PER_REGION, executed = 0, bytes = 0;
     if (o->tier == TIER_LLVM)
         return true;
     for (size_t i = 0; i < r->nblocks; i++) {
         insns += r->blocks[i]->insns;
-        executed += runs_of(block_of(f, r->blocks[i]->pc), f->first) * r->blocks[i]->insns;
+        const Block *b = block_of(f, r->blocks[i]->pc);
+        u64 runs = runs_of(b, f->first) * r->blocks[i]->insns;
+        executed += runs;
+        bytes += b->tier == TIER_BASELINE ? runs * b->code_size / b->insns : runs * LEAN;
     }
     if (o->hot >= 0)
         return executed >= (insns - INSNS_PER_REGION) * (u32)o->hot;
     bool loops = goes_round(r);
     u64 price_factor = (r->exact ? EXACT_PRICE : 1) * (loops ? 1 : STRAIGHT_PRICE);
-    if ((!loops && !r->guest->straight_regions) || executed < insns * THRESHOLD * price_factor)
+    if ((!loops && !r->guest->straight_regions) || !is_worth(bytes, executed, insns * price_factor))
         return false;
     i64 spent = (i64)tier.spent_ns, own = own_ns();
     i64 price = (spent ? spent : START_NS) + (i64)(tier.waiting + insns) * NS_PER_INSN;
