@@ -473,16 +473,14 @@ static bool open_maps(Maps *m, const Elf_Data *data)
     return m->first <= m->size;
 }
 
-/* The map of this number; NULL if there isn't just one. */
-static const MapRecord *map_of(const Maps *m, u64 id)
+/* The map of this number on the way that begins at `way`, or NULL. LLVM may have made copies of an access, each with its way. */
+static const MapRecord *map_of(const Maps *m, u64 id, u32 way)
 {
     const MapRecord *found = NULL;
     size_t at = m->first;
     for (u32 i = 0; i < m->nrecords && at + sizeof(MapRecord) <= m->size; i++) {
         const MapRecord *r = (const MapRecord *)(m->bytes + at);
-        if (r->id == id && found)
-            return NULL;
-        if (r->id == id)
+        if (r->id == id && r->at >= way && (!found || r->at < found->at))
             found = r;
         size_t locations = (sizeof *r + r->locations * sizeof(MapLocation) + 7) & ~7ull;
         at += (locations + 2 * sizeof(u16) + 7) & ~7ull; /* what is live follows: nothing */
@@ -553,7 +551,7 @@ static void share_places(Unit *u, FaultSite *site, const FaultSite *before)
 
 static bool take_site(const Maps *m, const AccessAt *a, const Unit *asked, u32 function, UnitBuffer *out)
 {
-    const MapRecord *r = map_of(m, a->site);
+    const MapRecord *r = map_of(m, a->site, a->way);
     if (!r || a->site >= asked->nsites)
         return false;
     const FaultSite *wanted = &asked->sites[a->site];
