@@ -345,9 +345,12 @@ static Block *block_of(const Forming *f, u64 pc)
 {
     Block *b = cache_lookup(pc);
     u64 address = code_address(f->guest, pc);
-    for (size_t i = 0; !b && i < f->nwarm; i++)
-        if (address > f->warm[i]->low && address < f->warm[i]->end)
+    for (size_t i = 0; !b && i < f->nwarm; i++) {
+        const Block *warm = f->warm[i];
+        u64 low = warm->low + kept_away(warm);
+        if (address > low && address - low < warm->end - warm->low)
             b = f->warm[i];
+    }
     return b;
 }
 
@@ -356,7 +359,7 @@ static bool is_warm(void *context, u64 pc)
 {
     Forming *f = context;
     Block *b = block_of(f, pc);
-    if (!b || b->pc != pc)
+    if (!b || block_pc(b) != pc)
         return b;
     weigh(f, b);
     bool warm = b->settled || entries_of(b) >= entries_of(f->first) / WARM;

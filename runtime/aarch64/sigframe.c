@@ -99,12 +99,12 @@ static void arrive(Task *t, u64 btype)
 void a64_settle(Task *t)
 {
     A64State *state = a64(t);
-    if (likely(!(state->pstate & PSTATE_BTYPE)))
-        return;
-    if (a64_may_branch_to(t, t->pc, (state->pstate & PSTATE_BTYPE) >> PSTATE_BTYPE_SHIFT))
-        state->pstate &= ~(u64)PSTATE_BTYPE;
-    else
-        signal_fault(t, SIGILL, ILL_ILLOPC, t->pc);
+    while (unlikely(state->pstate & PSTATE_BTYPE)) { /* the fault's handler is arrived at, too */
+        if (a64_may_branch_to(t, t->pc, (state->pstate & PSTATE_BTYPE) >> PSTATE_BTYPE_SHIFT))
+            state->pstate &= ~(u64)PSTATE_BTYPE;
+        else
+            signal_fault(t, SIGILL, ILL_ILLOPC, t->pc);
+    }
 }
 
 bool a64_push_frame(Task *t, const GuestSignal *s)

@@ -170,7 +170,7 @@ static void processes(char *self)
 }
 
 /* Not signed itself: it changes the keys. */
-__attribute__((target("branch-protection=none"))) static void options(void)
+__attribute__((target("branch-protection=bti"))) static void options(void)
 {
     uint64_t before[4], after[4];
     fingerprint(before);
@@ -205,7 +205,7 @@ static void absent(void)
     CHECK(prctl(PR_PAC_GET_ENABLED_KEYS, 0, 0, 0, 0) == -1 && errno == EINVAL);
 }
 
-__attribute__((target("branch-protection=none"))) int main(int argc, char **argv)
+__attribute__((target("branch-protection=bti"))) int main(int argc, char **argv)
 {
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
     uint64_t out[4];
