@@ -52,8 +52,7 @@ bool dwarf_section(const char *path, const char *name, Section *out)
     return ok;
 }
 
-/* -- reading
- * ------------------------------------------------------------------------------------------------------------------ */
+/* -- reading ------------------------------------------------------------------------------------------------------- */
 
 typedef struct Reader {
     const u8 *at, *end;
@@ -113,8 +112,7 @@ static void skip(Reader *r, u64 size)
         r->at += size;
 }
 
-/* -- one unit's line number program
- * ------------------------------------------------------------------------------------------- */
+/* -- one unit's line number program -------------------------------------------------------------------------------- */
 
 typedef struct Lines {
     const Section *strings, *line_strings; /* .debug_str, .debug_line_str */

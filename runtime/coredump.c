@@ -43,8 +43,7 @@ bool core_is_wanted(void)
     return getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur > 0;
 }
 
-/* -- names
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- names --------------------------------------------------------------------------------------------------------- */
 
 /* A file of /proc/sys/kernel, without its line's end; "" if it can't be read. */
 static void setting(const char *name, char *out, size_t size)
@@ -139,8 +138,7 @@ void core_name(const char *pattern, const char *exe, int signo, char *out, size_
     fclose(f);
 }
 
-/* -- what goes into it
- * -------------------------------------------------------------------------------------------------------- */
+/* -- what goes into it --------------------------------------------------------------------------------------------- */
 
 /* A piece of memory. */
 typedef struct Piece {
@@ -331,9 +329,7 @@ static void make_notes(Core *c)
     fclose(f);
 }
 
-/* -- the file
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* -- the file ------------------------------------------------------------------------------------------------------ */
 
 static void put_header(Core *c)
 {
@@ -426,9 +422,7 @@ static bool write_core(Core *c, int fd, u64 limit)
     return ok;
 }
 
-/* -- threads
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* -- threads ------------------------------------------------------------------------------------------------------- */
 
 _Noreturn void core_stand(Task *t)
 {
@@ -461,9 +455,7 @@ static void halt_others(Task *t)
     }
 }
 
-/* -- the status
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* -- the status ---------------------------------------------------------------------------------------------------- */
 
 /* In the child: follows its parent's thread to where it has its status, and puts the file in place before anybody can
  * see that. */

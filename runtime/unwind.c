@@ -22,8 +22,7 @@ typedef struct State {
     u8 sp, ra; /* DWARF's numbers */
 } State;
 
-/* -- reading memory: a cursor that a fault ends
- * ------------------------------------------------------------------------------ */
+/* -- reading memory: a cursor that a fault ends -------------------------------------------------------------------- */
 
 typedef struct Cursor {
     u64 at, end;
@@ -108,8 +107,7 @@ static u64 encoded(Cursor *c, u8 how, u64 data, bool narrow)
     return v + base;
 }
 
-/* -- the program or library that a pc is in
- * ------------------------------------------------------------------------------------ */
+/* -- the program or library that a pc is in ------------------------------------------------------------------------ */
 
 typedef struct Module {
     u64 base;             /* where its ELF header is */
@@ -180,8 +178,7 @@ static bool find_module(const State *s, u64 pc, Module *m)
     return !c.bad;
 }
 
-/* -- call frame information
- * ------------------------------------------------------------------------------------------------------ */
+/* -- call frame information ---------------------------------------------------------------------------------------- */
 
 typedef struct Entry {
     u64 start, end;                  /* of the code */
@@ -566,8 +563,7 @@ static bool step_by_frames(State *s, const Entry *e, u64 pc)
     return true;
 }
 
-/* -- Arm's table
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- Arm's table --------------------------------------------------------------------------------------------------- */
 
 static u64 prel31(u64 at)
 {
@@ -690,9 +686,7 @@ static bool step_by_index(State *s, const Module *m, u64 pc)
     return true;
 }
 
-/* -- frames
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* -- frames -------------------------------------------------------------------------------------------------------- */
 
 /* By the frame pointer alone. */
 static bool step_by_record(State *s)

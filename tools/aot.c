@@ -174,8 +174,7 @@ static int find_files(Aot *a)
     return !a->units;
 }
 
-/* -- being ended: nothing is left behind, and processes go with the one that forked them
- * ---------------------------------------------------------------------- */
+/* -- being ended: nothing is left behind, and processes go with the one that forked them --------------------------- */
 
 static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
 static Aot *interrupted; /* the one there is, for the handler */

@@ -49,8 +49,7 @@ static const char *const forms[] = {
 
 enum { PAGE = 4096, MOST_POINTERS = 1 << 17, MOST_VECTORS = 1024 };
 
-/* -- memory of a conversion
- * ------------------------------------------------------------------------------------------------ */
+/* -- memory of a conversion ---------------------------------------------------------------------------------------- */
 
 void *arm_room(Conversion *c, size_t size)
 {
@@ -78,8 +77,7 @@ Filled *arm_filled(Conversion *c, u64 guest, void *host)
     return f;
 }
 
-/* -- structures of words
- * ---------------------------------------------------------------------------------------------------- */
+/* -- structures of words ------------------------------------------------------------------------------------------- */
 
 static const struct {
     char kind;
@@ -149,8 +147,7 @@ i64 arm_words(Conversion *c, u64 *arg, const char *layout, u64 count, Use use)
     return f || !(use & USE_OUT) ? 0 : -ENOMEM;
 }
 
-/* -- messages
- * --------------------------------------------------------------------------------------------------------------- */
+/* -- messages ------------------------------------------------------------------------------------------------------ */
 
 /* A control message's data, if that has a structure of words. */
 static const char *control_layout(int level, int type)
@@ -323,8 +320,7 @@ static i64 queued_back(Task *t, const Filled *f, i64 result)
                : 0;
 }
 
-/* -- others
- * ----------------------------------------------------------------------------------------------------------------- */
+/* -- others -------------------------------------------------------------------------------------------------------- */
 
 /* None is an empty list; of one that can't be read the handler gets the place where it can't, since other errors come before that. */
 static i64 convert_pointers(Conversion *c, u64 *arg)
@@ -476,8 +472,7 @@ static i64 seek(Task *t, u64 fd, i64 offset, u64 whence)
     return directory ? narrow_position(at) : at;
 }
 
-/* -- arguments
- * -------------------------------------------------------------------------------------------------------------- */
+/* -- arguments ----------------------------------------------------------------------------------------------------- */
 
 /* One that the call fills and that `back` then gives to the guest. */
 static i64 fills(Conversion *c, u64 *arg, size_t size, i64 (*back)(Task *t, const Filled *f, i64 result))
@@ -686,8 +681,7 @@ i64 arm_convert_back(Task *t, Conversion *c, i64 result)
     return c->result && result > UINT16_MAX ? 65534 : result;
 }
 
-/* -- calls without a row
- * ---------------------------------------------------------------------------------------------------- */
+/* -- calls without a row ------------------------------------------------------------------------------------------- */
 
 static i64 call_dup2(Task *t, const u64 *args)
 {

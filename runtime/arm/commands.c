@@ -26,9 +26,7 @@
 #include "calls.h"
 #include "layout.h"
 
-/* -- ioctl
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* -- ioctl --------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     u32 number; /* 0: as the host's, with the size of the guest's structure if `sized` */
@@ -107,9 +105,7 @@ static i64 command_ioctl(Task *t, u64 args[6], Conversion *c)
     return 0;
 }
 
-/* -- files
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* -- files --------------------------------------------------------------------------------------------------------- */
 
 /* Locks by the old structure; flock64 is as the host's, under numbers of its own. */
 static i64 command_fcntl(Task *t, u64 args[6], Conversion *c)
@@ -129,8 +125,7 @@ static i64 command_fcntl(Task *t, u64 args[6], Conversion *c)
     }
 }
 
-/* -- processes
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- processes ----------------------------------------------------------------------------------------------------- */
 
 #define SOCK_FPROG "hp"
 
@@ -159,8 +154,7 @@ static i64 command_keyctl(Task *t, u64 args[6], Conversion *c)
     return args[3] > MOST ? -EINVAL : arm_words(c, &args[2], "2p", args[3], USE_IN);
 }
 
-/* -- sockets
- * ------------------------------------------------------------------------------------------------------------------ */
+/* -- sockets ------------------------------------------------------------------------------------------------------- */
 
 /* An option's structure; NULL for one that is the same. */
 static const char *option_layout(u64 level, u64 option)
@@ -221,8 +215,7 @@ static i64 command_getsockopt(Task *t, u64 args[6], Conversion *c)
     return 0;
 }
 
-/* -- System V's IPC
- * ------------------------------------------------------------------------------------------------------------ */
+/* -- System V's IPC ------------------------------------------------------------------------------------------------ */
 
 /* In the command: that the structures are the newer ones, which all C libraries say; the host has no others. */
 enum { IPC_64 = 0x100 };

@@ -34,8 +34,7 @@ const AccessText *code_access_text(u16 op)
     return op < LEN(texts) && texts[op].text ? &texts[op] : NULL;
 }
 
-/* -- reading a map
- * ------------------------------------------------------------------------------------------------------------ */
+/* -- reading a map ------------------------------------------------------------------------------------------------- */
 
 /* By their numbers in DWARF (System V ABI for AMD64, figure 3.36). */
 static u64 general_register(const ucontext_t *uc, u32 n)
