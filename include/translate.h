@@ -204,8 +204,8 @@ bool arena_is_common(void);
 enum : u64 { ARENA_KEPT_LO = 0x680001000000, ARENA_KEPT_HI = 0x680050000000, ARENA_GRAIN = 1 << 14 };
 enum { ARENA_KEPT_FILES = 255 };
 /* Such a file is mapped there, the next one of those; its guest addresses count from another address than they should,
- * by so much. */
-void arena_kept(u64 address, u64 size, u64 moved);
+ * by so much. False if there is no memory to remember it. */
+bool arena_kept(u64 address, u64 size, u64 moved);
 void arena_kept_forget(void);
 /* Guest addresses in what is there (Blocks and Links, too) count from another address: what has to be added. 0
  * elsewhere. */

@@ -49,19 +49,26 @@ typedef struct Range {
     bool full;     /* it was used up */
 } Range;
 
+struct CodeChunk {
+    u8 *twin; /* the writable view */
+    u64 own;  /* all from here on is in no other process */
+};
+
+/* Of kept code, mapped with the first file of it; what isn't used of it takes no memory. */
+typedef struct Grains {
+    struct CodeChunk chunks[GRAINS];   /* those that have been changed, */
+    u32 changed[GRAINS], nchanged;     /* which are these */
+    u8 file[GRAINS];                   /* the number of the file that is there, from 1 on */
+    u64 moved[ARENA_KEPT_FILES + 1];
+    u32 nfiles;
+} Grains;
+
 static struct Arena {
     pthread_mutex_t lock;
     Range code, block_data;               /* of the baseline */
     Range region_code, data;              /* of regions */
-    struct CodeChunk {
-        u8 *twin; /* the writable view */
-        u64 own;  /* all from here on is in no other process */
-    } chunks[(REGION_CODE_HI - CODE_LO) / CODE_CHUNK];
-    struct CodeChunk grains[GRAINS]; /* of kept code, those that have been changed */
-    u32 changed[GRAINS], nchanged;   /* which those are */
-    u8 kept[GRAINS];                 /* the number of the file that is there, from 1 on */
-    u64 moved[ARENA_KEPT_FILES + 1];
-    u32 nkept;
+    struct CodeChunk chunks[(REGION_CODE_HI - CODE_LO) / CODE_CHUNK];
+    Grains *kept; /* NULL: there is none */
     _Atomic bool common; /* some code chunks are another process's, too */
     pthread_rwlock_t in_use; /* read: somebody keeps pointers into the arena; written: it is being emptied */
 } arena = {
@@ -130,22 +137,31 @@ static bool is_kept(u64 code)
     return code >= ARENA_KEPT_LO && code < ARENA_KEPT_HI;
 }
 
-void arena_kept(u64 address, u64 size, u64 moved)
+bool arena_kept(u64 address, u64 size, u64 moved)
 {
     u64 grain = (address - ARENA_KEPT_LO) / ARENA_GRAIN, n = (size + ARENA_GRAIN - 1) / ARENA_GRAIN;
-    assert(arena.nkept < ARENA_KEPT_FILES && grain + n <= GRAINS);
-    arena.moved[++arena.nkept] = moved;
-    memset(&arena.kept[grain], (int)arena.nkept, n);
+    if (!arena.kept) {
+        void *p = mmap(NULL, sizeof(Grains), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED)
+            return false;
+        arena.kept = p;
+    }
+    Grains *g = arena.kept;
+    assert(g->nfiles < ARENA_KEPT_FILES && grain + n <= GRAINS);
+    g->moved[++g->nfiles] = moved;
+    memset(&g->file[grain], (int)g->nfiles, n);
+    return true;
 }
 
 void arena_kept_forget(void)
 {
-    arena.nkept = 0;
+    if (arena.kept)
+        arena.kept->nfiles = 0;
 }
 
 u64 arena_moved(const void *p)
 {
-    return arena.moved[arena.kept[((u64)p - ARENA_KEPT_LO) / ARENA_GRAIN]];
+    return arena.kept->moved[arena.kept->file[((u64)p - ARENA_KEPT_LO) / ARENA_GRAIN]];
 }
 
 static u64 chunk_size(u64 code)
@@ -155,7 +171,7 @@ static u64 chunk_size(u64 code)
 
 static struct CodeChunk *chunk_of(u64 code)
 {
-    return is_kept(code) ? &arena.grains[(code - ARENA_KEPT_LO) / ARENA_GRAIN]
+    return is_kept(code) ? &arena.kept->chunks[(code - ARENA_KEPT_LO) / ARENA_GRAIN]
                          : &arena.chunks[(code - CODE_LO) / CODE_CHUNK];
 }
 
@@ -214,7 +230,7 @@ static bool part_with(u64 code)
     if (c->twin)
         munmap(c->twin, size);
     else
-        arena.changed[arena.nchanged++] = (u32)((code - ARENA_KEPT_LO) / ARENA_GRAIN);
+        arena.kept->changed[arena.kept->nchanged++] = (u32)((code - ARENA_KEPT_LO) / ARENA_GRAIN);
     *c = (struct CodeChunk){.twin = write, .own = run};
     return true;
 }
@@ -368,12 +384,13 @@ static void empty_code(Range *r)
 
 static void empty_grains(void)
 {
-    for (u32 i = 0; i < arena.nchanged; i++) {
-        struct CodeChunk *c = &arena.grains[arena.changed[i]];
+    for (u32 i = 0; arena.kept && i < arena.kept->nchanged; i++) {
+        struct CodeChunk *c = &arena.kept->chunks[arena.kept->changed[i]];
         munmap(c->twin, ARENA_GRAIN);
         *c = (struct CodeChunk){0};
     }
-    arena.nchanged = 0;
+    if (arena.kept)
+        arena.kept->nchanged = 0;
 }
 
 void arena_reset_begin(void)
@@ -410,11 +427,11 @@ void arena_before_fork(void)
 void arena_after_fork(bool child)
 {
     atomic_store(&arena.common,
-                 arena.code.next > arena.code.lo || arena.region_code.next > arena.region_code.lo || arena.nchanged);
+                 arena.code.next > arena.code.lo || arena.region_code.next > arena.region_code.lo || (arena.kept && arena.kept->nchanged));
     for (u64 run = arena.code.lo; run < arena.code.next; run += CODE_CHUNK)
         chunk_of(run)->own = !child && run + CODE_CHUNK == arena.code.end ? arena.code.at : run + CODE_CHUNK;
-    for (u32 i = 0; i < arena.nchanged; i++)
-        arena.grains[arena.changed[i]].own = UINT64_MAX;
+    for (u32 i = 0; arena.kept && i < arena.kept->nchanged; i++)
+        arena.kept->chunks[arena.kept->changed[i]].own = UINT64_MAX;
     if (child) {
         /* The open chunks are the parent's to fill. */
         arena.code.at = arena.code.end = arena.region_code.at = arena.region_code.end = 0;

@@ -326,12 +326,11 @@ static u32 take(const Header *h, u64 base, u64 lo, u64 end)
               (nchanged = find_changed(h, base, changed)) >= 0 &&
               !mprotect((void *)part(h, h->pcs), h->size - h->pcs, PROT_READ | PROT_WRITE) && move(h, base) &&
               !mprotect((void *)part(h, h->code), h->code_size, PROT_READ | PROT_EXEC);
-    if (!ok) {
+    if (!ok || !arena_kept(h->address, h->size, k.moved)) {
         munmap((void *)h, h->size);
         return 0;
     }
     kept.files[kept.count] = k;
-    arena_kept(h->address, h->size, k.moved);
     atomic_fetch_add_explicit(&kept.count, 1, memory_order_release);
     for (int i = 0; i < nchanged; i++)
         kept_each(base + pieces[changed[i]].lo, base + pieces[changed[i]].end, cache_drop);
