@@ -7,26 +7,33 @@ const char *host_level;
 
 u32 host_features;
 
+/* The header's own macro shifts a 1 into the sign. */
+static bool is_active(u32 number)
+{
+    const struct cpuid_feature *leaf = __x86_get_cpuid_feature_leaf(number / 128);
+    return leaf->active_array[number % 128 / 32] >> number % 32 & 1;
+}
+#define ACTIVE(name) is_active(x86_cpu_##name)
+
 /* Before anything else is. */
 __attribute__((constructor)) static void find_features(void)
 {
-    host_features = (CPU_FEATURE_ACTIVE(AES) ? HOST_FEATURE_aes : 0) | (CPU_FEATURE_ACTIVE(PCLMULQDQ) ? HOST_FEATURE_pclmul : 0) |
-                    (CPU_FEATURE_ACTIVE(SHA) ? HOST_FEATURE_sha : 0) | (CPU_FEATURE_ACTIVE(F16C) ? HOST_FEATURE_f16c : 0) |
-                    (CPU_FEATURE_ACTIVE(FMA) ? HOST_FEATURE_fma : 0);
+    host_features = (ACTIVE(AES) ? HOST_FEATURE_aes : 0) | (ACTIVE(PCLMULQDQ) ? HOST_FEATURE_pclmul : 0) |
+                    (ACTIVE(SHA) ? HOST_FEATURE_sha : 0) | (ACTIVE(F16C) ? HOST_FEATURE_f16c : 0) |
+                    (ACTIVE(FMA) ? HOST_FEATURE_fma : 0);
 }
 
 /* The levels, as the ABI has them (System V, x86-64, micro-architecture levels). */
 static bool reaches(int level)
 {
     if (level == 2)
-        return CPU_FEATURE_ACTIVE(CMPXCHG16B) && CPU_FEATURE_ACTIVE(LAHF64_SAHF64) && CPU_FEATURE_ACTIVE(POPCNT) &&
-               CPU_FEATURE_ACTIVE(SSE3) && CPU_FEATURE_ACTIVE(SSSE3) && CPU_FEATURE_ACTIVE(SSE4_1) && CPU_FEATURE_ACTIVE(SSE4_2);
+        return ACTIVE(CMPXCHG16B) && ACTIVE(LAHF64_SAHF64) && ACTIVE(POPCNT) && ACTIVE(SSE3) && ACTIVE(SSSE3) &&
+               ACTIVE(SSE4_1) && ACTIVE(SSE4_2);
     if (level == 3)
-        return reaches(2) && CPU_FEATURE_ACTIVE(AVX) && CPU_FEATURE_ACTIVE(AVX2) && CPU_FEATURE_ACTIVE(BMI1) &&
-               CPU_FEATURE_ACTIVE(BMI2) && CPU_FEATURE_ACTIVE(F16C) && CPU_FEATURE_ACTIVE(FMA) && CPU_FEATURE_ACTIVE(LZCNT) &&
-               CPU_FEATURE_ACTIVE(MOVBE);
-    return reaches(3) && CPU_FEATURE_ACTIVE(AVX512F) && CPU_FEATURE_ACTIVE(AVX512BW) && CPU_FEATURE_ACTIVE(AVX512CD) &&
-           CPU_FEATURE_ACTIVE(AVX512DQ) && CPU_FEATURE_ACTIVE(AVX512VL);
+        return reaches(2) && ACTIVE(AVX) && ACTIVE(AVX2) && ACTIVE(BMI1) && ACTIVE(BMI2) && ACTIVE(F16C) &&
+               ACTIVE(FMA) && ACTIVE(LZCNT) && ACTIVE(MOVBE);
+    return reaches(3) && ACTIVE(AVX512F) && ACTIVE(AVX512BW) && ACTIVE(AVX512CD) && ACTIVE(AVX512DQ) &&
+           ACTIVE(AVX512VL);
 }
 
 bool host_reaches(const char *level)

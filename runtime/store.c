@@ -300,10 +300,12 @@ StorePlace store_place(const Guest *guest, const Mapping *map, u64 pc)
 static bool find(const StorePlace *where, const UnitWanted *w, UnitBuffer *scratch, Unit *out, i64 *distance)
 {
     const StoreFile *f = where->file;
+    if (!f)
+        return false;
     const UnitFile *in[] = {&f->ahead, &f->file, &f->others[0], &f->others[1]};
     static_assert(LEN(in) == PLACES + 2, "all of them");
     bool found = false;
-    for (u32 i = 0; f && !found && i < LEN(in); i++)
+    for (u32 i = 0; !found && i < LEN(in); i++)
         found = in[i]->nsegments && unitfile_find(in[i], w, scratch, out, distance);
     return found;
 }
