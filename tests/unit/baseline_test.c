@@ -259,7 +259,7 @@ static void random_end(void)
 static void random_fault(void)
 {
     OpCode code = IR_ld8 + below(IR_st128 - IR_ld8 + 1);
-    Val address = emit(IR_const64, NO_VAL, NO_VAL, NO_VAL, 1ll << 50);
+    Val address = emit(IR_const64, NO_VAL, NO_VAL, NO_VAL, 1ll << 46);
     emit(code, address, ir_ops[code].nargs == 2 ? any(ir_ops[code].arg[1]) : NO_VAL, NO_VAL, 0);
 }
 
