@@ -55,9 +55,11 @@ typedef struct FaultPlace {
     i32 at;
 } FaultPlace;
 
-/* An access of a region's that may fault. The handler has the thread go on at `way`, which changes nothing that counts
- * and ends in a trap: there the places hold. All offsets are from the unit's code. What a place says is overruled by
- * later ones, up to `end`: a site's own are those that differ from the site's before it, from `first` on. */
+/* An access that may fault where not all of the guest's state is in the Task and the pinned registers. The handler of a
+ * region's has the thread go on at `way`, which changes nothing that counts and ends in a trap: there the places hold. In
+ * baseline code, where all but flags is where it belongs, they hold at the access itself (way and trap are the same). All
+ * offsets are from the unit's code. What a place says is overruled by later ones, up to `end`: a site's own are those that
+ * differ from the site's before it, from `first` on. */
 typedef struct FaultSite {
     u32 access, way, trap;
     i32 pc; /* from the unit's */
@@ -99,7 +101,7 @@ struct Block {
     u32 code_size;
     u32 nmap;
     PcMap *map;           /* baseline: one per instruction, behind the links */
-    FaultMap *faults;     /* LLVM: of all the region's accesses, if it is exact and has any */
+    FaultMap *faults;     /* of all accesses that have a site; NULL if none has: as in regions that aren't exact */
     u64 pc;               /* guest pc it is entered at: block_pc */
     u64 low, end;         /* guest addresses [low, end) it was made from (for regions: the hull); low is pc unless set */
     u32 insns;

@@ -49,7 +49,7 @@ typedef struct Unit {
     UnitLink *links;
     UnitEntry *entries; /* the first one's pc is the unit's, but under TIER_BASELINE there is no other */
     UnitRange *ranges;
-    FaultSite *sites; /* of exact regions */
+    FaultSite *sites; /* of exact regions, and where flags are late in baseline code */
     FaultPlace *places;
     u32 nsites, nplaces;
     u32 code_size, nrelocs, nmap, nlinks, nentries, nranges;

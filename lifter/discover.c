@@ -103,8 +103,8 @@ typedef struct Past {
     u32 n;
 } Past;
 
-/* Whether a superblock goes on behind the branch that it ends in: not behind a loop, into what it jumps over elsewhere, or where the filter
- * says no. */
+/* Whether a superblock goes on behind the branch that it ends in: not behind a loop, not where one of its branches has
+ * led already, and not where the filter says no. */
 static bool goes_past(Past *p, const Lift *l)
 {
     const Op *last = &l->ir->ops[l->ir->count - 1];

@@ -346,7 +346,7 @@ static void leave_at(Task *t, ucontext_t *uc, const Block *b, const FaultSite *s
 /* Where in translated code an access is. */
 typedef struct AccessPlace {
     const Block *block;    /* NULL: in none, but a helper or the interpreter */
-    const FaultSite *site; /* not NULL: the region has a map of it */
+    const FaultSite *site; /* not NULL: there is a map of it */
     u64 pc;
     bool exact; /* the guest's state can be had */
 } AccessPlace;

@@ -11,18 +11,11 @@
 #include <sys/prctl.h>
 #include <ucontext.h>
 
+#include "check.h"
+
 enum { BTI = 0x10, MTE = 0x20, PAGE = 4096 };
 enum { NOP = 0xd503201f, BTI_C = 0xd503245f, BTI_J = 0xd503249f, BTI_JC = 0xd50324df, PACIASP = 0xd503233f, PACIBSP = 0xd503237f,
        AUTIASP = 0xd50323bf, BRK = 0xd4200000, BR_X1 = 0xd61f0020, BR_X16 = 0xd61f0200, BLR_X1 = 0xd63f0020, RET_X2 = 0xd65f0040 };
-
-static int failed;
-#define CHECK(what) \
-    do { \
-        if (!(what)) { \
-            printf("line %d: %s\n", __LINE__, #what); \
-            failed = 1; \
-        } \
-    } while (0)
 
 static volatile struct {
     int signo, code, btype;

@@ -13,10 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "check.h"
+
 static sigjmp_buf fault;
 static volatile int code;
 static void *volatile at;
-static int failed;
 
 static void on_fault(int signo, siginfo_t *info, void *context)
 {
@@ -25,13 +26,6 @@ static void on_fault(int signo, siginfo_t *info, void *context)
     siglongjmp(fault, signo);
 }
 
-#define CHECK(what) \
-    do { \
-        if (!(what)) { \
-            printf("line %d: %s\n", __LINE__, #what); \
-            failed = 1; \
-        } \
-    } while (0)
 #define ONE(insn, value, modifier) \
     ({ \
         uint64_t v_ = (value); \

@@ -1071,14 +1071,14 @@ static void forget_late(Gen *g, i32 field)
     used(g, g->recs[v].same);
 }
 
-static void add_place(Gen *g, u32 offset, u8 bytes, const Place *p, i32 at)
+static void add_place(Gen *g, const Place *p)
 {
     static const u8 dwarf[] = {[RAX] = 0, [RDX] = 1, [RCX] = 2, [RBX] = 3, [RSI] = 4, [RDI] = 5, [RBP] = 6, [RSP] = 7};
-    need(unit_add_place(g->out, (FaultPlace){.offset = (u16)offset,
-                                             .size = bytes & 31,
+    need(unit_add_place(g->out, (FaultPlace){.offset = p->offset,
+                                             .size = p->bytes & 31,
                                              .kind = p->kind & 7,
-                                             .reg = p->kind == PLACE_CONSTANT ? 0 : p->reg < R8 ? dwarf[p->reg] : (u8)p->reg,
-                                             .at = at}));
+                                             .reg = p->reg < R8 ? dwarf[p->reg] : (u8)p->reg,
+                                             .at = p->at}));
 }
 
 /* The next instruction is an access that may fault. */
@@ -1089,13 +1089,12 @@ static void may_fault(Gen *g)
     if (!n)
         return;
     for (u32 i = 0; i < n; i++) {
-        const Place *p = &places[i];
+        Place *p = &places[i];
         if (p->extend) {
-            add_place(g, p->offset + 4u, 4, &(Place){.kind = PLACE_CONSTANT}, 0);
-            add_place(g, p->offset, 4, p, p->at);
-        } else {
-            add_place(g, p->offset, p->bytes, p, p->at);
+            p->bytes = 4;
+            add_place(g, &(Place){.offset = p->offset + 4u, .bytes = 4, .kind = PLACE_CONSTANT});
         }
+        add_place(g, p);
     }
     need(unit_add_site(g->out, (FaultSite){.access = g->as.at,
                                            .pc = (i32)(g->pc - g->ir->pc),
@@ -1682,8 +1681,8 @@ static void direct(Gen *g, u32 opcode, u32 bytes, u32 link)
     asm_u32(a, 0);
 }
 
-/* The same of a conditional jump behind condition(); what has set the host's flags, from `compare` on, stays next to it, for processors make
- * one operation of the two. */
+/* The same of a conditional jump behind condition(); what has set the host's flags, from `compare` on, stays next to
+ * it, for processors make one operation of the two. */
 static void direct_if(Gen *g, Cc cc)
 {
     Asm *a = &g->as;
