@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base.h"
 
@@ -125,7 +126,9 @@ void log_help(FILE *f);
 void log_print_stats(FILE *f);
 /* Sets them to 0: a forked child counts what it does itself. */
 void log_clear_stats(void);
-/* Nanoseconds of a monotonic clock, or 0 when nobody asked for --stats. */
+/* What a clock shows, in nanoseconds. */
+u64 clock_ns(clockid_t clock);
+/* That of the monotonic one, or 0 when nobody asked for --stats. */
 u64 log_clock(void);
 
 /* Where nothing can go on: one line about what there was no memory for, and the end of the process. Callable with any signals

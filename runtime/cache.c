@@ -486,9 +486,7 @@ static Inside others_in_code(const Task *t)
 
 static u64 now(void)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (u64)time.tv_sec * 1000000000 + (u64)time.tv_nsec;
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* Waits until none is. A child that shares memory may be stopped: it is waited for a while, and then not again for some time. */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../include/log.h"
 #include "perf.h"
 
 enum { MAGIC = 0x4a695444 /* JiTD */, VERSION = 1, CODE_LOAD = 0, PAGE = 4096 };
@@ -35,9 +36,7 @@ static struct {
 /* perf's clock under -k mono. */
 static u64 now(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 void jitdump_start(void)

@@ -241,11 +241,14 @@ void log_clear_stats(void)
         *counters[i].count = printed[i] = 0;
 }
 
+u64 clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
+}
+
 u64 log_clock(void)
 {
-    if (!log_.stats)
-        return 0;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
+    return log_.stats ? clock_ns(CLOCK_MONOTONIC) : 0;
 }

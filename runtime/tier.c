@@ -198,13 +198,6 @@ static void run_job(Job *job)
     free_job(job);
 }
 
-static u64 cpu_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
-}
-
 static void *compile_thread(void *unused)
 {
     signal_block_all();
@@ -221,9 +214,9 @@ static void *compile_thread(void *unused)
             tier.last = &tier.first;
         shared_unlock(&tier.lock);
         u32 insns = job->insns;
-        u64 start = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+        u64 start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
         run_job(job);
-        tier.spent_ns += cpu_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+        tier.spent_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
         tier.waiting -= insns;
         shared_lock(&tier.lock);
     }
@@ -394,7 +387,7 @@ static bool goes_round(const Region *r)
 /* CPU time of the process but for LLVM. */
 static i64 own_ns(void)
 {
-    return (i64)cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - (i64)tier.spent_ns;
+    return (i64)clock_ns(CLOCK_PROCESS_CPUTIME_ID) - (i64)tier.spent_ns;
 }
 
 /* Whether so many bytes, run in so many instructions, are as much more than LLVM's would be as so many instructions to compile are worth. */
